@@ -1,0 +1,220 @@
+"""The words every room uses: what a user did, what that shows, and what limner says about them.
+
+All are frozen values. A history goes in (`Event`, `History`); what it shows is counted (`SignalKind`, `Counts`);
+what comes out can be traced back to it (`Tag`, `Evidence`, `Persona`, `Profile`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Language = Literal["en", "zh"]
+Polarity = Literal[1, 0, -1]
+Basis = Literal["stated", "observed", "inferred"]
+Status = Literal["verified", "candidate", "pinned"]
+
+
+class Value(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class SignalKind(StrEnum):
+    """How an event speaks about a thing."""
+
+    EXPLICIT_POSITIVE = "explicit_positive"
+    IMPLICIT_POSITIVE = "implicit_positive"
+    EXPLICIT_NEGATIVE = "explicit_negative"
+    IMPLICIT_NEGATIVE = "implicit_negative"
+    STATED = "stated"
+
+
+class Event(Value):
+    """One thing a user did. Immutable: the same id with other content is refused."""
+
+    event_id: str = Field(min_length=1, max_length=200)
+    """Unique within the user; made from the content where the source has none."""
+    user_id: str = Field(min_length=1, max_length=200)
+    ts: datetime | None = None
+    """UTC, between 1970 and 2100; None where the source has no time."""
+    source: str = Field(default="", max_length=80)
+    kind: str = Field(min_length=1, max_length=40)
+    """view, search, purchase, rating, review, post, message, play, return, skip, application …; others are kept as neutral."""
+    text: str = ""
+    value: float | None = None
+    """Stars of a rating or review, price of a purchase, plays or seconds of a play."""
+    item_id: str | None = None
+    item: Mapping[str, Any] = Field(default_factory=dict)
+    """Attributes of the item: title, genres, categories, brand, price, …"""
+    meta: Mapping[str, Any] = Field(default_factory=dict)
+
+
+class History(Value):
+    """All events of one user, oldest first; undated events come before dated ones, in order of arrival."""
+
+    user_id: str
+    events: tuple[Event, ...]
+
+
+class Label(Value):
+    en: str
+    zh: str
+
+
+class Counts(Value):
+    """How many events speak for and against a tag."""
+
+    explicit_positive: int = 0
+    implicit_positive: int = 0
+    explicit_negative: int = 0
+    implicit_negative: int = 0
+    stated: int = 0
+
+    @property
+    def total(self) -> int:
+        return (
+            self.explicit_positive + self.implicit_positive + self.explicit_negative + self.implicit_negative + self.stated
+        )
+
+
+class Evidence(Value):
+    """One event that speaks about a tag."""
+
+    event_id: str
+    signal: SignalKind
+    span: str | None = None
+    """The words of the event's text that say so, where words decided it."""
+
+
+class Tag(Value):
+    """A claim about a user, with the events that support it."""
+
+    facet: str
+    """Id of a facet of the taxonomy: interest, behaviour, diet, …"""
+    key: str
+    """Canonical and language-neutral: `genre/sci-fi`, `genre/sci-fi+thriller`, `behaviour/night-owl`, `open/…`."""
+    label: Label
+    polarity: Polarity
+    """1 likes or has, -1 dislikes, 0 a plain fact."""
+    probability: float = Field(ge=0, le=1)
+    """That the claim holds."""
+    basis: Basis
+    status: Status
+    valid_from: datetime | None = None
+    """Time of the oldest supporting event; None where undated."""
+    valid_to: datetime | None = None
+    """When another claim took its place; None while it holds."""
+    lift: float | None = None
+    """Mean of the user's explicit ratings of it minus their own mean, in five-star units."""
+    measure: float | None = None
+    """The statistic behind a computed behaviour tag."""
+    reason: str = ""
+    """The rule that verified it, or the one it failed, in words."""
+    counts: Counts = Counts()
+    evidence: tuple[Evidence, ...] = ()
+    """At most 20, the strongest and newest first; `counts` covers all events."""
+
+
+class Sentence(Value):
+    text: str
+    tags: tuple[str, ...] = Field(min_length=1)
+    """Keys of the tags it renders."""
+
+
+class Persona(Value):
+    """A short portrait that says nothing its tags do not."""
+
+    language: Language
+    sentences: tuple[Sentence, ...]
+    writer: Literal["model", "rule"]
+    """Who worded it: the model, or a fixed wording where the model's own text did not pass the checks."""
+
+    @property
+    def text(self) -> str:
+        return ("" if self.language == "zh" else " ").join(sentence.text for sentence in self.sentences)
+
+
+class Profile(Value):
+    user_id: str
+    revision: int = Field(ge=1)
+    tags: tuple[Tag, ...]
+    personas: tuple[Persona, ...]
+    run: str
+    model: str
+    prompts: Mapping[str, str]
+    """Prompt id to digest."""
+    taxonomy: str
+    """Version and digest."""
+    created_at: datetime
+
+
+class ModelCall(Value):
+    """One attempt at asking the model, as the ledger keeps it."""
+
+    purpose: str
+    """Id of the prompt: propose.v1."""
+    user_id: str | None
+    attempt: int = Field(ge=1)
+    request_digest: str
+    """Of model, prompt text, schema and sampling: equal requests share it."""
+    prompt_digest: str
+    model: str
+    tokens_in: int
+    tokens_out: int
+    seconds: float
+    outcome: Literal["ok", "bad_answer", "refused", "unreachable"]
+    detail: str = ""
+    answer: str | None = None
+    """The validated reply; None unless the outcome is ok."""
+
+
+class Added(Value):
+    """What became of a batch of events."""
+
+    accepted: int
+    duplicates: int
+    conflicts: tuple[str, ...]
+    """Ids of events that are stored already with other content, as (user_id, event_id) joined by a tab."""
+
+
+class TagVersion(Value):
+    """One state of a tag in time."""
+
+    revision: int
+    run: str
+    recorded_at: datetime
+    retired_at: datetime | None
+    tag: Tag
+    reason: str
+
+
+class Outcome(Value):
+    """How one user fared in a run."""
+
+    user_id: str
+    state: Literal["done", "unchanged", "failed"]
+    error_kind: str = ""
+    error: str = ""
+    seconds: float = 0
+
+
+class RunSummary(Value):
+    """The JSON of `run` and `status`."""
+
+    run: str
+    state: Literal["running", "done", "stopped", "failed"]
+    users: Mapping[str, int]
+    """total, done, unchanged, failed"""
+    tokens: Mapping[str, int]
+    """in, out"""
+    model_calls: int
+    seconds: float
+    started_at: datetime
+    failures: Mapping[str, int] = Field(default_factory=dict)
+    """Kind of error to users."""
+    note: str = ""
+    """Why it stopped, and how to go on."""

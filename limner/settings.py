@@ -1,0 +1,62 @@
+"""The settings, read once: environment `LIMNER_*`, else `limner.toml` in the working directory, else these defaults."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from platformdirs import user_data_path
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+
+from limner.errors import SetupError
+
+
+class Settings(BaseSettings):
+    model_config = SettingsConfigDict(env_prefix="LIMNER_", toml_file="limner.toml", extra="forbid")
+
+    home: Path = Field(default_factory=lambda: user_data_path("limner"))
+    """All state lies under it: database, index, models, logs, rejects."""
+    database_url: str | None = None
+    """SQLAlchemy URL; unset means SQLite in `home`."""
+    chroma_url: str | None = None
+    """http://host:port of a Chroma server; unset means the embedded index in `home`."""
+    model_url: str | None = None
+    """Base URL of an OpenAI-compatible vLLM, such as http://127.0.0.1:8000/v1; unset means that limner starts one."""
+    model: str = "qwen2.5-coder-1.5b"
+    """A packaged model, a Hugging Face id or a folder; with `model_url`, the name that server serves."""
+    model_key: str = "none"
+    """API key of the model server, where it wants one."""
+    embedder: str = "use-multilingual"
+    """The packaged embedder, or http://host:port/v1#name of a vLLM embedding endpoint."""
+    vllm_python: Path | None = None
+    """Python of the environment that vLLM is installed in; unset means `.venv-vllm` beside the application's own."""
+    taxonomy: Path | None = None
+    """A taxonomy file that extends the starter taxonomy."""
+
+    @property
+    def database(self) -> str:
+        return self.database_url or f"sqlite:///{self.home / 'limner.db'}"
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
+
+
+def read() -> Settings:
+    """The settings of this process.
+
+    Raises:
+        SetupError: a value is of the wrong type, or `limner.toml` has an unknown name.
+    """
+    try:
+        return Settings()
+    except ValidationError as error:
+        wrong = "; ".join(f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors())
+        raise SetupError(f"The settings are wrong: {wrong}. They come from LIMNER_* and limner.toml.") from error
