@@ -1,0 +1,296 @@
+"""The names limner gives to what users like, do and say: facets, terms, and which item attribute means which.
+
+A term has up to four sorts of surface forms, because a form that is safe in one place is wrong in another:
+
+- `synonyms` (and the labels): names a model or an analyst may use for the tag. "drama" is a film genre there.
+- `values`: names that mean it only as the value of an item attribute of its group: "Music" among genres.
+- `words`: what means it in free text. "drama" may be a quarrel there, so it is not one of them.
+- `names`: what stands for it inside a statement about oneself: "piano" in "I'm learning the piano".
+
+An owner's file with `extends: starter` is laid over the starter, field by field; `null` takes a field or a whole
+term away. Problems are named with file and line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache, cached_property
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+from limner.domain import Label
+from limner.errors import TaxonomyError
+from prompts.taxonomy import reading
+from prompts.taxonomy.words import Found, Frames, Matcher, compact, fold, slug, with_plural
+
+STARTER = Path(__file__).parent / "starter.yaml"
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """When counted evidence proves a tag of a facet."""
+
+    min_explicit: int = 2
+    """Ratings, reviews and statements for it, where none of the other sort is needed."""
+    min_implicit: int = 3
+    """Purchases, plays and the like for it; 1 explicit and 2 implicit do as well."""
+    min_lift: float = 0.25
+    """Five-star units above (or below) the user's own mean."""
+    confidence: float = 0.8
+    """One-sided, that the lift has the tag's sign."""
+    max_explicit_negative: int = 2
+    max_implicit_negative: int = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Facet:
+    """A sort of claim about a user, and what is asked of a claim of that sort."""
+
+    id: str
+    label: Label
+    hint: Label
+    """What belongs in it, for prompts and people."""
+    rule: Rule
+    half_life_days: float | None
+    """Age at which evidence counts half; None does not age."""
+    single_valued: bool
+    """At most one value holds at a time."""
+    served: Literal["default", "off"]
+    """off: kept out of profiles and prompts unless the owner's taxonomy file turns it on."""
+    most: int
+    """Most tags of it a profile shows."""
+    proposed: bool
+    """The model may name tags of it; False where code alone computes or reads them."""
+    stated_only: bool
+    """Only the user's own words prove it, never a count."""
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """One thing with a canonical key."""
+
+    key: str
+    """`group/name`, language-neutral: genre/sci-fi."""
+    facet: str
+    label: Label
+    synonyms: tuple[str, ...]
+    values: tuple[str, ...]
+    words: tuple[str, ...]
+    names: tuple[str, ...]
+    kind: Literal["thing", "behaviour", "fact"]
+    sensitive: bool
+    """Tells of health, sexuality, belief and the like: not served by default, whatever its facet says."""
+    description: Label | None
+    """For a behaviour: the statistic behind it."""
+
+    @property
+    def group(self) -> str:
+        return self.key.partition("/")[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Attribute:
+    """An item attribute whose values say what an event is about."""
+
+    name: str
+    groups: tuple[str, ...]
+    """Groups its values are looked up in, in this order; a value found in none becomes a key of the first."""
+    facet: str
+    """Facet of such a new key."""
+    aliases: tuple[str, ...]
+    ignored: frozenset[str]
+    """Values, compacted, that name nothing a user could like: IMAX, nan, 其他."""
+
+    @property
+    def prefix(self) -> str:
+        return self.groups[0]
+
+
+class Named(NamedTuple):
+    """What the value of an item attribute stands for."""
+
+    key: str
+    facet: str
+    label: Label
+    term: Term | None
+    """None where the taxonomy does not know the value."""
+
+
+@dataclass(frozen=True)
+class Taxonomy:
+    version: str
+    digest: str
+    facets: Mapping[str, Facet]
+    terms: Mapping[str, Term]
+    attributes: Mapping[str, Attribute]
+    _source: reading.Source = field(repr=False, compare=False)
+
+    def resolve(self, text: str, group: str | None = None) -> Term | None:
+        """The term a tag name means, in either language; None where there is none.
+
+        Args:
+            text: A label, synonym or key, in any case, with or without a word like "films", "lover", 片 or 爱好者.
+            group: Look only there, and take the attribute values of the group for names too.
+        """
+        if (term := self.terms.get(text)) is not None and group in (None, term.group):
+            return term
+        names = self._names_by_group.get(group, {}) if group else self._names
+        name = compact(text)
+        if (key := names.get(name)) is not None:
+            return self.terms[key]
+        for head in ("", *self._source.heads):
+            if not name.startswith(head):
+                continue
+            body = name[len(head) :]
+            if head and (key := names.get(body)) is not None:
+                return self.terms[key]
+            for tail, groups in self._source.tails.items():
+                if body.endswith(tail) and (key := names.get(body[: -len(tail)])) is not None:
+                    term = self.terms[key]
+                    if groups is None or term.group in groups:
+                        return term
+        return None
+
+    def attribute(self, name: str) -> Attribute | None:
+        """The attribute of that name or alias."""
+        return self._attributes.get(name) or self._attributes.get(compact(name))
+
+    def named(self, attribute: str, value: str) -> Named | None:
+        """What a value of an item attribute stands for; None where the attribute or the value says nothing."""
+        cached = self._named.get((attribute, value), self)
+        if cached is self:
+            if len(self._named) >= 200_000:
+                self._named.clear()
+            cached = self._named[attribute, value] = self._name(attribute, value)
+        return cached  # type: ignore[return-value]
+
+    def facts(self, text: str) -> list[Found]:
+        """Keys of the facts the author of a text states about themselves, each with the span that says so."""
+        return self._frames.find(text)
+
+    @cached_property
+    def matcher(self) -> Matcher:
+        """Finds words of terms in free text."""
+        return Matcher(*self._source.free_text(self.terms))
+
+    @cached_property
+    def _frames(self) -> Frames:
+        return self._source.frames(self.terms)
+
+    @cached_property
+    def _attributes(self) -> dict[str, Attribute]:
+        return {
+            name: attribute
+            for attribute in self.attributes.values()
+            for alias in (attribute.name, *attribute.aliases)
+            for name in (alias, compact(alias))
+        }
+
+    @cached_property
+    def _names(self) -> dict[str, str]:
+        names: dict[str, str] = {}
+        for term in self.terms.values():
+            for name in (term.label.en, term.label.zh, *term.synonyms):
+                names.setdefault(compact(name), term.key)
+        for term in self.terms.values():
+            for name in (term.label.en, *term.synonyms):
+                for form in with_plural(compact(name)):
+                    names.setdefault(form, term.key)
+        return names
+
+    @cached_property
+    def _names_by_group(self) -> dict[str, dict[str, str]]:
+        groups: dict[str, dict[str, str]] = {}
+        for term in self.terms.values():
+            names = groups.setdefault(term.group, {})
+            for name in (*term.values, term.key.partition("/")[2], term.label.en, term.label.zh, *term.synonyms):
+                for form in with_plural(compact(name)):
+                    names.setdefault(form, term.key)
+        return groups
+
+    @cached_property
+    def _named(self) -> dict[tuple[str, str], Named | None]:
+        return {}
+
+    def _name(self, attribute: str, value: str) -> Named | None:
+        meant = self.attribute(attribute)
+        name = compact(value)
+        if meant is None or not name or name in meant.ignored:
+            return None
+        for group in meant.groups:
+            if (term := self.resolve(value, group)) is not None:
+                return Named(term.key, term.facet, term.label, term)
+        shown = " ".join(value.split())
+        if shown.isupper() and len(shown) > 8 and not shown.isalpha():
+            shown = shown.lower()
+        return Named(f"{meant.prefix}/{slug(value)}", meant.facet, Label(en=shown[:80], zh=shown[:80]), None)
+
+
+@cache
+def load(extra: Path | None = None) -> Taxonomy:
+    """The starter taxonomy, or that of an owner's file.
+
+    Raises:
+        TaxonomyError: a file is malformed; the message names file, line and key.
+    """
+    source = reading.source(STARTER, extra)
+    problems = source.problems(thorough=extra is not None)
+    if problems:
+        raise TaxonomyError("\n".join(problems[:10]))
+    facets = {
+        name: Facet(
+            id=name,
+            label=Label(**entry["label"]),
+            hint=Label(**entry["hint"]),
+            rule=Rule(**entry.get("rule", {})),
+            half_life_days=entry.get("half_life_days"),
+            single_valued=entry.get("single_valued", False),
+            served="off" if entry.get("served") in (False, "off") else "default",
+            most=entry.get("most", 8),
+            proposed=entry.get("proposed", True),
+            stated_only=entry.get("stated_only", False),
+        )
+        for name, entry in source.facets.items()
+    }
+    terms = {key: _term(key, entry, source.groups[key.partition("/")[0]]) for key, entry in source.terms.items()}
+    attributes = {
+        name: Attribute(
+            name=name,
+            groups=tuple(entry["groups"]),
+            facet=source.groups[entry["groups"][0]]["facet"],
+            aliases=tuple(entry.get("aliases", ())),
+            ignored=frozenset(compact(value) for value in (*source.ignored, *entry.get("ignored", ()))),
+        )
+        for name, entry in source.attributes.items()
+    }
+    return Taxonomy(source.version, source.digest, facets, terms, attributes, source)
+
+
+def lint(path: Path = STARTER) -> list[str]:
+    """What is wrong with a taxonomy file, each problem with file and line; empty where nothing is."""
+    try:
+        source = reading.source(STARTER, None if path == STARTER else path)
+    except TaxonomyError as error:
+        return [str(error)]
+    return source.problems(thorough=True)
+
+
+def _term(key: str, entry: reading.Entry, group: reading.Entry) -> Term:
+    label = Label(en=entry["en"], zh=entry["zh"])
+    synonyms = tuple(entry.get("synonyms", ()))
+    said = entry.get("words", ())
+    return Term(
+        key=key,
+        facet=entry.get("facet", group["facet"]),
+        label=label,
+        synonyms=synonyms,
+        values=tuple(entry.get("values", ())),
+        words=tuple(
+            dict.fromkeys(fold(word) for word in ((label.en, label.zh, *synonyms) if said is True else said or ()))
+        ),
+        names=tuple(dict.fromkeys(fold(name) for name in entry.get("names", ()))),
+        kind=entry.get("kind", group.get("kind", "thing")),
+        sensitive=entry.get("sensitive", group.get("sensitive", False)),
+        description=Label(**entry["description"]) if "description" in entry else None,
+    )

@@ -1,0 +1,411 @@
+"""Taxonomy files, read, laid over one another and checked, before anything is made of them."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from limner.errors import TaxonomyError
+from prompts.document import Document, Place, read
+from prompts.taxonomy.words import Frames, compact, fold, with_plural
+
+if TYPE_CHECKING:
+    from prompts.taxonomy import Term
+
+Entry = dict[str, Any]
+
+TEXTS, LABEL, NUMBER = "a list of texts", "a mapping with en and zh", "a number"
+FIELDS: Mapping[str, Mapping[str, str]] = {
+    "": {
+        "version": "text",
+        "extends": "text",
+        "facets": "a mapping",
+        "groups": "a mapping",
+        "attributes": "a mapping",
+        "terms": "a mapping",
+        "ignored": TEXTS,
+        "heads": TEXTS,
+        "tails": "a mapping of lists",
+        "macros": "a mapping of texts",
+        "statements": "a mapping of texts",
+    },
+    "facets": {
+        "label": LABEL,
+        "hint": LABEL,
+        "rule": "a rule",
+        "half_life_days": NUMBER,
+        "single_valued": "true or false",
+        "served": "default or off",
+        "most": NUMBER,
+        "proposed": "true or false",
+        "stated_only": "true or false",
+    },
+    "groups": {
+        "facet": "text",
+        "kind": "thing, behaviour or fact",
+        "sensitive": "true or false",
+        "says": TEXTS,
+    },
+    "attributes": {"groups": TEXTS, "aliases": TEXTS, "ignored": TEXTS},
+    "terms": {
+        "en": "text",
+        "zh": "text",
+        "synonyms": TEXTS,
+        "values": TEXTS,
+        "words": "true or a list of texts",
+        "but_not": TEXTS,
+        "names": TEXTS,
+        "says": TEXTS,
+        "facet": "text",
+        "kind": "thing, behaviour or fact",
+        "sensitive": "true or false",
+        "description": LABEL,
+    },
+}
+NEEDED = {"facets": ("label", "hint"), "groups": ("facet",), "attributes": ("groups",), "terms": ("en", "zh")}
+RULE = ("min_explicit", "min_implicit", "min_lift", "confidence", "max_explicit_negative", "max_implicit_negative")
+STATEMENTS = ("first_person", "before", "after")
+_KEY = re.compile(r"[a-z][a-z0-9_]*/[a-z0-9][a-z0-9-]*")
+_QUANTIFIER = re.compile(r"\{(\d*)(,?)(\d*)\}")
+
+
+def source(starter: Path, extra: Path | None) -> Source:
+    """What the starter and an owner's file say together.
+
+    Raises:
+        TaxonomyError: a file cannot be read, is no YAML mapping, or extends something else than the starter.
+    """
+    own = read(extra, TaxonomyError) if extra is not None else None
+    if own is None or extra is None:
+        layers = [read(starter, TaxonomyError)]
+    elif "extends" not in own.data:
+        layers = [own]
+    elif own.data["extends"] == "starter":
+        layers = [read(starter, TaxonomyError), own]
+    else:
+        raise TaxonomyError(f"{own.places['extends',]}: extends: a file extends `starter` or nothing.")
+    data: Entry = {}
+    places: dict[tuple[str, ...], Place] = {}
+    for layer in layers:
+        _check_sections(layer, (extra or starter).name)
+        _lay_over(data, layer.data, depth=0)
+        places |= layer.places
+    return Source(
+        data=data,
+        places=places,
+        digest=hashlib.sha256("".join(layer.digest for layer in layers).encode()).hexdigest()[:12],
+        version="+".join(str(layer.data.get("version", "unnamed")) for layer in layers),
+        file=(extra or starter).name,
+    )
+
+
+def _lay_over(below: Entry, above: Entry, depth: int) -> None:
+    """Merges mappings down to the fields of an entry; null removes."""
+    for key, value in above.items():
+        if value is None:
+            below.pop(key, None)
+        elif isinstance(value, dict) and depth < 3:
+            lower = below.setdefault(key, {})
+            if not isinstance(lower, dict):
+                below[key] = lower = {}
+            _lay_over(lower, value, depth + 1)
+        else:
+            below[key] = value
+
+
+def _check_sections(layer: Document, file: str) -> None:
+    for key, value in layer.data.items():
+        place = layer.places[str(key),]
+        kind = FIELDS[""].get(str(key))
+        if kind is None:
+            raise TaxonomyError(f"{place}: {key}: a taxonomy has no such section; it has {', '.join(FIELDS[''])}.")
+        if kind.startswith("a mapping") and not isinstance(value, dict):
+            raise TaxonomyError(f"{place}: {key}: must be {kind}.")
+        if key in FIELDS:
+            for name, entry in value.items():
+                if entry is not None and not isinstance(entry, dict):
+                    raise TaxonomyError(
+                        f"{layer.places[str(key), str(name)]}: {name}: must be a mapping of its fields."
+                    )
+
+
+@dataclass(frozen=True)
+class Source:
+    """The content of the files, laid over one another, not yet made into terms."""
+
+    data: Entry
+    places: Mapping[tuple[str, ...], Place]
+    digest: str
+    version: str
+    file: str
+
+    @property
+    def facets(self) -> dict[str, Entry]:
+        return self.data.get("facets", {})
+
+    @property
+    def groups(self) -> dict[str, Entry]:
+        return self.data.get("groups", {})
+
+    @property
+    def attributes(self) -> dict[str, Entry]:
+        return self.data.get("attributes", {})
+
+    @property
+    def terms(self) -> dict[str, Entry]:
+        return self.data.get("terms", {})
+
+    @property
+    def ignored(self) -> list[str]:
+        """Values that name nothing in any attribute."""
+        return self.data.get("ignored", [])
+
+    @property
+    def heads(self) -> tuple[str, ...]:
+        """Compacted words that may stand before a name: "interestin", 喜欢."""
+        return tuple(compact(head) for head in self.data.get("heads", ()))
+
+    @property
+    def tails(self) -> dict[str, frozenset[str] | None]:
+        """Compacted words that may follow a name, with the groups they may follow in; None means any."""
+        tails: dict[str, frozenset[str] | None] = {}
+        for group, words in self.data.get("tails", {}).items():
+            for word in words:
+                tail = compact(word)
+                before = tails.get(tail, frozenset())
+                tails[tail] = None if group == "any" or before is None else before | {group}
+        return dict(sorted(tails.items(), key=lambda item: -len(item[0])))
+
+    def free_text(self, terms: Mapping[str, Term]) -> tuple[dict[str, str], list[str]]:
+        """Words to keys, English ones with their plural, and the longer words that only look like them."""
+        words = {word: term.key for term in terms.values() for word in term.words}
+        plurals = {form: key for word, key in words.items() for form in with_plural(word)}
+        ignored = [
+            form
+            for entry in self.terms.values()
+            for word in entry.get("but_not", ())
+            for form in with_plural(fold(word))
+        ]
+        return plurals | words, [word for word in ignored if word not in words]
+
+    def frames(self, terms: Mapping[str, Term]) -> Frames:
+        said = self.data.get("statements", {})
+        frames = ((self.expanded(frame), names) for _, frame, names in self.framed(terms))
+        never = "(?!)"
+        return Frames(frames, *(self.expanded(said.get(part, never)) for part in STATEMENTS))
+
+    def framed(self, terms: Mapping[str, Term]) -> Iterator[tuple[tuple[str, ...], str, dict[str, str]]]:
+        """Where each frame stands, the frame, and the names that may fill it with the keys they give."""
+        for group, entry in self.groups.items():
+            members = [term for term in terms.values() if term.group == group and "says" not in self.terms[term.key]]
+            names = {name: term.key for term in members for name in term.names}
+            for frame in entry.get("says", ()) if names else ():
+                yield ("groups", group, "says"), frame, names
+        for term in terms.values():
+            for frame in self.terms[term.key].get("says", ()):
+                yield ("terms", term.key, "says"), frame, dict.fromkeys(term.names, term.key)
+
+    def expanded(self, frame: str) -> str:
+        """The frame with its macros (`@i`, `@me` …) written out; `@name` stays."""
+        for name, text in sorted(self.data.get("macros", {}).items(), key=lambda item: -len(item[0])):
+            frame = frame.replace(f"@{name}", text) if name != "name" else frame
+        return frame
+
+    def problems(self, *, thorough: bool) -> list[str]:
+        """What is wrong, in the order of the lines.
+
+        Args:
+            thorough: Also compare all names with one another and read every pattern closely.
+        """
+        found = list(self._shape())
+        if not found and thorough:
+            found = [*self._doubles(), *self._safety()]
+        return [f"{place}: {text}" for place, text in sorted(found)]
+
+    def _place(self, *path: str) -> Place:
+        for size in range(len(path), 0, -1):
+            if (place := self.places.get(path[:size])) is not None:
+                return place
+        return Place(self.file, 1)
+
+    def _shape(self) -> Iterator[tuple[Place, str]]:
+        for section, needed in NEEDED.items():
+            for name, entry in self.data.get(section, {}).items():
+                place = self._place(section, str(name))
+                if section == "terms" and not (isinstance(name, str) and _KEY.fullmatch(name)):
+                    yield place, f"{name}: a key reads group/name, in small letters, digits and hyphens."
+                for missing in (part for part in needed if part not in entry):
+                    yield place, f"{name}: {missing} is missing."
+                for part, value in entry.items():
+                    kind = FIELDS[section].get(part)
+                    if kind is None:
+                        yield (
+                            self._place(section, str(name), str(part)),
+                            (f"{name}: {part}: no such field; there are {', '.join(FIELDS[section])}."),
+                        )
+                    elif not _fits(value, kind):
+                        yield self._place(section, str(name), part), f"{name}: {part}: must be {kind}."
+        for name, facet in self.facets.items():
+            for part in facet.get("rule", ()) if isinstance(facet.get("rule"), dict) else ():
+                if part not in RULE:
+                    yield (
+                        self._place("facets", name, "rule", part),
+                        f"{name}: rule: no field {part}; {', '.join(RULE)}.",
+                    )
+        yield from self._links()
+
+    def _links(self) -> Iterator[tuple[Place, str]]:
+        for section in ("groups", "terms"):
+            for name, entry in self.data.get(section, {}).items():
+                facet = entry.get("facet")
+                if facet is not None and facet not in self.facets:
+                    yield self._place(section, str(name), "facet"), f"{name}: there is no facet {facet}."
+        for key in self.terms:
+            if str(key).partition("/")[0] not in self.groups:
+                yield self._place("terms", str(key)), f"{key}: there is no group {str(key).partition('/')[0]}."
+        for name, entry in self.attributes.items():
+            groups = entry.get("groups")
+            for group in groups if isinstance(groups, list) else ():
+                if group not in self.groups:
+                    yield self._place("attributes", str(name), "groups"), f"{name}: there is no group {group}."
+            if groups == []:
+                yield self._place("attributes", str(name), "groups"), f"{name}: groups: names at least one."
+        for key, entry in self.terms.items():
+            group = self.groups.get(str(key).partition("/")[0], {})
+            if entry.get("kind", group.get("kind")) == "behaviour" and "description" not in entry:
+                yield self._place("terms", str(key)), f"{key}: a behaviour needs a description of its statistic."
+            if ("says" in entry or "says" in group) and not entry.get("names"):
+                yield self._place("terms", str(key)), f"{key}: a fact that is stated needs names."
+        for part in self.data.get("statements", {}):
+            if part not in STATEMENTS:
+                yield self._place("statements", str(part)), f"statements: no field {part}; {', '.join(STATEMENTS)}."
+
+    def _doubles(self) -> Iterator[tuple[Place, str]]:
+        names: dict[tuple[str, str], str] = {}
+        values: dict[tuple[str, str], str] = {}
+        words: dict[str, str] = {}
+        for key, entry in self.terms.items():
+            group = key.partition("/")[0]
+            facet = entry.get("facet", self.groups[group]["facet"])
+            named = [entry["en"], entry["zh"], *entry.get("synonyms", ())]
+            said = named if entry.get("words") is True else entry.get("words") or []
+            lists = [
+                *(("synonyms", names, (facet, compact(name)), name) for name in named),
+                *(("values", values, (group, compact(name)), name) for name in (*named, *entry.get("values", ()))),
+                *(("words", words, fold(word), word) for word in said),
+            ]
+            for part, seen, form, shown in lists:
+                first = seen.setdefault(form, key)  # type: ignore[attr-defined]
+                if first != key:
+                    yield self._place("terms", key, part), f"{key}: {part}: {shown} belongs to {first} already."
+            for word in said:
+                if len(word) < (3 if word.isascii() else 2):
+                    yield self._place("terms", key, "words"), f"{key}: words: {word} is too short for free text."
+
+    def _safety(self) -> Iterator[tuple[Place, str]]:
+        for part, text in self.data.get("statements", {}).items():
+            yield from ((self._place("statements", part), f"{part}: {flaw}.") for flaw in flaws(self.expanded(text)))
+        said = [
+            (("groups", name, "says"), frame) for name, entry in self.groups.items() for frame in entry.get("says", ())
+        ]
+        said += [
+            (("terms", key, "says"), frame) for key, entry in self.terms.items() for frame in entry.get("says", ())
+        ]
+        for path, frame in said:
+            text = self.expanded(frame)
+            for flaw in (*flaws(text.replace("@name", "(?P<name>x)")), *_framing(text)):
+                yield self._place(*path), f"{path[1]}: says: {flaw} in {frame}"
+
+
+def _fits(value: Any, kind: str) -> bool:
+    if kind == "text":
+        return isinstance(value, (str, int, float)) and not isinstance(value, bool) and str(value).strip() != ""
+    if kind == TEXTS:
+        return isinstance(value, list) and all(isinstance(each, str) and each.strip() for each in value)
+    if kind == LABEL:
+        return (
+            isinstance(value, dict)
+            and value.keys() == {"en", "zh"}
+            and all(_fits(part, "text") for part in value.values())
+        )
+    if kind == NUMBER:
+        return isinstance(value, (int, float)) and not isinstance(value, bool) and value > 0
+    if kind == "true or false":
+        return isinstance(value, bool)
+    if kind == "default or off":
+        return value in ("default", "off", False)
+    if kind == "true or a list of texts":
+        return value is True or _fits(value, TEXTS)
+    if kind == "a rule":
+        return isinstance(value, dict) and all(
+            isinstance(part, (int, float)) and not isinstance(part, bool) for part in value.values()
+        )
+    return value in kind.replace(" or ", ", ").split(", ")
+
+
+def _framing(frame: str) -> Iterator[str]:
+    if frame.count("@name") != 1 or frame.count("(?P<span>") != 1:
+        yield "needs @name once and a group (?P<span>…) once"
+    stray = re.findall(r"@(?!name)\w*", frame)
+    if stray:
+        yield f"there is no macro {', '.join(stray)}"
+
+
+def flaws(text: str) -> list[str]:
+    """Why a pattern is not safe on any text: it does not compile, or its work is not bounded by its length.
+
+    Every quantifier must have an upper bound, back-references are refused, and the product of nested upper bounds
+    stays at 200 at most.
+    """
+    try:
+        re.compile(text)
+    except re.error as error:
+        return [f"not a regular expression ({error})"]
+    found: list[str] = []
+    weights = [1]
+    """Of each open group, the largest product of bounds inside."""
+    last = 1
+    at = 0
+    while at < len(text):
+        character = text[at]
+        size = 1
+        if character == "\\":
+            size = 2
+            if text[at + 1].isdigit():
+                found.append("a back-reference")
+            last = 1
+        elif character == "[":
+            size = _class_length(text[at:])
+            last = 1
+        elif character == "(":
+            weights.append(1)
+            size = len(re.match(r"\((?:\?(?:P<\w+>|P=\w+\)|<?[=!:]|[a-z]+[:)]))?", text[at:])[0])  # type: ignore[index]
+        elif character == ")":
+            last = weights.pop()
+            weights[-1] = max(weights[-1], last)
+        elif character in "*+":
+            found.append(f"an unbounded {character}")
+        elif character == "{" and (bounds := _QUANTIFIER.match(text, at)):
+            size = bounds.end() - at
+            if bounds[2] and not bounds[3]:
+                found.append(f"an unbounded {bounds[0]}")
+            last *= max(1, int(bounds[3] or bounds[1] or 1))
+            weights[-1] = max(weights[-1], last)
+            if last > 200:
+                found.append(f"a repetition of up to {last}")
+        elif character != "?":
+            last = 1
+        at += size
+    return list(dict.fromkeys(found))
+
+
+def _class_length(text: str) -> int:
+    at = 2 if text[1] == "^" else 1
+    at += text[at] == "]"
+    while text[at] != "]":
+        at += 2 if text[at] == "\\" else 1
+    return at + 1
