@@ -1,0 +1,235 @@
+"""One database, opened, brought up to date, and its errors put into words.
+
+SQLite: write-ahead log, foreign keys on, and every writing transaction takes the write lock when it begins, so that
+it waits for its turn (at most `patience` seconds) instead of failing half way. `synchronous` is NORMAL: a process that
+is killed loses nothing that was committed; a machine that loses power may lose the last moments, never the database.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import orjson
+from filelock import FileLock, Timeout
+from sqlalchemy import URL, Connection, Engine, StaticPool, create_engine, event, make_url, text
+from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, ProgrammingError
+
+from limner.errors import BusyError, SetupError, StoreError
+from store.migrations import upgrade
+
+SQLITE_TROUBLE = {
+    5: "is locked by another process: let that finish, or stop it, then start again",
+    6: "is locked by another process: let that finish, or stop it, then start again",
+    8: "cannot be written to: give limner a place where it may write (LIMNER_HOME, LIMNER_DATABASE_URL)",
+    10: "could not be read or written: the disk reports an error",
+    11: "is damaged: restore a backup",
+    13: "has no room left: the disk is full. What was stored before is safe; free some space, then start again",
+    14: "cannot be opened: check that the folder exists and that limner may write there",
+    26: "is not a database: name another file (LIMNER_DATABASE_URL), or move this one away",
+}
+"""By primary result code, https://www.sqlite.org/rescode.html."""
+
+POSTGRES_TROUBLE = {
+    "25006": "is read-only: give limner a database it may write to",
+    "42501": "refused: the user of LIMNER_DATABASE_URL lacks a right it needs",
+    "53100": "has no room left: the server's disk is full. What was stored before is safe",
+    "55P03": "is locked by another process: let that finish, or stop it, then start again",
+}
+"""By SQLSTATE, https://www.postgresql.org/docs/current/errcodes-appendix.html."""
+
+
+class Database:
+    """One database: SQLite or PostgreSQL, its schema brought up to date when opened.
+
+    Args:
+        url: `sqlite:///path`, or `postgresql://…` (psycopg is the driver).
+        patience: Seconds to wait for another process's write to SQLite.
+
+    Raises:
+        SetupError: `url` is not one limner can use.
+        StoreError: it cannot be reached, read or written, or comes from a newer limner.
+    """
+
+    def __init__(self, url: str, *, patience: float = 30.0) -> None:
+        parsed = _parsed(url)
+        self.dialect = parsed.get_backend_name()
+        self.url = parsed.render_as_string(hide_password=True)
+        self._file = Path(parsed.database) if self.dialect == "sqlite" and parsed.database else None
+        self._engine = self._open(parsed, patience)
+        self._reader = self._engine.execution_options(reading=True)
+        try:
+            with self.connection() as connection:
+                if self.dialect == "postgresql":
+                    connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": lock_key("migration")})
+                upgrade(connection, self.url)
+        except StoreError:
+            self.close()
+            raise
+
+    def connection(self) -> AbstractContextManager[Connection]:
+        """One writing transaction: committed at the end of the block, undone when the block raises."""
+        return self._transaction(self._engine)
+
+    def reading(self) -> AbstractContextManager[Connection]:
+        """One reading transaction, which waits for nobody and lets others write meanwhile."""
+        return self._transaction(self._reader)
+
+    def exclusive(self, what: str) -> AbstractContextManager[None]:
+        """Hold `what`, a word such as `run`, against all other processes on this database.
+
+        It is free again when the block ends or the process dies.
+
+        Raises:
+            BusyError: somebody holds it already; `.holder` says who.
+        """
+        return self._advisory_lock(what) if self.dialect == "postgresql" else self._file_lock(what)
+
+    def close(self) -> None:
+        self._engine.dispose()
+
+    def _open(self, url: URL, patience: float) -> Engine:
+        json: dict[str, Any] = {"json_serializer": _dumps, "json_deserializer": orjson.loads}
+        if self.dialect == "postgresql":
+            engine = create_engine(url, pool_pre_ping=True, **json)
+            event.listen(engine, "connect", _in_utc)
+            return engine
+        if self._file is None:
+            engine = create_engine(url, poolclass=StaticPool, connect_args={"check_same_thread": False}, **json)
+        else:
+            try:
+                self._file.parent.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise StoreError(
+                    f"The folder {self._file.parent} cannot be made ({error.strerror}): "
+                    "give limner a place where it may write (LIMNER_HOME, LIMNER_DATABASE_URL)."
+                ) from error
+            engine = create_engine(url, connect_args={"timeout": patience}, **json)
+        event.listen(engine, "connect", _prepare_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
+        return engine
+
+    @contextmanager
+    def _transaction(self, engine: Engine) -> Iterator[Connection]:
+        try:
+            with engine.begin() as connection:
+                yield connection
+        except DBAPIError as error:
+            trouble = self._trouble(error)
+            if trouble is None:
+                raise
+            raise StoreError(f"The database {self._file or self.url} {trouble}.") from error
+
+    def _trouble(self, error: DBAPIError) -> str | None:
+        """What went wrong in words, or None where it is a defect of limner."""
+        cause = error.orig
+        if self.dialect == "sqlite":
+            known = SQLITE_TROUBLE.get(getattr(cause, "sqlite_errorcode", 0) & 0xFF)
+        else:
+            known = POSTGRES_TROUBLE.get(getattr(cause, "sqlstate", None) or "")
+        if known or isinstance(error, IntegrityError | ProgrammingError):
+            return known
+        reason = str(cause).strip().split("\n")[0]
+        if not isinstance(error.orig, Exception) or error.connection_invalidated or "connect" in reason:
+            return f"cannot be reached ({reason}): check that it is up, and LIMNER_DATABASE_URL"
+        return f"refused ({reason})"
+
+    @contextmanager
+    def _file_lock(self, what: str) -> Iterator[None]:
+        if self._file is None:  # in memory: no other process can see it
+            yield
+            return
+        lock = FileLock(f"{self._file}.{what}.lock")
+        note = Path(f"{self._file}.{what}.holder")
+        try:
+            lock.acquire(blocking=False)
+        except Timeout as error:
+            raise _busy(what, note.read_text() if note.exists() else "") from error
+        except OSError as error:
+            raise StoreError(f"The lock {lock.lock_file} cannot be taken: {error.strerror}.") from error
+        try:
+            note.write_text(_myself())
+            yield
+        finally:
+            note.unlink(missing_ok=True)
+            lock.release()
+
+    @contextmanager
+    def _advisory_lock(self, what: str) -> Iterator[None]:
+        key = {"key": lock_key(what)}
+        connection = self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+        connection.detach()  # closed for good at the end, so that neither lock nor name goes back to the pool
+        with connection:
+            if not connection.scalar(text("SELECT pg_try_advisory_lock(:key)"), key):
+                raise _busy(what, connection.scalar(HOLDER, key) or "")
+            connection.execute(text("SELECT set_config('application_name', :name, false)"), {"name": _myself()[:63]})
+            yield
+
+
+HOLDER = text(
+    "SELECT application_name FROM pg_locks JOIN pg_stat_activity USING (pid) WHERE locktype = 'advisory' AND granted"
+    " AND (classid::bigint << 32 | objid::bigint) = :key"
+    " AND pg_locks.database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+)
+
+
+def lock_key(what: str) -> int:
+    """The number under which PostgreSQL knows the lock on `what`."""
+    return int.from_bytes(hashlib.blake2b(f"limner {what}".encode(), digest_size=8).digest()) >> 1
+
+
+def _parsed(url: str) -> URL:
+    try:
+        parsed = make_url(url)
+    except ArgumentError as error:
+        raise SetupError(
+            "LIMNER_DATABASE_URL is not a URL; sqlite:///path or postgresql://user@host/name is."
+        ) from error
+    if parsed.drivername in ("postgres", "postgresql", "postgresql+psycopg"):
+        return parsed.set(drivername="postgresql+psycopg")
+    if parsed.drivername == "sqlite":
+        return parsed
+    raise SetupError(f"LIMNER_DATABASE_URL names {parsed.drivername}; limner works with sqlite and postgresql.")
+
+
+def _dumps(value: Any) -> str:
+    return orjson.dumps(value).decode()
+
+
+def _myself() -> str:
+    return f"pid {os.getpid()} on {socket.gethostname()} since {datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
+def _busy(what: str, holder: str) -> BusyError:
+    holder = holder or "a process that has not said its name yet"
+    return BusyError(
+        f"Another limner is at it ({what}): {holder}. Let it finish, or stop it, then start again.", holder
+    )
+
+
+def _prepare_sqlite(connection: Any, record: object) -> None:
+    connection.isolation_level = None  # limner begins its transactions itself
+    for pragma in (
+        "journal_mode=WAL",
+        "synchronous=NORMAL",
+        "foreign_keys=ON",
+        "cache_size=-65536",
+        "temp_store=MEMORY",
+    ):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    reading = connection.get_execution_options().get("reading", False)
+    connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
+
+
+def _in_utc(connection: Any, record: object) -> None:
+    connection.execute("SET TIME ZONE 'UTC'")
+    connection.commit()

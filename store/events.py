@@ -1,0 +1,235 @@
+"""What users did: events go in once, in batches, and come out as histories."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+import orjson
+from pydantic import TypeAdapter
+from sqlalchemy import Connection, bindparam, func, insert, select, text
+from sqlalchemy.dialects import postgresql, sqlite
+
+from limner.domain import Added, Event, History
+from limner.errors import StoreError
+from store.database import Database, lock_key
+from store.tables import AttributeCountRow, EventRow, UserRow
+
+FIELDS = ("event_id", "user_id", "ts", "source", "kind", "text", "value", "item_id", "item", "meta")
+NOT_ATTRIBUTES = frozenset(
+    {"title", "name", "description", "text", "summary", "content", "url", "image", "release", "date"}
+)
+"""Keys of an item that say which item it is, not what kind of thing."""
+MODULUS = 1 << 128
+PAGE = 5_000
+
+EVENTS = TypeAdapter(tuple[Event, ...])
+EVENT_COLUMNS = [getattr(EventRow, field) for field in FIELDS]
+HISTORY = (
+    select(*EVENT_COLUMNS)
+    .where(EventRow.user_id == bindparam("user"))
+    .order_by(EventRow.ts.asc().nulls_first(), EventRow.seq)
+)
+SOME = select(*EVENT_COLUMNS).where(
+    EventRow.user_id == bindparam("user"), EventRow.event_id.in_(bindparam("ids", expanding=True))
+)
+STORED = {
+    "sqlite": text(
+        "SELECT e.user_id, e.event_id, e.digest FROM json_each(:keys) k CROSS JOIN events e"
+        " ON e.user_id = json_extract(k.value, '$[0]') AND e.event_id = json_extract(k.value, '$[1]')"
+    ),
+    "postgresql": text(
+        "SELECT e.user_id, e.event_id, e.digest FROM json_array_elements(CAST(:keys AS json)) k"
+        " JOIN events e ON e.user_id = k->>0 AND e.event_id = k->>1"
+    ),
+}
+
+
+class _Draft(NamedTuple):
+    """An event on its way in."""
+
+    event: Event
+    ts: datetime | None
+    digest: bytes
+
+
+class EventStore:
+    """The events of all users, with a running digest for each user and counts for the population."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def add(self, events: Sequence[Event]) -> Added:
+        """Take in a batch, all of it or, when this raises, nothing.
+
+        An event that is stored already, or stands twice in the batch, counts once. The same id with other content is a
+        conflict: the older one stays.
+
+        Raises:
+            StoreError: the database refused, or an event holds what JSON cannot say.
+        """
+        drafts: dict[tuple[str, str], _Draft] = {}
+        duplicates, conflicts = 0, list[str]()
+        for draft in map(_draft, events):
+            key = (draft.event.user_id, draft.event.event_id)
+            first = drafts.setdefault(key, draft)
+            if first is draft:
+                continue
+            if first.digest == draft.digest:
+                duplicates += 1
+            else:
+                conflicts.append("\t".join(key))
+        with self._database.connection() as connection:
+            if self._database.dialect == "postgresql":
+                connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": lock_key("events")})
+            for user_id, event_id, digest in self._stored(connection, drafts):
+                if drafts.pop((user_id, event_id)).digest == digest:
+                    duplicates += 1
+                else:
+                    conflicts.append(f"{user_id}\t{event_id}")
+            if drafts:
+                self._update_users(connection, drafts.values())
+                connection.execute(insert(EventRow), [_row(draft) for draft in drafts.values()])
+                self._count_attributes(connection, drafts.values())
+        return Added(accepted=len(drafts), duplicates=duplicates, conflicts=tuple(conflicts))
+
+    def history(self, user_id: str) -> History:
+        """All events of a user, oldest first; empty where the user is not known."""
+        with self._database.reading() as connection:
+            rows = connection.execute(HISTORY, {"user": user_id}).all()
+        return History.model_construct(user_id=user_id, events=read_events(rows))
+
+    def some(self, user_id: str, event_ids: Sequence[str]) -> dict[str, Event]:
+        """Those of the named events that exist, by id."""
+        with self._database.reading() as connection:
+            rows = connection.execute(SOME, {"user": user_id, "ids": list(event_ids)}).all()
+        return {event.event_id: event for event in read_events(rows)}
+
+    def users(self, after: str | None = None) -> Iterator[str]:
+        """User ids in order, those after `after`, read page by page."""
+        while True:
+            page = select(UserRow.user_id).where(UserRow.user_id > (after or "")).order_by(UserRow.user_id).limit(PAGE)
+            with self._database.reading() as connection:
+                user_ids = connection.scalars(page).all()
+            yield from user_ids
+            if len(user_ids) < PAGE:
+                return
+            after = user_ids[-1]
+
+    def counts(self) -> dict[str, int]:
+        """How many `users` and `events` there are."""
+        totals = select(func.count(), func.coalesce(func.sum(UserRow.events), 0)).select_from(UserRow)
+        with self._database.reading() as connection:
+            users, events = connection.execute(totals).one()
+        return {"users": users, "events": int(events)}
+
+    def user_digest(self, user_id: str) -> str:
+        """The digest of a user's events, whatever order they came in; of no events where the user is not known."""
+        with self._database.reading() as connection:
+            return connection.scalar(select(UserRow.digest).where(UserRow.user_id == user_id)) or _hex(0)
+
+    def baseline(self, limit: int = 20_000) -> Mapping[tuple[str, str], int]:
+        """Events in the population that carry an item attribute's value, by (attribute, value), largest first.
+
+        ("", "") stands for all events. At most `limit` entries.
+        """
+        row = AttributeCountRow
+        largest = select(row.attribute, row.value, row.events).order_by(row.events.desc(), row.attribute, row.value)
+        with self._database.reading() as connection:
+            return {(attribute, value): count for attribute, value, count in connection.execute(largest.limit(limit))}
+
+    def _stored(self, connection: Connection, keys: Iterable[tuple[str, str]]) -> Sequence[tuple[str, str, bytes]]:
+        given = {"keys": orjson.dumps(list(keys)).decode()}
+        return [row._tuple() for row in connection.execute(STORED[self._database.dialect], given)]
+
+    def _update_users(self, connection: Connection, drafts: Iterable[_Draft]) -> None:
+        counts, sums = Counter[str](), Counter[str]()
+        first: dict[str, datetime] = {}
+        last: dict[str, datetime] = {}
+        for event, ts, digest in drafts:
+            user = event.user_id
+            counts[user] += 1
+            sums[user] += int.from_bytes(digest)
+            if ts is not None:
+                first[user] = min(ts, first.get(user, ts))
+                last[user] = max(ts, last.get(user, ts))
+        known = _in_pages(connection, sorted(counts))
+        rows = []
+        for user in sorted(counts):
+            events, digest_so_far, first_ts, last_ts = known.get(user, (0, "0", None, None))
+            rows.append(
+                {
+                    "user_id": user,
+                    "events": events + counts[user],
+                    "digest": _hex(int(digest_so_far, 16) + sums[user]),
+                    "first_ts": min((ts for ts in (first_ts, first.get(user)) if ts), default=None),
+                    "last_ts": max((ts for ts in (last_ts, last.get(user)) if ts), default=None),
+                }
+            )
+        upsert = self._insert(UserRow)
+        changed = {name: upsert.excluded[name] for name in ("events", "digest", "first_ts", "last_ts")}
+        connection.execute(upsert.on_conflict_do_update(index_elements=["user_id"], set_=changed), rows)
+
+    def _count_attributes(self, connection: Connection, drafts: Iterable[_Draft]) -> None:
+        counts = Counter[tuple[str, str]]()
+        for draft in drafts:
+            counts[("", "")] += 1
+            if draft.event.item:
+                counts.update(_attributes(draft.event.item))
+        upsert = self._insert(AttributeCountRow)
+        more = {"events": AttributeCountRow.events + upsert.excluded.events}
+        connection.execute(
+            upsert.on_conflict_do_update(index_elements=["attribute", "value"], set_=more),
+            [{"attribute": key, "value": value, "events": count} for (key, value), count in sorted(counts.items())],
+        )
+
+    def _insert(self, table: type[UserRow | AttributeCountRow]) -> sqlite.Insert | postgresql.Insert:
+        return (sqlite if self._database.dialect == "sqlite" else postgresql).insert(table)
+
+
+def _draft(event: Event) -> _Draft:
+    ts = event.ts
+    if ts is not None and ts.tzinfo is not UTC:
+        ts = ts.replace(tzinfo=UTC) if ts.tzinfo is None else ts.astimezone(UTC)
+    fields = event.__dict__ if ts is event.ts else {**event.__dict__, "ts": ts}
+    try:
+        content = orjson.dumps(fields, option=orjson.OPT_SORT_KEYS)
+    except TypeError as error:
+        raise StoreError(f"Event {event.event_id} of user {event.user_id} cannot be stored: {error}.") from error
+    return _Draft(event, ts, hashlib.blake2b(content, digest_size=16).digest())
+
+
+def _row(draft: _Draft) -> dict[str, Any]:
+    return {**draft.event.__dict__, "ts": draft.ts, "digest": draft.digest}
+
+
+def read_events(rows: Sequence[Any]) -> tuple[Event, ...]:
+    return EVENTS.validate_python([dict(zip(FIELDS, row, strict=True)) for row in rows])
+
+
+def _attributes(item: Mapping[str, Any]) -> set[tuple[str, str]]:
+    """What an item is, as (attribute, value): at most 60 values of at most 80 characters."""
+    found: list[tuple[str, str]] = []
+    for key, value in item.items():
+        if key not in NOT_ATTRIBUTES:
+            values = [value] if isinstance(value, str) else value if isinstance(value, list) else ()
+            found += ((key, one) for one in values if isinstance(one, str) and 0 < len(one) <= 80)
+    return set(found[:60])
+
+
+def _in_pages(connection: Connection, user_ids: Sequence[str]) -> dict[str, tuple[int, str, Any, Any]]:
+    """What is known of the users so far, asked in pages that every database takes."""
+    row = UserRow
+    known: dict[str, tuple[int, str, Any, Any]] = {}
+    for start in range(0, len(user_ids), PAGE):
+        page = select(row.user_id, row.events, row.digest, row.first_ts, row.last_ts)
+        for user, *rest in connection.execute(page.where(row.user_id.in_(user_ids[start : start + PAGE]))):
+            known[user] = (rest[0], rest[1], rest[2], rest[3])
+    return known
+
+
+def _hex(number: int) -> str:
+    return f"{number % MODULUS:032x}"

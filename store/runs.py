@@ -1,0 +1,242 @@
+"""What was done to whom: runs, how each user fared, and the ledger of model calls."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import socket
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+import psutil
+from sqlalchemy import Select, func, insert, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from limner.domain import ModelCall, Outcome, RunSummary
+from limner.errors import StoreError
+from store.database import Database
+from store.tables import AnyRow, ModelCallRow, RunItemRow, RunRow, UserRow
+
+State = Literal["running", "done", "stopped", "failed"]
+PAGE = 5_000
+NEWEST_FIRST = select(RunRow).order_by(RunRow.started_at.desc(), RunRow.run.desc())
+DIED = "Its process died. `limner run --resume` goes on; what is done stays done."
+
+
+class RunStore:
+    """The runs and their ledger."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._dialect = sqlite if database.dialect == "sqlite" else postgresql
+
+    def start(self, *, config: Mapping[str, Any], users_total: int) -> str:
+        """The id of a new run of this process; later ones sort later."""
+        now = datetime.now(UTC)
+        run = f"{now:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+        row: dict[str, Any] = {
+            "run": run,
+            "state": "running",
+            "note": "",
+            "config": dict(config),
+            "users_total": users_total,
+        }
+        times: dict[str, Any] = {"started_at": now, "resumed_at": now, "seconds": 0.0}
+        with self._database.connection() as connection:
+            connection.execute(insert(RunRow), row | times | _myself())
+        return run
+
+    def resume(self, run: str) -> None:
+        """Make an unfinished run this process's own."""
+        with self._database.connection() as connection:
+            row = connection.execute(select(RunRow).where(RunRow.run == run)).first()
+            if row is None:
+                raise _no_run(run)
+            worked = row.seconds
+            if row.state == "running":  # its process died: it worked until it last settled a user
+                last = connection.scalar(select(func.max(RunItemRow.at)).where(RunItemRow.run == run))
+                worked += max((last - row.resumed_at).total_seconds(), 0) if last else 0
+            again = {"state": "running", "note": "", "resumed_at": datetime.now(UTC), "seconds": worked}
+            connection.execute(update(RunRow).where(RunRow.run == run).values(**again, **_myself()))
+
+    def finish(self, run: str, state: State, note: str = "") -> None:
+        """Close a run; `note` says why, and how to go on."""
+        with self._database.connection() as connection:
+            row = connection.execute(select(RunRow).where(RunRow.run == run)).first()
+            if row is None:
+                raise _no_run(run)
+            seconds = row.seconds + (datetime.now(UTC) - row.resumed_at).total_seconds()
+            connection.execute(update(RunRow).where(RunRow.run == run).values(state=state, note=note, seconds=seconds))
+
+    def latest(self, states: Collection[State] = ()) -> str | None:
+        """The newest run, or the newest in one of these states; one whose process died counts as stopped."""
+        with self._database.reading() as connection:
+            rows = connection.execute(NEWEST_FIRST)
+            return next((row.run for row in rows if not states or _state(row)[0] in states), None)
+
+    def config(self, run: str) -> dict[str, Any]:
+        """What the run was started with."""
+        with self._database.reading() as connection:
+            config = connection.scalar(select(RunRow.config).where(RunRow.run == run))
+        if config is None:
+            raise _no_run(run)
+        return dict(config)
+
+    def fail(self, run: str, outcome: Outcome) -> None:
+        """Put a user among the dead letters of a run."""
+        failed: dict[str, Any] = {
+            "state": "failed",
+            "error_kind": outcome.error_kind,
+            "error": outcome.error.replace("\0", "\ufffd"),
+        }
+        failed |= {"seconds": outcome.seconds, "at": datetime.now(UTC)}
+        upsert = self._dialect.insert(RunItemRow).values(run=run, user_id=outcome.user_id, **failed)
+        with self._database.connection() as connection:
+            connection.execute(upsert.on_conflict_do_update(index_elements=["run", "user_id"], set_=failed))
+
+    def unchanged(self, run: str, user_ids: Sequence[str]) -> None:
+        """Note that nothing had to be done for these users; one that the run has settled already stays as it is."""
+        row = {"run": run, "state": "unchanged", "error_kind": "", "error": "", "seconds": 0.0, "at": datetime.now(UTC)}
+        if user_ids:
+            with self._database.connection() as connection:
+                connection.execute(
+                    self._dialect.insert(RunItemRow).on_conflict_do_nothing(),
+                    [row | {"user_id": user_id} for user_id in user_ids],
+                )
+
+    def settled(self, run: str) -> Iterator[str]:
+        """The users that the run has done or found unchanged, in order, read page by page."""
+        return self._users(run, ("done", "unchanged"))
+
+    def failed_users(self, run: str) -> list[str]:
+        """The users among the dead letters, in order."""
+        return list(self._users(run, ("failed",)))
+
+    def dead_letters(self, run: str) -> list[Outcome]:
+        """How the failed users of a run failed, in order of user id."""
+        row = RunItemRow
+        failed = select(row.user_id, row.state, row.error_kind, row.error, row.seconds)
+        with self._database.reading() as connection:
+            rows = connection.execute(failed.where(row.run == run, row.state == "failed").order_by(row.user_id))
+            return [Outcome(**found._mapping) for found in rows]
+
+    def record(self, run: str, call: ModelCall) -> None:
+        """Enter one attempt at asking the model into the ledger."""
+        fields = call.__dict__ | {"detail": call.detail.replace("\0", "\ufffd"), "run": run, "at": datetime.now(UTC)}
+        with self._database.connection() as connection:
+            connection.execute(insert(ModelCallRow), fields)
+
+    def answer(self, request_digest: str) -> str | None:
+        """The newest validated answer that was given to exactly this request."""
+        row = ModelCallRow
+        given = select(row.answer).where(row.request_digest == request_digest, row.answer.is_not(None))
+        with self._database.reading() as connection:
+            return connection.scalar(given.order_by(row.id.desc()).limit(1))
+
+    def summary(self, run: str | None = None) -> RunSummary:
+        """How a run, or the newest one, stands.
+
+        Raises:
+            StoreError: there is no such run, or none at all.
+        """
+        wanted = NEWEST_FIRST.limit(1) if run is None else select(RunRow).where(RunRow.run == run)
+        item, call = RunItemRow, ModelCallRow
+        with self._database.reading() as connection:
+            row = connection.execute(wanted).first()
+            if row is None:
+                raise _no_run(run)
+            of_run = item.run == row.run
+            settled = select(item.state, item.error_kind, func.count(), func.max(item.at)).where(of_run)
+            items = connection.execute(settled.group_by(item.state, item.error_kind)).all()
+            spent = select(func.count(), func.sum(call.tokens_in), func.sum(call.tokens_out)).where(call.run == row.run)
+            calls, tokens_in, tokens_out = connection.execute(spent).one()
+        users, failures = Counter[str](), Counter[str]()
+        for state, kind, count, _ in items:
+            users[state] += count
+            if state == "failed":
+                failures[kind] += count
+        state, note = _state(row)
+        seconds = row.seconds
+        if row.state == "running":
+            until = datetime.now(UTC) if state == "running" else max((at for *_, at in items), default=row.resumed_at)
+            seconds += max((until - row.resumed_at).total_seconds(), 0)
+        return RunSummary(
+            run=row.run,
+            state=state,
+            users={"total": row.users_total} | {name: users[name] for name in ("done", "unchanged", "failed")},
+            tokens={"in": int(tokens_in or 0), "out": int(tokens_out or 0)},
+            model_calls=calls,
+            seconds=seconds,
+            started_at=row.started_at,
+            failures=dict(failures),
+            note=note,
+        )
+
+    def work(
+        self, config_digest: str, *, users: Sequence[str] | None = None, limit: int | None = None
+    ) -> Iterator[tuple[str, bool]]:
+        """(user id, changed) for every user in order, read page by page.
+
+        A user is changed when their events, or the configuration, are not what their profile was made from.
+
+        Args:
+            users: Only these.
+            limit: Only the first so many.
+
+        Raises:
+            StoreError: a user in `users` has no events.
+        """
+        row = UserRow
+        page: Select[str, str, str | None] = select(row.user_id, row.digest, row.profiled_digest).order_by(row.user_id)
+        left, after = limit, ""
+        wanted = None if users is None else sorted(set(users))
+        while left is None or left > 0:
+            size = PAGE if left is None else min(PAGE, left)
+            if wanted is None:
+                asked = page.where(row.user_id > after).limit(size)
+            else:
+                names, wanted = wanted[:size], wanted[size:]
+                asked = page.where(row.user_id.in_(names))
+            with self._database.reading() as connection:
+                found = connection.execute(asked).all()
+            if wanted is not None and len(found) < len(names):
+                unknown = sorted(set(names) - {user_id for user_id, *_ in found})
+                raise StoreError(f"No events of {', '.join(unknown[:5])}: `limner ingest` brings events in.")
+            for user_id, digest, profiled in found:
+                yield user_id, profiled != f"{digest}:{config_digest}"
+            if len(found) < size or (wanted is not None and not wanted):
+                return
+            left = None if left is None else left - len(found)
+            after = found[-1].user_id
+
+    def _users(self, run: str, states: Sequence[State | Literal["unchanged"]]) -> Iterator[str]:
+        row, after = RunItemRow, ""
+        users = select(row.user_id).where(row.run == run, row.state.in_(states)).order_by(row.user_id).limit(PAGE)
+        while True:
+            with self._database.reading() as connection:
+                page = connection.scalars(users.where(row.user_id > after)).all()
+            yield from page
+            if len(page) < PAGE:
+                return
+            after = page[-1]
+
+
+def _myself() -> dict[str, Any]:
+    return {"host": socket.gethostname(), "pid": os.getpid(), "process_started": psutil.Process().create_time()}
+
+
+def _state(row: AnyRow) -> tuple[State, str]:
+    """The state of a run and its note; a running one whose process is gone has stopped."""
+    if row.state != "running" or row.host != socket.gethostname():
+        return row.state, row.note
+    try:
+        alive = abs(psutil.Process(row.pid).create_time() - row.process_started) < 2
+    except psutil.Error:
+        alive = False
+    return ("running", row.note) if alive else ("stopped", DIED)
+
+
+def _no_run(run: str | None) -> StoreError:
+    return StoreError(f"There is no run {run}." if run else "There was no run yet: `limner run` starts one.")

@@ -1,0 +1,358 @@
+"""The tables, as typed SQLAlchemy models; rows of them never leave this room.
+
+Names and user ids compare byte by byte on both databases (collation "C" on PostgreSQL), so that paging by user id
+walks in the same order everywhere. Times are UTC and come back aware. What belongs to a user goes when the user goes.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    DateTime,
+    Dialect,
+    Double,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Row,
+    SmallInteger,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+
+class Moment(TypeDecorator[datetime]):
+    """A time in UTC: aware in Python on both databases. A naive value is taken as UTC."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        value = value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+        return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        return None if value is None else value.replace(tzinfo=UTC)
+
+
+AnyRow = Row[*tuple[Any, ...]]
+"""A row of a query, whatever its columns."""
+
+NAME = Text().with_variant(postgresql.TEXT(collation="C"), "postgresql")
+SERIAL = BigInteger().with_variant(Integer, "sqlite")
+
+Name = Annotated[str, mapped_column(NAME)]
+Serial = Annotated[int, mapped_column(SERIAL, primary_key=True)]
+UserId = Annotated[str, mapped_column(NAME, ForeignKey("users.user_id", ondelete="CASCADE"))]
+Run = Annotated[str, mapped_column(Text, ForeignKey("runs.run"))]
+
+
+class Table(DeclarativeBase):
+    metadata = MetaData(
+        naming_convention={
+            "pk": "pk_%(table_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        }
+    )
+    type_annotation_map = {  # noqa: RUF012  (SQLAlchemy declares it as a plain attribute)
+        str: Text,
+        bytes: LargeBinary,
+        float: Double,
+        datetime: Moment,
+        dict[str, Any]: JSON,
+        list[Any]: JSON,
+    }
+
+
+class UserRow(Table):
+    __tablename__ = "users"
+
+    user_id: Mapped[Name] = mapped_column(primary_key=True)
+    events: Mapped[int]
+    digest: Mapped[str]
+    """Sum of the digests of the user's events, modulo 2**128, as hex: the order of arrival does not change it."""
+    first_ts: Mapped[datetime | None]
+    last_ts: Mapped[datetime | None]
+    profiled_digest: Mapped[str | None]
+    """What the current profile was made from: `digest`, a colon, and the digest of the configuration."""
+
+
+class EventRow(Table):
+    __tablename__ = "events"
+    __table_args__ = (UniqueConstraint("user_id", "event_id"),)
+
+    seq: Mapped[Serial]
+    """Order of arrival."""
+    user_id: Mapped[UserId]
+    event_id: Mapped[Name]
+    ts: Mapped[datetime | None]
+    source: Mapped[str]
+    kind: Mapped[str]
+    text: Mapped[str]
+    value: Mapped[float | None]
+    item_id: Mapped[str | None]
+    item: Mapped[dict[str, Any]]
+    meta: Mapped[dict[str, Any]]
+    digest: Mapped[bytes]
+
+
+class AttributeCountRow(Table):
+    """How many events carry a value of an item attribute; ("", "") counts all events."""
+
+    __tablename__ = "attribute_counts"
+    __table_args__ = (Index(None, "events"), {"sqlite_with_rowid": False})
+
+    attribute: Mapped[Name] = mapped_column(primary_key=True)
+    value: Mapped[Name] = mapped_column(primary_key=True)
+    events: Mapped[int] = mapped_column(BigInteger)
+
+
+class RunRow(Table):
+    __tablename__ = "runs"
+
+    run: Mapped[str] = mapped_column(primary_key=True)
+    state: Mapped[str]
+    note: Mapped[str]
+    config: Mapped[dict[str, Any]]
+    users_total: Mapped[int]
+    started_at: Mapped[datetime]
+    resumed_at: Mapped[datetime]
+    """When the newest stretch of work began; `started_at` unless the run was resumed."""
+    seconds: Mapped[float]
+    """Of the stretches that ended before `resumed_at`, and after `finish` of all."""
+    host: Mapped[str]
+    pid: Mapped[int]
+    process_started: Mapped[float]
+    """Unix time; with host and pid it names one process for good."""
+
+
+class RunItemRow(Table):
+    __tablename__ = "run_items"
+    __table_args__ = (Index(None, "user_id"), {"sqlite_with_rowid": False})
+
+    run: Mapped[Run] = mapped_column(primary_key=True)
+    user_id: Mapped[UserId] = mapped_column(primary_key=True)
+    state: Mapped[str]
+    error_kind: Mapped[str]
+    error: Mapped[str]
+    seconds: Mapped[float]
+    revision: Mapped[int | None]
+    at: Mapped[datetime]
+
+
+class ModelCallRow(Table):
+    """The ledger: every attempt at asking the model."""
+
+    __tablename__ = "model_calls"
+    __table_args__ = (Index(None, "run"), Index(None, "request_digest"))
+
+    id: Mapped[Serial]
+    run: Mapped[Run]
+    at: Mapped[datetime]
+    purpose: Mapped[str]
+    user_id: Mapped[str | None]
+    attempt: Mapped[int]
+    request_digest: Mapped[str]
+    prompt_digest: Mapped[str]
+    model: Mapped[str]
+    tokens_in: Mapped[int]
+    tokens_out: Mapped[int]
+    seconds: Mapped[float]
+    outcome: Mapped[str]
+    detail: Mapped[str]
+    answer: Mapped[str | None]
+
+
+class ProfileRow(Table):
+    __tablename__ = "profiles"
+    __table_args__ = ({"sqlite_with_rowid": False},)
+
+    user_id: Mapped[UserId] = mapped_column(primary_key=True)
+    revision: Mapped[int] = mapped_column(primary_key=True)
+    run: Mapped[Run]
+    model: Mapped[str]
+    prompts: Mapped[dict[str, Any]]
+    taxonomy: Mapped[str]
+    digest: Mapped[str]
+    created_at: Mapped[datetime]
+
+
+class TagRow(Table):
+    """One state of a tag: from the revision that recorded it to the one that retired it."""
+
+    __tablename__ = "tags"
+    __table_args__ = (
+        Index(
+            "uq_tags_open",
+            "user_id",
+            "key",
+            unique=True,
+            sqlite_where=text("retired_revision IS NULL"),
+            postgresql_where=text("retired_revision IS NULL"),
+        ),
+        {"sqlite_with_rowid": False},
+    )
+
+    user_id: Mapped[UserId] = mapped_column(primary_key=True)
+    key: Mapped[Name] = mapped_column(primary_key=True)
+    revision: Mapped[int] = mapped_column(primary_key=True)
+    run: Mapped[Run]
+    facet: Mapped[str]
+    label_en: Mapped[str]
+    label_zh: Mapped[str]
+    polarity: Mapped[int] = mapped_column(SmallInteger)
+    probability: Mapped[float]
+    basis: Mapped[str]
+    status: Mapped[str]
+    valid_from: Mapped[datetime | None]
+    valid_to: Mapped[datetime | None]
+    lift: Mapped[float | None]
+    measure: Mapped[float | None]
+    reason: Mapped[str]
+    explicit_positive: Mapped[int]
+    implicit_positive: Mapped[int]
+    explicit_negative: Mapped[int]
+    implicit_negative: Mapped[int]
+    stated: Mapped[int]
+    digest: Mapped[bytes]
+    """Of the whole tag with its evidence: equal means that nothing changed."""
+    recorded_at: Mapped[datetime]
+    retired_at: Mapped[datetime | None]
+    retired_revision: Mapped[int | None]
+    retired_reason: Mapped[str]
+
+
+class TagEvidenceRow(Table):
+    __tablename__ = "tag_evidence"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["user_id", "key", "revision"], ["tags.user_id", "tags.key", "tags.revision"], ondelete="CASCADE"
+        ),
+        {"sqlite_with_rowid": False},
+    )
+
+    user_id: Mapped[Name] = mapped_column(primary_key=True)
+    key: Mapped[Name] = mapped_column(primary_key=True)
+    revision: Mapped[int] = mapped_column(primary_key=True)
+    position: Mapped[int] = mapped_column(SmallInteger, primary_key=True)
+    event_id: Mapped[Name]
+    signal: Mapped[str]
+    span: Mapped[str | None]
+
+
+class PersonaRow(Table):
+    __tablename__ = "personas"
+    __table_args__ = (
+        ForeignKeyConstraint(["user_id", "revision"], ["profiles.user_id", "profiles.revision"], ondelete="CASCADE"),
+    )
+
+    user_id: Mapped[Name] = mapped_column(primary_key=True)
+    revision: Mapped[int] = mapped_column(primary_key=True)
+    language: Mapped[str] = mapped_column(primary_key=True)
+    writer: Mapped[str]
+    sentences: Mapped[list[Any]]
+    embedder: Mapped[str | None]
+    vector: Mapped[bytes | None]
+
+
+class LabelVectorRow(Table):
+    """The vector of a tag label, found by the digest of its text."""
+
+    __tablename__ = "label_vectors"
+    __table_args__ = ({"sqlite_with_rowid": False},)
+
+    embedder: Mapped[str] = mapped_column(primary_key=True)
+    digest: Mapped[bytes] = mapped_column(primary_key=True)
+    vector: Mapped[bytes]
+
+
+class OverrideRow(Table):
+    """What a person decided about a tag: pin, deny or edit. A ledger; the newest that is not withdrawn holds."""
+
+    __tablename__ = "overrides"
+    __table_args__ = (Index(None, "user_id", "key"),)
+
+    id: Mapped[Serial]
+    user_id: Mapped[UserId]
+    key: Mapped[Name]
+    action: Mapped[str]
+    change: Mapped[dict[str, Any]]
+    author: Mapped[str]
+    note: Mapped[str]
+    created_at: Mapped[datetime]
+    withdrawn_at: Mapped[datetime | None]
+
+
+class ConflictRow(Table):
+    """Two claims of which at most one can hold, and which one was kept."""
+
+    __tablename__ = "conflicts"
+    __table_args__ = (Index(None, "user_id"),)
+
+    id: Mapped[Serial]
+    user_id: Mapped[UserId]
+    run: Mapped[Run]
+    facet: Mapped[str]
+    kept: Mapped[str]
+    set_aside: Mapped[str]
+    reason: Mapped[str]
+    recorded_at: Mapped[datetime]
+
+
+class FeedbackRow(Table):
+    """Whether somebody found a tag right: what calibration is fitted on."""
+
+    __tablename__ = "feedback"
+    __table_args__ = (Index(None, "user_id", "key"),)
+
+    id: Mapped[Serial]
+    user_id: Mapped[UserId]
+    key: Mapped[Name]
+    correct: Mapped[bool]
+    author: Mapped[str]
+    note: Mapped[str]
+    created_at: Mapped[datetime]
+
+
+class IndexStateRow(Table):
+    """Which index is current: one row for each place an index lives in."""
+
+    __tablename__ = "index_state"
+
+    place: Mapped[str] = mapped_column(primary_key=True)
+    """`embedded`, or the URL of a Chroma server."""
+    folder: Mapped[str]
+    """Name of the folder under `index/`; empty for a server."""
+    embedder: Mapped[str]
+    whole: Mapped[bool]
+    """False while a server's collections are being written."""
+    built_at: Mapped[datetime]
+
+
+class IndexEntryRow(Table):
+    """What an id in the index stands for. The ids are drawn here, so that they say nothing about the user."""
+
+    __tablename__ = "index_entries"
+    __table_args__ = (UniqueConstraint("kind", "ref", "facet", "language"), Index(None, "ref"))
+
+    id: Mapped[Serial]
+    kind: Mapped[str]
+    ref: Mapped[Name]
+    """Key of a tag, or id of a user."""
+    facet: Mapped[str]
+    language: Mapped[str]
