@@ -41,14 +41,15 @@ def read(path: Path, error: type[LimnerError]) -> Document:
     """
     try:
         content = path.read_bytes()
+    except OSError as cause:
+        raise error(f"{path} cannot be read: {cause.strerror}.") from cause
+    try:
         loader = yaml.CSafeLoader(content.decode("utf-8-sig"))
         node = loader.get_single_node()
         if not isinstance(node, yaml.MappingNode):
             raise error(f"{path.name}:1 must be a mapping of keys to values.")
         keys = list(_keys(node, ()))
         data = loader.construct_document(node)
-    except OSError as cause:
-        raise error(f"{path} cannot be read: {cause.strerror}.") from cause
     except UnicodeDecodeError as cause:
         line = content.count(b"\n", 0, cause.start) + 1
         raise error(f"{path.name}:{line} is not UTF-8; save the file as UTF-8.") from cause

@@ -115,8 +115,8 @@ def diff(old: str, new: str) -> str:
     Raises:
         PromptError: one of them does not exist.
     """
-    texts = [_file(load(prompt).id).read_text("utf-8").splitlines(keepends=True) for prompt in (old, new)]
-    return "".join(difflib.unified_diff(*texts, fromfile=old, tofile=new))
+    before, after = (_file(load(prompt).id).read_text("utf-8").splitlines(keepends=True) for prompt in (old, new))
+    return "".join(difflib.unified_diff(before, after, fromfile=old, tofile=new))
 
 
 def parse(path: Path, *, name: str, version: int) -> Prompt:

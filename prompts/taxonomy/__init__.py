@@ -160,7 +160,7 @@ class Taxonomy:
         """What a value of an item attribute stands for; None where the attribute or the value says nothing."""
         cached = self._named.get((attribute, value), self)
         if cached is self:
-            if len(self._named) >= 200_000:
+            if len(self._named) >= 20_000:
                 self._named.clear()
             cached = self._named[attribute, value] = self._name(attribute, value)
         return cached  # type: ignore[return-value]
@@ -173,6 +173,17 @@ class Taxonomy:
     def matcher(self) -> Matcher:
         """Finds words of terms in free text."""
         return Matcher(*self._source.free_text(self.terms))
+
+    @cached_property
+    def mentions(self) -> Matcher:
+        """Finds every name of every term in a text about somebody, the ambiguous ones too."""
+        names = {
+            form: term.key
+            for term in self.terms.values()
+            for name in (term.label.en, term.label.zh, *term.synonyms, *term.words)
+            for form in with_plural(fold(name))
+        }
+        return Matcher(names)
 
     @cached_property
     def _frames(self) -> Frames:
@@ -277,20 +288,21 @@ def lint(path: Path = STARTER) -> list[str]:
 
 
 def _term(key: str, entry: reading.Entry, group: reading.Entry) -> Term:
+    whole: reading.Entry = {"kind": "thing", "sensitive": False} | group | entry
     label = Label(en=entry["en"], zh=entry["zh"])
     synonyms = tuple(entry.get("synonyms", ()))
-    said = entry.get("words", ())
+    words = entry.get("words", ())
+    if words is True:
+        words = (label.en, label.zh, *synonyms)
     return Term(
         key=key,
-        facet=entry.get("facet", group["facet"]),
+        facet=whole["facet"],
         label=label,
         synonyms=synonyms,
         values=tuple(entry.get("values", ())),
-        words=tuple(
-            dict.fromkeys(fold(word) for word in ((label.en, label.zh, *synonyms) if said is True else said or ()))
-        ),
-        names=tuple(dict.fromkeys(fold(name) for name in entry.get("names", ()))),
-        kind=entry.get("kind", group.get("kind", "thing")),
-        sensitive=entry.get("sensitive", group.get("sensitive", False)),
+        words=tuple(dict.fromkeys(map(fold, words))),
+        names=tuple(dict.fromkeys(map(fold, entry.get("names", ())))),
+        kind=whole["kind"],
+        sensitive=whole["sensitive"],
         description=Label(**entry["description"]) if "description" in entry else None,
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,58 +18,59 @@ if TYPE_CHECKING:
 
 Entry = dict[str, Any]
 
-TEXTS, LABEL, NUMBER = "a list of texts", "a mapping with en and zh", "a number"
 FIELDS: Mapping[str, Mapping[str, str]] = {
     "": {
-        "version": "text",
-        "extends": "text",
+        "version": "a text",
+        "extends": "a text",
         "facets": "a mapping",
         "groups": "a mapping",
         "attributes": "a mapping",
         "terms": "a mapping",
-        "ignored": TEXTS,
-        "heads": TEXTS,
-        "tails": "a mapping of lists",
+        "ignored": "a list of texts",
+        "heads": "a list of texts",
+        "tails": "a mapping of lists of texts",
         "macros": "a mapping of texts",
         "statements": "a mapping of texts",
     },
     "facets": {
-        "label": LABEL,
-        "hint": LABEL,
-        "rule": "a rule",
-        "half_life_days": NUMBER,
+        "label": "a mapping with en and zh, both texts",
+        "hint": "a mapping with en and zh, both texts",
+        "rule": "a mapping of numbers",
+        "half_life_days": "a number, 0 or more",
         "single_valued": "true or false",
-        "served": "default or off",
-        "most": NUMBER,
+        "served": '"default" or "off"',
+        "most": "a number, 0 or more",
         "proposed": "true or false",
         "stated_only": "true or false",
     },
     "groups": {
-        "facet": "text",
+        "facet": "a text",
         "kind": "thing, behaviour or fact",
         "sensitive": "true or false",
-        "says": TEXTS,
+        "says": "a list of texts",
     },
-    "attributes": {"groups": TEXTS, "aliases": TEXTS, "ignored": TEXTS},
+    "attributes": {"groups": "a list of texts", "aliases": "a list of texts", "ignored": "a list of texts"},
     "terms": {
-        "en": "text",
-        "zh": "text",
-        "synonyms": TEXTS,
-        "values": TEXTS,
+        "en": "a text",
+        "zh": "a text",
+        "synonyms": "a list of texts",
+        "values": "a list of texts",
         "words": "true or a list of texts",
-        "but_not": TEXTS,
-        "names": TEXTS,
-        "says": TEXTS,
-        "facet": "text",
+        "but_not": "a list of texts",
+        "names": "a list of texts",
+        "says": "a list of texts",
+        "facet": "a text",
         "kind": "thing, behaviour or fact",
         "sensitive": "true or false",
-        "description": LABEL,
+        "description": "a mapping with en and zh, both texts",
     },
 }
+"""Of each section, its fields and what each must be; "" is the file itself."""
 NEEDED = {"facets": ("label", "hint"), "groups": ("facet",), "attributes": ("groups",), "terms": ("en", "zh")}
 RULE = ("min_explicit", "min_implicit", "min_lift", "confidence", "max_explicit_negative", "max_implicit_negative")
 STATEMENTS = ("first_person", "before", "after")
 _KEY = re.compile(r"[a-z][a-z0-9_]*/[a-z0-9][a-z0-9-]*")
+_OPENING = re.compile(r"\((?:\?(?:P<\w+>|P=\w+|<?[=!]|[a-z]*:))?")
 _QUANTIFIER = re.compile(r"\{(\d*)(,?)(\d*)\}")
 
 
@@ -123,7 +124,7 @@ def _check_sections(layer: Document, file: str) -> None:
         kind = FIELDS[""].get(str(key))
         if kind is None:
             raise TaxonomyError(f"{place}: {key}: a taxonomy has no such section; it has {', '.join(FIELDS[''])}.")
-        if kind.startswith("a mapping") and not isinstance(value, dict):
+        if not KINDS[kind](value):
             raise TaxonomyError(f"{place}: {key}: must be {kind}.")
         if key in FIELDS:
             for name, entry in value.items():
@@ -145,24 +146,24 @@ class Source:
 
     @property
     def facets(self) -> dict[str, Entry]:
-        return self.data.get("facets", {})
+        return dict(self.data.get("facets", {}))
 
     @property
     def groups(self) -> dict[str, Entry]:
-        return self.data.get("groups", {})
+        return dict(self.data.get("groups", {}))
 
     @property
     def attributes(self) -> dict[str, Entry]:
-        return self.data.get("attributes", {})
+        return dict(self.data.get("attributes", {}))
 
     @property
     def terms(self) -> dict[str, Entry]:
-        return self.data.get("terms", {})
+        return dict(self.data.get("terms", {}))
 
     @property
     def ignored(self) -> list[str]:
         """Values that name nothing in any attribute."""
-        return self.data.get("ignored", [])
+        return list(self.data.get("ignored", []))
 
     @property
     def heads(self) -> tuple[str, ...]:
@@ -247,7 +248,7 @@ class Source:
                             self._place(section, str(name), str(part)),
                             (f"{name}: {part}: no such field; there are {', '.join(FIELDS[section])}."),
                         )
-                    elif not _fits(value, kind):
+                    elif not KINDS[kind](value):
                         yield self._place(section, str(name), part), f"{name}: {part}: must be {kind}."
         for name, facet in self.facets.items():
             for part in facet.get("rule", ()) if isinstance(facet.get("rule"), dict) else ():
@@ -257,6 +258,7 @@ class Source:
                         f"{name}: rule: no field {part}; {', '.join(RULE)}.",
                     )
         yield from self._links()
+        yield from self._promises()
 
     def _links(self) -> Iterator[tuple[Place, str]]:
         for section in ("groups", "terms"):
@@ -274,15 +276,17 @@ class Source:
                     yield self._place("attributes", str(name), "groups"), f"{name}: there is no group {group}."
             if groups == []:
                 yield self._place("attributes", str(name), "groups"), f"{name}: groups: names at least one."
+        for part in self.data.get("statements", {}):
+            if part not in STATEMENTS:
+                yield self._place("statements", str(part)), f"statements: no field {part}; {', '.join(STATEMENTS)}."
+
+    def _promises(self) -> Iterator[tuple[Place, str]]:
         for key, entry in self.terms.items():
             group = self.groups.get(str(key).partition("/")[0], {})
             if entry.get("kind", group.get("kind")) == "behaviour" and "description" not in entry:
                 yield self._place("terms", str(key)), f"{key}: a behaviour needs a description of its statistic."
             if ("says" in entry or "says" in group) and not entry.get("names"):
                 yield self._place("terms", str(key)), f"{key}: a fact that is stated needs names."
-        for part in self.data.get("statements", {}):
-            if part not in STATEMENTS:
-                yield self._place("statements", str(part)), f"statements: no field {part}; {', '.join(STATEMENTS)}."
 
     def _doubles(self) -> Iterator[tuple[Place, str]]:
         names: dict[tuple[str, str], str] = {}
@@ -321,30 +325,40 @@ class Source:
                 yield self._place(*path), f"{path[1]}: says: {flaw} in {frame}"
 
 
-def _fits(value: Any, kind: str) -> bool:
-    if kind == "text":
-        return isinstance(value, (str, int, float)) and not isinstance(value, bool) and str(value).strip() != ""
-    if kind == TEXTS:
-        return isinstance(value, list) and all(isinstance(each, str) and each.strip() for each in value)
-    if kind == LABEL:
-        return (
-            isinstance(value, dict)
-            and value.keys() == {"en", "zh"}
-            and all(_fits(part, "text") for part in value.values())
-        )
-    if kind == NUMBER:
-        return isinstance(value, (int, float)) and not isinstance(value, bool) and value > 0
-    if kind == "true or false":
-        return isinstance(value, bool)
-    if kind == "default or off":
-        return value in ("default", "off", False)
-    if kind == "true or a list of texts":
-        return value is True or _fits(value, TEXTS)
-    if kind == "a rule":
-        return isinstance(value, dict) and all(
-            isinstance(part, (int, float)) and not isinstance(part, bool) for part in value.values()
-        )
-    return value in kind.replace(" or ", ", ").split(", ")
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str) and value.strip() != ""
+
+
+def _are_texts(value: Any) -> bool:
+    return isinstance(value, list) and all(map(_is_text, value))
+
+
+def _is_label(value: Any) -> bool:
+    return isinstance(value, dict) and value.keys() == {"en", "zh"} and all(map(_is_text, value.values()))
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and value >= 0
+
+
+def _is_mapping(value: Any) -> bool:
+    return isinstance(value, dict)
+
+
+KINDS: Mapping[str, Callable[[Any], bool]] = {
+    "a text": _is_text,
+    "a list of texts": _are_texts,
+    "a mapping with en and zh, both texts": _is_label,
+    "a number, 0 or more": _is_number,
+    "a mapping": _is_mapping,
+    "a mapping of texts": lambda value: _is_mapping(value) and _are_texts(list(value.values())),
+    "a mapping of lists of texts": lambda value: _is_mapping(value) and all(map(_are_texts, value.values())),
+    "a mapping of numbers": lambda value: _is_mapping(value) and all(map(_is_number, value.values())),
+    "true or false": lambda value: isinstance(value, bool),
+    "true or a list of texts": lambda value: value is True or _are_texts(value),
+    '"default" or "off"': lambda value: value in ("default", "off", False),
+    "thing, behaviour or fact": lambda value: value in ("thing", "behaviour", "fact"),
+}
 
 
 def _framing(frame: str) -> Iterator[str]:
@@ -383,7 +397,9 @@ def flaws(text: str) -> list[str]:
             last = 1
         elif character == "(":
             weights.append(1)
-            size = len(re.match(r"\((?:\?(?:P<\w+>|P=\w+\)|<?[=!:]|[a-z]+[:)]))?", text[at:])[0])  # type: ignore[index]
+            size = len(opening[0]) if (opening := _OPENING.match(text, at)) else 1
+            if text.startswith("(?P=", at):
+                found.append("a back-reference")
         elif character == ")":
             last = weights.pop()
             weights[-1] = max(weights[-1], last)
