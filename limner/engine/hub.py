@@ -2,9 +2,10 @@
 
     python hub.py org/name FOLDER
 
-What the hub serves whole is not fetched again. One JSON object a line goes to standard output: first {"licence", "revision",
-"total"}, then {"done", "total"} in bytes every second, at the end {"ready": FOLDER}, or {"error", "kind"} and exit code 1, where
-kind is "unreachable" or "refused". When the reader of these lines dies, the next line fails and the download ends.
+What is here and whole is not fetched again. One JSON object a line goes to standard output: first {"licence",
+"revision", "total"}, then {"done", "total"} in bytes every second, at the end {"ready": FOLDER}, or {"error", "kind"}
+and exit code 1, where kind is "unreachable" or "refused". When the reader of these lines dies, the next line fails and
+the download ends.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from pathlib import Path
 from threading import Thread
 from typing import Any
 
-import httpx
+import httpx2
 from huggingface_hub import HfApi, hf_hub_download
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OfflineModeIsEnabled
 
@@ -88,7 +89,7 @@ def main() -> int:
             error=REFUSALS.get(code, f"was answered with {error}"),
             kind="refused" if code in REFUSALS else "unreachable",
         )
-    except (LocalEntryNotFoundError, OfflineModeIsEnabled, httpx.HTTPError, OSError) as error:
+    except (LocalEntryNotFoundError, OfflineModeIsEnabled, httpx2.HTTPError, OSError) as error:
         say(error=str(error) or type(error).__name__, kind="unreachable")
     else:
         say(ready=str(args.folder))
