@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,10 +19,12 @@ from typing import Any
 import orjson
 from filelock import FileLock, Timeout
 from sqlalchemy import URL, Connection, Engine, StaticPool, create_engine, event, make_url, text
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, ProgrammingError
 
 from limner.errors import BusyError, SetupError, StoreError
 from store.migrations import upgrade
+from store.tables import Table
 
 SQLITE_TROUBLE = {
     5: "is locked by another process: let that finish, or stop it, then start again",
@@ -80,6 +82,27 @@ class Database:
     def reading(self) -> AbstractContextManager[Connection]:
         """One reading transaction, which waits for nobody and lets others write meanwhile."""
         return self._transaction(self._reader)
+
+    def insert(self, table: type[Table]) -> sqlite.Insert | postgresql.Insert:
+        """An INSERT that can say what happens on a conflict: both databases can, each in its own class."""
+        return sqlite.insert(table) if self.dialect == "sqlite" else postgresql.insert(table)
+
+    def write(
+        self, connection: Connection, table: type[Table], columns: Sequence[str], rows: Sequence[tuple[Any, ...]]
+    ) -> None:
+        """Insert many rows through the driver itself: SQLAlchemy's care for every value takes as long as the rest.
+
+        Args:
+            rows: Values as the driver takes them: JSON as text, times from `moment`.
+        """
+        if rows:
+            marks = ", ".join(["?" if self.dialect == "sqlite" else "%s"] * len(columns))
+            into = f"INSERT INTO {table.__tablename__} ({', '.join(columns)})"
+            connection.exec_driver_sql(f"{into} VALUES ({marks})", list(rows))
+
+    def moment(self, ts: datetime | None) -> datetime | str | None:
+        """A UTC time as the driver stores it."""
+        return ts.isoformat(" ", "microseconds")[:26] if ts and self.dialect == "sqlite" else ts
 
     def exclusive(self, what: str) -> AbstractContextManager[None]:
         """Hold `what`, a word such as `run`, against all other processes on this database.

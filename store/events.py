@@ -10,15 +10,13 @@ from typing import Any, NamedTuple
 
 import orjson
 from pydantic import TypeAdapter
-from sqlalchemy import Connection, bindparam, func, insert, select, text
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import BindParameter, Connection, bindparam, func, select, text
 
 from limner.domain import Added, Event, History
 from limner.errors import StoreError
 from store.database import Database, lock_key
-from store.tables import AttributeCountRow, EventRow, UserRow
+from store.tables import AnyRow, AttributeCountRow, EventRow, UserRow
 
-FIELDS = ("event_id", "user_id", "ts", "source", "kind", "text", "value", "item_id", "item", "meta")
 NOT_ATTRIBUTES = frozenset(
     {"title", "name", "description", "text", "summary", "content", "url", "image", "release", "date"}
 )
@@ -26,16 +24,13 @@ NOT_ATTRIBUTES = frozenset(
 MODULUS = 1 << 128
 PAGE = 5_000
 
+COLUMNS = ("user_id", "event_id", "ts", "kind", "item_id", "digest", "content")
 EVENTS = TypeAdapter(tuple[Event, ...])
-EVENT_COLUMNS = [getattr(EventRow, field) for field in FIELDS]
+USER: BindParameter[str] = bindparam("user")
 HISTORY = (
-    select(*EVENT_COLUMNS)
-    .where(EventRow.user_id == bindparam("user"))
-    .order_by(EventRow.ts.asc().nulls_first(), EventRow.seq)
+    select(EventRow.content).where(EventRow.user_id == USER).order_by(EventRow.ts.asc().nulls_first(), EventRow.seq)
 )
-SOME = select(*EVENT_COLUMNS).where(
-    EventRow.user_id == bindparam("user"), EventRow.event_id.in_(bindparam("ids", expanding=True))
-)
+SOME = select(EventRow.content).where(EventRow.user_id == USER, EventRow.event_id.in_(bindparam("ids", expanding=True)))
 STORED = {
     "sqlite": text(
         "SELECT e.user_id, e.event_id, e.digest FROM json_each(:keys) k CROSS JOIN events e"
@@ -54,6 +49,7 @@ class _Draft(NamedTuple):
     event: Event
     ts: datetime | None
     digest: bytes
+    content: str
 
 
 class EventStore:
@@ -92,21 +88,21 @@ class EventStore:
                     conflicts.append(f"{user_id}\t{event_id}")
             if drafts:
                 self._update_users(connection, drafts.values())
-                connection.execute(insert(EventRow), [_row(draft) for draft in drafts.values()])
+                self._database.write(connection, EventRow, COLUMNS, [self._row(draft) for draft in drafts.values()])
                 self._count_attributes(connection, drafts.values())
         return Added(accepted=len(drafts), duplicates=duplicates, conflicts=tuple(conflicts))
 
     def history(self, user_id: str) -> History:
         """All events of a user, oldest first; empty where the user is not known."""
         with self._database.reading() as connection:
-            rows = connection.execute(HISTORY, {"user": user_id}).all()
-        return History.model_construct(user_id=user_id, events=read_events(rows))
+            contents = connection.scalars(HISTORY, {"user": user_id}).all()
+        return History.model_construct(user_id=user_id, events=_events(contents))
 
     def some(self, user_id: str, event_ids: Sequence[str]) -> dict[str, Event]:
         """Those of the named events that exist, by id."""
         with self._database.reading() as connection:
-            rows = connection.execute(SOME, {"user": user_id, "ids": list(event_ids)}).all()
-        return {event.event_id: event for event in read_events(rows)}
+            contents = connection.scalars(SOME, {"user": user_id, "ids": list(event_ids)}).all()
+        return {event.event_id: event for event in _events(contents)}
 
     def users(self, after: str | None = None) -> Iterator[str]:
         """User ids in order, those after `after`, read page by page."""
@@ -141,6 +137,10 @@ class EventStore:
         with self._database.reading() as connection:
             return {(attribute, value): count for attribute, value, count in connection.execute(largest.limit(limit))}
 
+    def _row(self, draft: _Draft) -> tuple[Any, ...]:
+        event, ts, digest, content = draft
+        return (event.user_id, event.event_id, self._database.moment(ts), event.kind, event.item_id, digest, content)
+
     def _stored(self, connection: Connection, keys: Iterable[tuple[str, str]]) -> Sequence[tuple[str, str, bytes]]:
         given = {"keys": orjson.dumps(list(keys)).decode()}
         return [row._tuple() for row in connection.execute(STORED[self._database.dialect], given)]
@@ -149,27 +149,28 @@ class EventStore:
         counts, sums = Counter[str](), Counter[str]()
         first: dict[str, datetime] = {}
         last: dict[str, datetime] = {}
-        for event, ts, digest in drafts:
+        for event, ts, digest, _ in drafts:
             user = event.user_id
             counts[user] += 1
             sums[user] += int.from_bytes(digest)
             if ts is not None:
                 first[user] = min(ts, first.get(user, ts))
                 last[user] = max(ts, last.get(user, ts))
-        known = _in_pages(connection, sorted(counts))
+        known = _known(connection, sorted(counts))
         rows = []
         for user in sorted(counts):
-            events, digest_so_far, first_ts, last_ts = known.get(user, (0, "0", None, None))
+            row = known.get(user)
+            times = [first.get(user), last.get(user)] + ([row.first_ts, row.last_ts] if row else [])
             rows.append(
                 {
                     "user_id": user,
-                    "events": events + counts[user],
-                    "digest": _hex(int(digest_so_far, 16) + sums[user]),
-                    "first_ts": min((ts for ts in (first_ts, first.get(user)) if ts), default=None),
-                    "last_ts": max((ts for ts in (last_ts, last.get(user)) if ts), default=None),
+                    "events": counts[user] + (row.events if row else 0),
+                    "digest": _hex(sums[user] + (int(row.digest, 16) if row else 0)),
+                    "first_ts": min((ts for ts in times if ts), default=None),
+                    "last_ts": max((ts for ts in times if ts), default=None),
                 }
             )
-        upsert = self._insert(UserRow)
+        upsert = self._database.insert(UserRow)
         changed = {name: upsert.excluded[name] for name in ("events", "digest", "first_ts", "last_ts")}
         connection.execute(upsert.on_conflict_do_update(index_elements=["user_id"], set_=changed), rows)
 
@@ -179,35 +180,30 @@ class EventStore:
             counts[("", "")] += 1
             if draft.event.item:
                 counts.update(_attributes(draft.event.item))
-        upsert = self._insert(AttributeCountRow)
+        upsert = self._database.insert(AttributeCountRow)
         more = {"events": AttributeCountRow.events + upsert.excluded.events}
         connection.execute(
             upsert.on_conflict_do_update(index_elements=["attribute", "value"], set_=more),
             [{"attribute": key, "value": value, "events": count} for (key, value), count in sorted(counts.items())],
         )
 
-    def _insert(self, table: type[UserRow | AttributeCountRow]) -> sqlite.Insert | postgresql.Insert:
-        return (sqlite if self._database.dialect == "sqlite" else postgresql).insert(table)
-
 
 def _draft(event: Event) -> _Draft:
     ts = event.ts
     if ts is not None and ts.tzinfo is not UTC:
         ts = ts.replace(tzinfo=UTC) if ts.tzinfo is None else ts.astimezone(UTC)
-    fields = event.__dict__ if ts is event.ts else {**event.__dict__, "ts": ts}
+    fields = {name: value for name, value in event.__dict__.items() if value or value == 0}
+    if ts is not None:
+        fields["ts"] = ts
     try:
         content = orjson.dumps(fields, option=orjson.OPT_SORT_KEYS)
     except TypeError as error:
         raise StoreError(f"Event {event.event_id} of user {event.user_id} cannot be stored: {error}.") from error
-    return _Draft(event, ts, hashlib.blake2b(content, digest_size=16).digest())
+    return _Draft(event, ts, hashlib.blake2b(content, digest_size=16).digest(), content.decode())
 
 
-def _row(draft: _Draft) -> dict[str, Any]:
-    return {**draft.event.__dict__, "ts": draft.ts, "digest": draft.digest}
-
-
-def read_events(rows: Sequence[Any]) -> tuple[Event, ...]:
-    return EVENTS.validate_python([dict(zip(FIELDS, row, strict=True)) for row in rows])
+def _events(contents: Iterable[str]) -> tuple[Event, ...]:
+    return EVENTS.validate_json(f"[{','.join(contents)}]")
 
 
 def _attributes(item: Mapping[str, Any]) -> set[tuple[str, str]]:
@@ -220,14 +216,12 @@ def _attributes(item: Mapping[str, Any]) -> set[tuple[str, str]]:
     return set(found[:60])
 
 
-def _in_pages(connection: Connection, user_ids: Sequence[str]) -> dict[str, tuple[int, str, Any, Any]]:
-    """What is known of the users so far, asked in pages that every database takes."""
-    row = UserRow
-    known: dict[str, tuple[int, str, Any, Any]] = {}
+def _known(connection: Connection, user_ids: Sequence[str]) -> dict[str, AnyRow]:
+    """The users among these that are stored, asked in pages that every database takes."""
+    known: dict[str, AnyRow] = {}
     for start in range(0, len(user_ids), PAGE):
-        page = select(row.user_id, row.events, row.digest, row.first_ts, row.last_ts)
-        for user, *rest in connection.execute(page.where(row.user_id.in_(user_ids[start : start + PAGE]))):
-            known[user] = (rest[0], rest[1], rest[2], rest[3])
+        page = select(UserRow).where(UserRow.user_id.in_(user_ids[start : start + PAGE]))
+        known.update((row.user_id, row) for row in connection.execute(page))
     return known
 
 

@@ -12,8 +12,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import BindParameter, ColumnElement, Connection, and_, bindparam, func, insert, or_, select, update
-from sqlalchemy.dialects import postgresql, sqlite
+import orjson
+from sqlalchemy import BindParameter, Connection, and_, bindparam, func, insert, or_, select, update
 
 from limner.domain import (
     Counts,
@@ -31,10 +31,10 @@ from limner.domain import (
 )
 from limner.errors import ProfileNotFound, TagNotFound
 from store.database import Database
-from store.events import EVENT_COLUMNS, read_events
+from store.events import EventStore
+from store.runs import settle
 from store.tables import (
     AnyRow,
-    EventRow,
     LabelVectorRow,
     PersonaRow,
     ProfileRow,
@@ -46,45 +46,44 @@ from store.tables import (
 
 PAGE = 200
 COUNTS = tuple(Counts.model_fields)
-PLAIN = (
-    "facet",
-    "key",
-    "polarity",
-    "probability",
-    "basis",
-    "status",
-    "valid_from",
-    "valid_to",
-    "lift",
-    "measure",
-    "reason",
-)
-"""Fields of a tag that are columns of the same name."""
-
-TAG_COLUMNS = [
-    TagRow.revision,
-    TagRow.label_en,
-    TagRow.label_zh,
-    *(getattr(TagRow, name) for name in PLAIN),
-    *(getattr(TagRow, name) for name in COUNTS),
-]
+PLAIN = ("facet", "key", "polarity", "probability", "basis", "status", "lift", "measure", "reason")
+"""Fields of a tag that are columns of the same name, and need no care."""
+SAID = (*PLAIN, "valid_from", "valid_to", "label_en", "label_zh", *COUNTS)
+WRITTEN = ("user_id", "revision", "run", "recorded_at", "retired_reason", "digest", *SAID)
+TAG_COLUMNS = [TagRow.revision, *(getattr(TagRow, name) for name in SAID)]
 USER: BindParameter[str] = bindparam("user")
 REVISION: BindParameter[int] = bindparam("at_revision")
 OPEN = TagRow.retired_revision.is_(None)
 OPEN_AT = and_(TagRow.revision <= REVISION, or_(OPEN, TagRow.retired_revision > REVISION))
-SERVED = TagRow.status != "candidate"
 
-SELECT_OPEN = select(TagRow.key, TagRow.revision, TagRow.digest).where(TagRow.user_id == USER, OPEN)
+SAVED = select(RunItemRow.revision).where(RunItemRow.run == bindparam("run"), RunItemRow.user_id == USER)
+NEWEST = select(ProfileRow).where(ProfileRow.user_id == USER).order_by(ProfileRow.revision.desc()).limit(1)
+NEWEST_THEN = NEWEST.where(ProfileRow.created_at <= bindparam("then"))
+DIGESTS = select(TagRow.key, TagRow.revision, TagRow.digest).where(TagRow.user_id == USER, OPEN)
+ADD_PROFILE, ADD_PERSONA = insert(ProfileRow), insert(PersonaRow)
 RETIRE = (
     update(TagRow)
     .where(TagRow.user_id == USER, TagRow.key == bindparam("tag"), TagRow.revision == bindparam("opened"))
     .values(retired_at=bindparam("now"), retired_revision=REVISION, retired_reason=bindparam("why"))
 )
-NEWEST = select(ProfileRow).where(ProfileRow.user_id == USER).order_by(ProfileRow.revision.desc()).limit(1)
-THIS_EVIDENCE = and_(
+PROFILED = update(UserRow).where(UserRow.user_id == USER).values(profiled_digest=bindparam("made_from"))
+
+CITED = and_(
     TagEvidenceRow.user_id == TagRow.user_id,
     TagEvidenceRow.key == TagRow.key,
     TagEvidenceRow.revision == TagRow.revision,
+)
+TAGS = (
+    select(*TAG_COLUMNS, TagEvidenceRow.cited)
+    .join(TagEvidenceRow, CITED, isouter=True)
+    .where(TagRow.user_id == USER, OPEN_AT)
+    .order_by(TagRow.probability.desc(), TagRow.key)
+)
+SERVED_TAGS = TAGS.where(TagRow.status != "candidate")
+PERSONAS = (
+    select(PersonaRow.language, PersonaRow.writer, PersonaRow.sentences)
+    .where(PersonaRow.user_id == USER, PersonaRow.revision == REVISION)
+    .order_by(PersonaRow.language)
 )
 
 
@@ -113,7 +112,7 @@ class ProfileStore:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._dialect = sqlite if database.dialect == "sqlite" else postgresql
+        self._settle = settle(database)
 
     def save(self, draft: Draft, outcome: Outcome) -> int:
         """Store a profile and how its user fared, in one short transaction.
@@ -125,20 +124,14 @@ class ProfileStore:
         """
         user, now = draft.user_id, datetime.now(UTC)
         with self._database.connection() as connection:
-            item = select(RunItemRow.revision).where(RunItemRow.run == draft.run, RunItemRow.user_id == user)
-            saved = connection.scalar(item)
+            saved = connection.scalar(SAVED, {"run": draft.run, "user": user})
             if saved is not None:
                 return saved
-            last = connection.execute(
-                select(ProfileRow.revision, ProfileRow.created_at)
-                .where(ProfileRow.user_id == user)
-                .order_by(ProfileRow.revision.desc())
-                .limit(1)
-            ).first()
+            last = connection.execute(NEWEST, {"user": user}).first()
             revision = 1 if last is None else last.revision + 1
             now = now if last is None else max(now, last.created_at)  # a clock set back must not reorder revisions
             connection.execute(
-                insert(ProfileRow),
+                ADD_PROFILE,
                 {
                     "user_id": user,
                     "revision": revision,
@@ -152,12 +145,12 @@ class ProfileStore:
             )
             self._save_tags(connection, draft, revision, now)
             if draft.personas:
-                connection.execute(insert(PersonaRow), [_persona_row(draft, revision, one) for one in draft.personas])
-            connection.execute(update(UserRow).where(UserRow.user_id == user).values(profiled_digest=draft.digest))
-            done: dict[str, Any] = {"state": outcome.state, "error_kind": "", "error": "", "seconds": outcome.seconds}
-            done |= {"revision": revision, "at": now}
-            upsert = self._dialect.insert(RunItemRow).values(run=draft.run, user_id=user, **done)
-            connection.execute(upsert.on_conflict_do_update(index_elements=["run", "user_id"], set_=done))
+                connection.execute(ADD_PERSONA, [_persona_row(draft, revision, one) for one in draft.personas])
+            connection.execute(PROFILED, {"user": user, "made_from": draft.digest})
+            item = {"run": draft.run, "user_id": user, "revision": revision, "at": now}
+            connection.execute(
+                self._settle, item | {"state": outcome.state, "error_kind": "", "error": "", "seconds": outcome.seconds}
+            )
         return revision
 
     def current(
@@ -177,9 +170,9 @@ class ProfileStore:
         Raises:
             ProfileNotFound: the user has none, or had none then.
         """
-        newest = NEWEST if as_of is None else NEWEST.where(ProfileRow.created_at <= as_of)
+        newest, then = (NEWEST, {}) if as_of is None else (NEWEST_THEN, {"then": as_of})
         with self._database.reading() as connection:
-            head = connection.execute(newest, {"user": user_id}).first()
+            head = connection.execute(newest, {"user": user_id, **then}).first()
             if head is None:
                 raise ProfileNotFound(user_id)
             return _profile(connection, head, candidates=candidates, language=language)
@@ -194,7 +187,7 @@ class ProfileStore:
         """The personas of the newest revision, by language; none where the user has no profile."""
         with self._database.reading() as connection:
             head = connection.execute(NEWEST, {"user": user_id}).first()
-            return () if head is None else _personas(connection, user_id, head.revision, None)
+            return () if head is None else _personas(connection, head, None)
 
     def evidence(self, user_id: str, key: str) -> list[tuple[Evidence, Event]]:
         """What an open tag rests on, strongest first, each with its event.
@@ -203,22 +196,17 @@ class ProfileStore:
             TagNotFound: the user has no such tag.
         """
         cited = (
-            select(TagEvidenceRow.signal, TagEvidenceRow.span, *EVENT_COLUMNS)
-            .join(TagRow, THIS_EVIDENCE)
-            .join(EventRow, and_(EventRow.user_id == TagRow.user_id, EventRow.event_id == TagEvidenceRow.event_id))
+            select(TagRow.revision, TagEvidenceRow.cited)
+            .join(TagEvidenceRow, CITED, isouter=True)
             .where(TagRow.user_id == USER, TagRow.key == key, OPEN)
-            .order_by(TagEvidenceRow.position)
         )
-        known = select(TagRow.revision).where(TagRow.user_id == USER, TagRow.key == key, OPEN)
         with self._database.reading() as connection:
-            if connection.scalar(known, {"user": user_id}) is None:
-                raise TagNotFound(user_id, key)
-            rows = connection.execute(cited, {"user": user_id}).all()
-        events = read_events([row[2:] for row in rows])
-        return [
-            (Evidence(event_id=event.event_id, signal=row.signal, span=row.span), event)
-            for row, event in zip(rows, events, strict=True)
-        ]
+            row = connection.execute(cited, {"user": user_id}).first()
+        if row is None:
+            raise TagNotFound(user_id, key)
+        evidence = _evidence(row.cited)
+        events = EventStore(self._database).some(user_id, [one.event_id for one in evidence])
+        return [(one, events[one.event_id]) for one in evidence]
 
     def timeline(self, user_id: str, key: str) -> list[TagVersion]:
         """Every state a tag went through, oldest first, without evidence.
@@ -290,42 +278,38 @@ class ProfileStore:
         ]
         if rows:
             with self._database.connection() as connection:
-                connection.execute(self._dialect.insert(LabelVectorRow).on_conflict_do_nothing(), rows)
+                connection.execute(self._database.insert(LabelVectorRow).on_conflict_do_nothing(), rows)
 
     def _save_tags(self, connection: Connection, draft: Draft, revision: int, now: datetime) -> None:
         """Open what is new or changed, retire what changed or ended, leave the rest alone."""
-        open_rows = {row.key: row for row in connection.execute(SELECT_OPEN, {"user": draft.user_id})}
+        open_rows = {row.key: row for row in connection.execute(DIGESTS, {"user": draft.user_id})}
         reasons = defaultdict(lambda: "no longer found", draft.retired)
         tags, evidence, ended = [], [], []
         for tag in draft.tags:
-            digest = _tag_digest(tag)
+            cited = orjson.dumps([(one.event_id, one.signal, one.span) for one in tag.evidence])
+            said = self._row(tag)
+            digest = hashlib.blake2b(orjson.dumps(said) + cited, digest_size=16).digest()
             before = open_rows.pop(tag.key, None)
             if before is not None:
                 if before.digest == digest:
                     continue
                 ended.append((before, "changed"))
-            row = {"user_id": draft.user_id, "revision": revision}
-            tags.append(row | _tag_row(tag) | {"run": draft.run, "digest": digest, "recorded_at": now})
-            evidence += [
-                {
-                    **row,
-                    "key": tag.key,
-                    "position": position,
-                    "event_id": one.event_id,
-                    "signal": one.signal.value,
-                    "span": one.span,
-                }
-                for position, one in enumerate(tag.evidence)
-            ]
+            tags.append((draft.user_id, revision, draft.run, self._database.moment(now), "", digest, *said))
+            evidence.append((draft.user_id, tag.key, revision, cited.decode()))
         ended += [(before, reasons[key]) for key, before in open_rows.items()]
         if ended:
             stamp = {"user": draft.user_id, "now": now, "at_revision": revision}
             retired = [stamp | {"tag": row.key, "opened": row.revision, "why": why} for row, why in ended]
             connection.execute(RETIRE, retired)
-        if tags:
-            connection.execute(insert(TagRow), tags)
-        if evidence:
-            connection.execute(insert(TagEvidenceRow), evidence)
+        self._database.write(connection, TagRow, WRITTEN, tags)
+        self._database.write(connection, TagEvidenceRow, ("user_id", "key", "revision", "cited"), evidence)
+
+    def _row(self, tag: Tag) -> tuple[Any, ...]:
+        """What a tag says, in the order of `SAID`."""
+        plain = [getattr(tag, name) for name in PLAIN]
+        counts = [getattr(tag.counts, name) for name in COUNTS]
+        moment = self._database.moment
+        return (*plain, moment(tag.valid_from), moment(tag.valid_to), tag.label.en, tag.label.zh, *counts)
 
 
 def text_digest(text: str) -> bytes:
@@ -333,20 +317,17 @@ def text_digest(text: str) -> bytes:
     return hashlib.blake2b(text.encode(), digest_size=16).digest()
 
 
-def _tag_digest(tag: Tag) -> bytes:
-    return hashlib.blake2b(tag.__pydantic_serializer__.to_json(tag), digest_size=16).digest()
-
-
-def _tag_row(tag: Tag) -> dict[str, Any]:
-    plain = {name: getattr(tag, name) for name in PLAIN}
-    labels = {"label_en": tag.label.en, "label_zh": tag.label.zh, "retired_reason": ""}
-    return plain | labels | {name: getattr(tag.counts, name) for name in COUNTS}
+def _evidence(cited: list[Any] | None) -> tuple[Evidence, ...]:
+    return tuple(
+        Evidence.model_construct(event_id=event_id, signal=SignalKind(signal), span=span)
+        for event_id, signal, span in cited or ()
+    )
 
 
 def _tag(row: AnyRow, evidence: tuple[Evidence, ...] = ()) -> Tag:
     fields = row._mapping
     return Tag.model_construct(
-        **{name: fields[name] for name in PLAIN},
+        **{name: fields[name] for name in (*PLAIN, "valid_from", "valid_to")},
         label=Label.model_construct(en=row.label_en, zh=row.label_zh),
         counts=Counts.model_construct(**{name: fields[name] for name in COUNTS}),
         evidence=evidence,
@@ -366,38 +347,26 @@ def _persona_row(draft: Draft, revision: int, persona: Persona) -> dict[str, Any
     }
 
 
-def _personas(connection: Connection, user_id: str, revision: int, language: Language | None) -> tuple[Persona, ...]:
-    row = PersonaRow
-    wanted = select(row.language, row.writer, row.sentences).where(row.user_id == user_id, row.revision == revision)
-    if language is not None:
-        wanted = wanted.where(row.language == language)
+def _personas(connection: Connection, head: AnyRow, language: Language | None) -> tuple[Persona, ...]:
     return tuple(
         Persona(
-            language=found.language,
-            writer=found.writer,
-            sentences=tuple(Sentence(text=one["text"], tags=tuple(one["tags"])) for one in found.sentences),
+            language=row.language,
+            writer=row.writer,
+            sentences=tuple(Sentence(text=one["text"], tags=tuple(one["tags"])) for one in row.sentences),
         )
-        for found in connection.execute(wanted.order_by(row.language))
+        for row in connection.execute(PERSONAS, {"user": head.user_id, "at_revision": head.revision})
+        if language in (None, row.language)
     )
 
 
 def _profile(connection: Connection, head: AnyRow, *, candidates: bool, language: Language | None) -> Profile:
-    served: ColumnElement[bool] = OPEN_AT if candidates else and_(OPEN_AT, SERVED)
     given = {"user": head.user_id, "at_revision": head.revision}
-    cited: defaultdict[str, list[Evidence]] = defaultdict(list)
-    row = TagEvidenceRow
-    evidence = select(row.key, row.event_id, row.signal, row.span).join(TagRow, THIS_EVIDENCE)
-    for key, event_id, signal, span in connection.execute(
-        evidence.where(TagRow.user_id == USER, served).order_by(row.key, row.position), given
-    ):
-        cited[key].append(Evidence.model_construct(event_id=event_id, signal=SignalKind(signal), span=span))
-    tags = select(*TAG_COLUMNS).where(TagRow.user_id == USER, served)
-    rows = connection.execute(tags.order_by(TagRow.probability.desc(), TagRow.key), given)
+    rows = connection.execute(TAGS if candidates else SERVED_TAGS, given)
     return Profile.model_construct(
         user_id=head.user_id,
         revision=head.revision,
-        tags=tuple(_tag(row, tuple(cited[row.key])) for row in rows),
-        personas=_personas(connection, head.user_id, head.revision, language),
+        tags=tuple(_tag(row, _evidence(row.cited)) for row in rows),
+        personas=_personas(connection, head, language),
         run=head.run,
         model=head.model,
         prompts=head.prompts,

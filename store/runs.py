@@ -30,7 +30,7 @@ class RunStore:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._dialect = sqlite if database.dialect == "sqlite" else postgresql
+        self._settle = settle(database)
 
     def start(self, *, config: Mapping[str, Any], users_total: int) -> str:
         """The id of a new run of this process; later ones sort later."""
@@ -86,15 +86,9 @@ class RunStore:
 
     def fail(self, run: str, outcome: Outcome) -> None:
         """Put a user among the dead letters of a run."""
-        failed: dict[str, Any] = {
-            "state": "failed",
-            "error_kind": outcome.error_kind,
-            "error": outcome.error.replace("\0", "\ufffd"),
-        }
-        failed |= {"seconds": outcome.seconds, "at": datetime.now(UTC)}
-        upsert = self._dialect.insert(RunItemRow).values(run=run, user_id=outcome.user_id, **failed)
+        item = outcome.__dict__ | {"state": "failed", "error": outcome.error.replace("\0", "\ufffd")}
         with self._database.connection() as connection:
-            connection.execute(upsert.on_conflict_do_update(index_elements=["run", "user_id"], set_=failed))
+            connection.execute(self._settle, item | {"run": run, "revision": None, "at": datetime.now(UTC)})
 
     def unchanged(self, run: str, user_ids: Sequence[str]) -> None:
         """Note that nothing had to be done for these users; one that the run has settled already stays as it is."""
@@ -102,7 +96,7 @@ class RunStore:
         if user_ids:
             with self._database.connection() as connection:
                 connection.execute(
-                    self._dialect.insert(RunItemRow).on_conflict_do_nothing(),
+                    self._database.insert(RunItemRow).on_conflict_do_nothing(),
                     [row | {"user_id": user_id} for user_id in user_ids],
                 )
 
@@ -221,6 +215,13 @@ class RunStore:
             if len(page) < PAGE:
                 return
             after = page[-1]
+
+
+def settle(database: Database) -> sqlite.Insert | postgresql.Insert:
+    """Writes how a user fared in a run, in place of what was written before."""
+    item = database.insert(RunItemRow)
+    news = {name: item.excluded[name] for name in ("state", "error_kind", "error", "seconds", "revision", "at")}
+    return item.on_conflict_do_update(index_elements=["run", "user_id"], set_=news)
 
 
 def _myself() -> dict[str, Any]:

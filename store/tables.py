@@ -101,14 +101,11 @@ class EventRow(Table):
     user_id: Mapped[UserId]
     event_id: Mapped[Name]
     ts: Mapped[datetime | None]
-    source: Mapped[str]
     kind: Mapped[str]
-    text: Mapped[str]
-    value: Mapped[float | None]
     item_id: Mapped[str | None]
-    item: Mapped[dict[str, Any]]
-    meta: Mapped[dict[str, Any]]
     digest: Mapped[bytes]
+    content: Mapped[str]
+    """The whole event as JSON with sorted keys, empty fields left out; `digest` is of these bytes."""
 
 
 class AttributeCountRow(Table):
@@ -238,6 +235,8 @@ class TagRow(Table):
 
 
 class TagEvidenceRow(Table):
+    """What a state of a tag rests on; apart from `tags`, so that looking through tags stays quick."""
+
     __tablename__ = "tag_evidence"
     __table_args__ = (
         ForeignKeyConstraint(
@@ -249,10 +248,8 @@ class TagEvidenceRow(Table):
     user_id: Mapped[Name] = mapped_column(primary_key=True)
     key: Mapped[Name] = mapped_column(primary_key=True)
     revision: Mapped[int] = mapped_column(primary_key=True)
-    position: Mapped[int] = mapped_column(SmallInteger, primary_key=True)
-    event_id: Mapped[Name]
-    signal: Mapped[str]
-    span: Mapped[str | None]
+    cited: Mapped[list[Any]]
+    """[event id, signal, span] of each, strongest first."""
 
 
 class PersonaRow(Table):
