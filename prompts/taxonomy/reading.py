@@ -70,8 +70,6 @@ NEEDED = {"facets": ("label", "hint"), "groups": ("facet",), "attributes": ("gro
 RULE = ("min_explicit", "min_implicit", "min_lift", "confidence", "max_explicit_negative", "max_implicit_negative")
 STATEMENTS = ("first_person", "before", "after")
 _KEY = re.compile(r"[a-z][a-z0-9_]*/[a-z0-9][a-z0-9-]*")
-_OPENING = re.compile(r"\((?:\?(?:P<\w+>|P=\w+|<?[=!]|[a-z]*:))?")
-_QUANTIFIER = re.compile(r"\{(\d*)(,?)(\d*)\}")
 
 
 def source(starter: Path, extra: Path | None) -> Source:
@@ -379,49 +377,36 @@ def flaws(text: str) -> list[str]:
         re.compile(text)
     except re.error as error:
         return [f"not a regular expression ({error})"]
-    found: list[str] = []
-    weights = [1]
-    """Of each open group, the largest product of bounds inside."""
+    found = []
+    open_groups = [1]
+    """Of each, the largest product of bounds inside."""
     last = 1
-    at = 0
-    while at < len(text):
-        character = text[at]
-        size = 1
-        if character == "\\":
-            size = 2
-            if text[at + 1].isdigit():
-                found.append("a back-reference")
+    for token in _TOKEN.finditer(text):
+        kind = token.lastgroup
+        if kind == "opening":
+            open_groups.append(1)
+        elif kind == "closing":
+            last = open_groups.pop()
+            open_groups[-1] = max(open_groups[-1], last)
+        elif kind == "bounds":
+            least, comma, most = token["least"], token["comma"], token["most"]
+            last *= max(1, int(most or least or 1))
+            open_groups[-1] = max(open_groups[-1], last)
+            if comma and not most:
+                found.append(f"an unbounded {token[0]}")
+        else:
             last = 1
-        elif character == "[":
-            size = _class_length(text[at:])
-            last = 1
-        elif character == "(":
-            weights.append(1)
-            size = len(opening[0]) if (opening := _OPENING.match(text, at)) else 1
-            if text.startswith("(?P=", at):
-                found.append("a back-reference")
-        elif character == ")":
-            last = weights.pop()
-            weights[-1] = max(weights[-1], last)
-        elif character in "*+":
-            found.append(f"an unbounded {character}")
-        elif character == "{" and (bounds := _QUANTIFIER.match(text, at)):
-            size = bounds.end() - at
-            if bounds[2] and not bounds[3]:
-                found.append(f"an unbounded {bounds[0]}")
-            last *= max(1, int(bounds[3] or bounds[1] or 1))
-            weights[-1] = max(weights[-1], last)
-            if last > 200:
-                found.append(f"a repetition of up to {last}")
-        elif character != "?":
-            last = 1
-        at += size
+        if kind in UNSAFE:
+            found.append(f"{UNSAFE[kind]} {token[0]}")
+        if last > 200:
+            found.append(f"a repetition of up to {last}")
     return list(dict.fromkeys(found))
 
 
-def _class_length(text: str) -> int:
-    at = 2 if text[1] == "^" else 1
-    at += text[at] == "]"
-    while text[at] != "]":
-        at += 2 if text[at] == "\\" else 1
-    return at + 1
+UNSAFE = {"unbounded": "an unbounded", "back_reference": "a back-reference"}
+_TOKEN = re.compile(
+    r"(?P<back_reference>\\\d|\(\?P=\w+\))|(?P<escape>\\.)|(?P<set>\[\^?\]?(?:\\.|[^\]\\])*\])|(?P<closing>\))"
+    r"|(?P<opening>\((?:\?(?:P<\w+>|<?[=!]|[a-z]*:))?)|(?P<unbounded>[*+])"
+    r"|(?P<bounds>\{(?P<least>\d*)(?P<comma>,?)(?P<most>\d*)\})|(?P<maybe>\?)|(?P<plain>.)",
+    re.DOTALL,
+)

@@ -1,6 +1,6 @@
 """Finding words of a taxonomy in text, English and Chinese alike.
 
-All of it works on folded text: lower case, full-width forms made half-width, hyphens made spaces. Folding keeps every
+All of it works on folded text: lower case, full-width letters made half-width, hyphens made spaces. Folding keeps every
 character in its place, so a span of the folded text is a span of the original.
 """
 
@@ -16,17 +16,26 @@ from typing import Any, NamedTuple
 import ahocorasick  # pyright: ignore[reportMissingImports]
 
 _HALF_WIDTH = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)}
-_PLAIN = _HALF_WIDTH | {0x3000: 0x20, 0x00A0: 0x20, 0x2018: 0x27, 0x2019: 0x27, 0x2010: 0x20, 0x2011: 0x20, 0x2D: 0x20}
+_PLAIN = _HALF_WIDTH | {
+    0x3000: 0x20,
+    0x00A0: 0x20,
+    0x2018: 0x27,
+    0x2019: 0x27,
+    0x2010: 0x20,
+    0x2011: 0x20,
+    0xFF0D: 0x20,
+}
+_NOT_PLAIN = re.compile("[\u00a0\u2010\u2011\u2018\u2019\u3000\uff0d\uff10-\uff19\uff21-\uff3a\uff41-\uff5a]")
 _GAPS = re.compile(r"[\W_]+")
-_PLURAL = re.compile(r"(?<=[a-z]{3})(?<![sxy])$")
-_CLAUSE_END = re.compile(r"[.!?;\n。；…]|,(?! (?:that|if))")
+_PLURAL = re.compile(r"(?<=[a-z]{3})(?<![sxy])(?<!ing)$")
+_CLAUSE_END = re.compile(r"[.!?;\n。！？；…，]|,(?! (?:that|if))")
 
 
 def fold(text: str) -> str:
-    """The text in lower case, half-width, hyphens as spaces; every character stays in its place."""
-    if text.isascii():
-        return text.lower().replace("-", " ")
-    plain = text.translate(_PLAIN)
+    """The text in lower case, letters half-width, hyphens as spaces; every character stays in its place."""
+    plain = text.replace("-", " ")
+    if not text.isascii() and _NOT_PLAIN.search(text):
+        plain = plain.translate(_PLAIN)
     lower = plain.lower()
     if len(lower) == len(text):
         return lower
