@@ -8,11 +8,13 @@ import socket
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Any, Literal
 
 import psutil
 from sqlalchemy import Select, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import InstrumentedAttribute
 
 from limner.domain import ModelCall, Outcome, RunSummary
 from limner.errors import StoreError
@@ -182,39 +184,37 @@ class RunStore:
         Raises:
             StoreError: a user in `users` has no events.
         """
-        row = UserRow
-        page: Select[str, str, str | None] = select(row.user_id, row.digest, row.profiled_digest).order_by(row.user_id)
-        left, after = limit, ""
-        wanted = None if users is None else sorted(set(users))
-        while left is None or left > 0:
-            size = PAGE if left is None else min(PAGE, left)
-            if wanted is None:
-                asked = page.where(row.user_id > after).limit(size)
-            else:
-                names, wanted = wanted[:size], wanted[size:]
-                asked = page.where(row.user_id.in_(names))
-            with self._database.reading() as connection:
-                found = connection.execute(asked).all()
-            if wanted is not None and len(found) < len(names):
-                unknown = sorted(set(names) - {user_id for user_id, *_ in found})
-                raise StoreError(f"No events of {', '.join(unknown[:5])}: `limner ingest` brings events in.")
-            for user_id, digest, profiled in found:
-                yield user_id, profiled != f"{digest}:{config_digest}"
-            if len(found) < size or (wanted is not None and not wanted):
-                return
-            left = None if left is None else left - len(found)
-            after = found[-1].user_id
+        user = UserRow
+        page = select(user.user_id, user.digest, user.profiled_digest).order_by(user.user_id)
+        pages = self._pages(page, user.user_id) if users is None else self._named(page, sorted(set(users)))
+        for row in islice(pages, limit):
+            yield row.user_id, row.profiled_digest != f"{row.digest}:{config_digest}"
 
     def _users(self, run: str, states: Sequence[State | Literal["unchanged"]]) -> Iterator[str]:
-        row, after = RunItemRow, ""
-        users = select(row.user_id).where(row.run == run, row.state.in_(states)).order_by(row.user_id).limit(PAGE)
+        item = RunItemRow
+        users = select(item.user_id).where(item.run == run, item.state.in_(states)).order_by(item.user_id)
+        return (row.user_id for row in self._pages(users, item.user_id))
+
+    def _pages(self, rows: Select[*tuple[Any, ...]], user_id: InstrumentedAttribute[str]) -> Iterator[AnyRow]:
+        """All rows in the order of user ids, with a short transaction for each page."""
+        after = ""
         while True:
             with self._database.reading() as connection:
-                page = connection.scalars(users.where(row.user_id > after)).all()
+                page = connection.execute(rows.where(user_id > after).limit(PAGE)).all()
             yield from page
             if len(page) < PAGE:
                 return
-            after = page[-1]
+            after = page[-1].user_id
+
+    def _named(self, rows: Select[*tuple[Any, ...]], names: Sequence[str]) -> Iterator[AnyRow]:
+        """The rows of these users, in order."""
+        for start in range(0, len(names), PAGE):
+            wanted = names[start : start + PAGE]
+            with self._database.reading() as connection:
+                page = connection.execute(rows.where(UserRow.user_id.in_(wanted))).all()
+            if unknown := sorted(set(wanted) - {row.user_id for row in page}):
+                raise StoreError(f"There are no events of {', '.join(unknown[:5])}: `limner ingest` brings events in.")
+            yield from page
 
 
 def settle(database: Database) -> sqlite.Insert | postgresql.Insert:

@@ -332,12 +332,12 @@ class IndexStateRow(Table):
     __tablename__ = "index_state"
 
     place: Mapped[str] = mapped_column(primary_key=True)
-    """`embedded`, or the URL of a Chroma server."""
-    folder: Mapped[str]
-    """Name of the folder under `index/`; empty for a server."""
+    """A folder, or the URL of a Chroma server."""
+    current: Mapped[str]
+    """Name of the finished folder within the place; empty for a server."""
     embedder: Mapped[str]
     whole: Mapped[bool]
-    """False while a server's collections are being written."""
+    """False from before the first write to a server until after the last."""
     built_at: Mapped[datetime]
 
 
@@ -345,11 +345,16 @@ class IndexEntryRow(Table):
     """What an id in the index stands for. The ids are drawn here, so that they say nothing about the user."""
 
     __tablename__ = "index_entries"
-    __table_args__ = (UniqueConstraint("kind", "ref", "facet", "language"), Index(None, "ref"))
+    __table_args__ = (UniqueConstraint("kind", "ref", "facet", "language"),)
 
     id: Mapped[Serial]
     kind: Mapped[str]
     ref: Mapped[Name]
     """Key of a tag, or id of a user."""
     facet: Mapped[str]
+    """Empty for a persona."""
     language: Mapped[str]
+    digest: Mapped[bytes | None]
+    """Of the label's text; None for a persona."""
+    build: Mapped[str]
+    """The build that last found it in the database."""

@@ -30,14 +30,15 @@ def upgrade() -> None:
         sa.Column("ref", NAME, nullable=False),
         sa.Column("facet", sa.Text(), nullable=False),
         sa.Column("language", sa.Text(), nullable=False),
+        sa.Column("digest", sa.LargeBinary()),
+        sa.Column("build", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_index_entries"),
         sa.UniqueConstraint("kind", "ref", "facet", "language", name="uq_index_entries_kind_ref_facet_language"),
     )
-    op.create_index("ix_index_entries_ref", "index_entries", ["ref"])
     op.create_table(
         "index_state",
         sa.Column("place", sa.Text(), nullable=False),
-        sa.Column("folder", sa.Text(), nullable=False),
+        sa.Column("current", sa.Text(), nullable=False),
         sa.Column("embedder", sa.Text(), nullable=False),
         sa.Column("whole", sa.Boolean(), nullable=False),
         sa.Column("built_at", MOMENT, nullable=False),
