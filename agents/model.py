@@ -14,7 +14,8 @@ client for one call (1,000 calls, 32 in flight, a prompt of 3,000 tokens, a serv
     httpx.AsyncClient.post 1.7 to 2.6
 
 So the batch path is the openai client that langchain-openai itself stands on, through its `post`, which skips building
-typed response objects. ChatOpenAI remains right for agents that call tools.
+typed response objects. ChatOpenAI remains right for agents that call tools. The client is imported where it is first
+needed: that takes more than a second, which `limner status` should not.
 """
 
 from __future__ import annotations
@@ -27,17 +28,19 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, TypeVar
 
 import httpx
-import openai
 import orjson
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type
 from tokenizers import Tokenizer
 
 from limner.domain import ModelCall
-from limner.errors import AnswerError, ModelError, ServerDied
+from limner.errors import AnswerError, ModelError, ServerDied, Unreachable
+
+if TYPE_CHECKING:
+    import openai
 
 AnswerT = TypeVar("AnswerT", bound=BaseModel)
 Ledger = Callable[[ModelCall], None]
@@ -224,7 +227,7 @@ class _Seam(ABC):
             except _AttemptError as error:
                 if first_complaint and error.status == 400:  # with the repair it no longer fits the context
                     raise AnswerError(f"The model's answer cannot be used: {first_complaint}.", answer="") from error
-                raise ModelError(str(error)) from error
+                raise (Unreachable if error.outcome == "unreachable" else ModelError)(str(error)) from error
             try:
                 answer = judged(reply, schema, check)
             except ValueError as error:
@@ -369,6 +372,8 @@ class VllmModel(_Seam):
         return self._url
 
     def _connect(self, url: str) -> None:
+        import openai
+
         self._url = url.rstrip("/")
         self._client = openai.AsyncOpenAI(
             base_url=self._url, api_key=self._key, max_retries=0, timeout=openai.Timeout(self._timeout, connect=10)
@@ -396,6 +401,8 @@ class VllmModel(_Seam):
 
     async def _post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
         """The JSON of a response; `_AttemptError` where there is none."""
+        import openai
+
         if self._dead:
             raise self._dead
         generation = self._generation
@@ -620,6 +627,8 @@ async def check(model: VllmModel) -> list[Finding]:
 
 
 async def _served(model: VllmModel) -> dict[str, Any]:
+    import openai
+
     try:
         raw: bytes = await model._client.get("/models", cast_to=bytes, options={"timeout": 10})
         document = orjson.loads(raw)

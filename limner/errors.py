@@ -6,6 +6,7 @@ LimnerError
 ├── PromptError            a prompt file is malformed, or was given the wrong inputs
 ├── TaxonomyError          a taxonomy file is malformed: `limner taxonomy lint` names the line
 ├── ModelError             the model server could not be reached, or refused: try again later
+│   ├── Unreachable        nothing answers at its address, or it answers only with errors
 │   ├── AnswerError        it answered, but not in the promised shape (.answer holds the text)
 │   ├── ServerDied         a server limner started has ended (.log holds the end of its log)
 │   └── SupplyError        a model could not be fetched or converted: network, disk, checksum
@@ -49,6 +50,10 @@ class ModelError(LimnerError):
     pass
 
 
+class Unreachable(ModelError):
+    pass
+
+
 class AnswerError(ModelError):
     def __init__(self, message: str, answer: str) -> None:
         super().__init__(message)
@@ -86,6 +91,8 @@ class ProfileNotFound(StoreError):
 
 class TagNotFound(StoreError):
     def __init__(self, user_id: str, key: str) -> None:
-        super().__init__(f"User {user_id} has no tag {key}. `limner profile {user_id} --include candidates` lists theirs.")
+        super().__init__(
+            f"User {user_id} has no tag {key}. `limner profile {user_id} --include candidates` lists theirs."
+        )
         self.user_id = user_id
         self.key = key
