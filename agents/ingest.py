@@ -149,7 +149,7 @@ class Ingested(Value):
         return self.model_dump(mode="json")
 
 
-class _Refused(Exception):  # noqa: N818 - an outcome of a row, not a failure of the program
+class _Refused(Exception):
     """Why a row does not go in: the reason is one of a few fixed wordings, the detail differs from row to row."""
 
     def __init__(self, reason: str, advice: str, detail: str = "") -> None:

@@ -43,7 +43,7 @@ class Event(Value):
     """UTC, between 1970 and 2100; None where the source has no time."""
     source: str = Field(default="", max_length=80)
     kind: str = Field(min_length=1, max_length=40)
-    """view, search, purchase, rating, review, post, message, play, return, skip, application …; others are kept as neutral."""
+    """view, search, purchase, rating, review, post, message, play, return, skip …; others are kept as neutral."""
     text: str = ""
     value: float | None = None
     """Stars of a rating or review, price of a purchase, plays or seconds of a play."""
@@ -77,7 +77,11 @@ class Counts(Value):
     @property
     def total(self) -> int:
         return (
-            self.explicit_positive + self.implicit_positive + self.explicit_negative + self.implicit_negative + self.stated
+            self.explicit_positive
+            + self.implicit_positive
+            + self.explicit_negative
+            + self.implicit_negative
+            + self.stated
         )
 
 

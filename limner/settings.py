@@ -12,7 +12,9 @@ from limner.errors import SetupError
 
 
 class Settings(BaseSettings):
-    model_config = SettingsConfigDict(env_prefix="LIMNER_", toml_file="limner.toml", extra="forbid")
+    model_config = SettingsConfigDict(
+        env_prefix="LIMNER_", toml_file="limner.toml", extra="forbid", use_attribute_docstrings=True
+    )
 
     home: Path = Field(default_factory=lambda: user_data_path("limner"))
     """All state lies under it: database, index, models, logs, rejects."""
@@ -30,6 +32,8 @@ class Settings(BaseSettings):
     """The packaged embedder, or http://host:port/v1#name of a vLLM embedding endpoint."""
     vllm_python: Path | None = None
     """Python of the environment that vLLM is installed in; unset means `.venv-vllm` beside the application's own."""
+    timezone: str = "UTC"
+    """In which hours and weekdays of events are read: Asia/Shanghai, America/New_York, …"""
     taxonomy: Path | None = None
     """A taxonomy file that extends the starter taxonomy."""
 

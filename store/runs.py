@@ -131,6 +131,21 @@ class RunStore:
         with self._database.reading() as connection:
             return connection.scalar(given.order_by(row.id.desc()).limit(1))
 
+    def rates(self, model: str) -> tuple[float | None, float | None]:
+        """Tokens of one answer, and tokens answered per second, over the newest finished run with this model.
+
+        Both are None where there was none.
+        """
+        row, call = RunRow, ModelCallRow
+        finished = select(row.run, row.seconds).where(row.state == "done", row.config["model"].as_string() == model)
+        spent = select(func.avg(call.tokens_out), func.sum(call.tokens_out)).where(call.outcome == "ok")
+        with self._database.reading() as connection:
+            for run, seconds in connection.execute(finished.order_by(row.started_at.desc())):
+                mean, total = connection.execute(spent.where(call.run == run)).one()
+                if total and seconds:
+                    return float(mean), float(total) / seconds
+        return None, None
+
     def summary(self, run: str | None = None) -> RunSummary:
         """How a run, or the newest one, stands.
 

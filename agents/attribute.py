@@ -1,0 +1,165 @@
+"""Claims about a user, each with every event that speaks about it.
+
+Counted things, stated facts and habits are claims by themselves. A tag the model proposed becomes one where attributes
+or words decide which events it is about: its label names a known thing, or several at once ("sci-fi thrillers": events
+that are both), or stands in the user's own texts. What code cannot decide keeps no evidence and stays a candidate.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from agents.behaviour import Behaviour
+from agents.propose import Proposal
+from agents.signals import SPEECH, Reading, Signals, Thing, said
+from limner.domain import Basis, Label, Polarity
+from prompts.taxonomy import Taxonomy
+
+VERSION = 1
+
+_WORD = re.compile(r"[^\W_]+(?:[-'][^\W_]+)*")
+_FILLER = frozenset(
+    ["and", "or", "of", "the", "a", "in", "with", "for", "film", "films", "movie", "movies", "music", "songs", "shows", "stories", "genre", "genres", "content", "products", "items", "news", "fan", "fans", "lover", "lovers", "enthusiast", "buyer", "shopper"]
+)
+"""Words of a label that say nothing of what it is about."""
+LEAST_READINGS = 2
+"""A counted thing that fewer events speak about is no claim; one the model names is, and says that it has no proof."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """Something that may be true of a user."""
+
+    key: str
+    facet: str
+    label: Label
+    polarity: Polarity
+    basis: Basis
+    readings: tuple[Reading, ...]
+    behaviour: Behaviour | None = None
+    proposed: bool = False
+    """Whether the model named it; counted claims stand without."""
+
+
+def attribute(
+    signals: Signals, habits: Sequence[Behaviour], proposals: Sequence[Proposal], taxonomy: Taxonomy
+) -> list[Claim]:
+    """All claims worth verifying, counted ones first, each key once."""
+    claims = {thing.key: _counted(thing) for thing in signals.things.values() if len(thing.readings) >= LEAST_READINGS}
+    claims |= {
+        fact.key: Claim(fact.key, fact.facet, fact.label, 0, "stated", tuple(fact.readings))
+        for fact in signals.facts.values()
+    }
+    for habit in habits:
+        term = taxonomy.terms[habit.key]
+        claims[habit.key] = Claim(habit.key, term.facet, term.label, 0, "observed", habit.readings, habit)
+    for proposal in proposals:
+        claim = _proposed(proposal, signals, taxonomy)
+        known = claims.get(claim.key)
+        claims[claim.key] = claim if known is None else _named(known)
+    return [claim for claim in claims.values() if _served(claim, taxonomy)]
+
+
+def _served(claim: Claim, taxonomy: Taxonomy) -> bool:
+    """Whether the taxonomy lets a claim of this sort be made at all."""
+    if taxonomy.facets[claim.facet].served == "off":
+        return False
+    parts = (taxonomy.terms.get(part) for part in claim.key.split("+"))
+    return not any(term is not None and term.sensitive for term in parts)
+
+
+def _named(claim: Claim) -> Claim:
+    return Claim(
+        claim.key, claim.facet, claim.label, claim.polarity, claim.basis, claim.readings, claim.behaviour, proposed=True
+    )
+
+
+def _counted(thing: Thing, *, proposed: bool = False) -> Claim:
+    """A claim whose polarity is what the counts say, whoever named it."""
+    return Claim(
+        thing.key,
+        thing.facet,
+        thing.label,
+        polarity(thing.readings),
+        "observed",
+        tuple(thing.readings),
+        proposed=proposed,
+    )
+
+
+def polarity(readings: Iterable[Reading]) -> Polarity:
+    """1 where the events speak for a thing, -1 where they speak against it; ratings decide where there are two."""
+    deviations: list[float] = []
+    balance = 0
+    for reading in readings:
+        if reading.deviation is not None:
+            deviations.append(reading.deviation)
+        elif reading.signal is not None:
+            balance += 1 if reading.signal.value.endswith("positive") else -1
+    if len(deviations) >= 2 or (deviations and not balance):
+        return 1 if sum(deviations) >= 0 else -1
+    return 1 if balance >= 0 else -1
+
+
+def _proposed(proposal: Proposal, signals: Signals, taxonomy: Taxonomy) -> Claim:
+    keys = _known_keys(proposal.label, taxonomy)
+    if len(keys) == 1:
+        term = taxonomy.terms[keys[0]]
+        return _counted(signals.things.get(term.key) or Thing(term.key, term.facet, term.label), proposed=True)
+    if keys:
+        return _compound(keys, signals, taxonomy)
+    return _worded(proposal, signals)
+
+
+def _known_keys(label: Label, taxonomy: Taxonomy) -> list[str]:
+    """Keys of the things that the whole label names, sorted; [] where any part of it names nothing known."""
+    for whole in (label.en, label.zh):
+        if (term := taxonomy.resolve(whole)) is not None:
+            return [term.key]
+    keys: set[str] = set()
+    words = _WORD.findall(label.en.casefold())
+    at = 0
+    while at < len(words):
+        for length in (3, 2, 1):
+            term = taxonomy.resolve(" ".join(words[at : at + length]))
+            if term is not None:
+                keys.add(term.key)
+                at += length
+                break
+        else:
+            if words[at] not in _FILLER:
+                return []
+            at += 1
+    return sorted(keys)
+
+
+def _compound(keys: list[str], signals: Signals, taxonomy: Taxonomy) -> Claim:
+    """Events that are all of several things at once."""
+    terms = [taxonomy.terms[key] for key in keys]
+    label = Label(en=" & ".join(term.label.en for term in terms), zh="+".join(term.label.zh for term in terms))
+    key, facet = "+".join(keys), terms[0].facet
+    things = [signals.things.get(part) for part in keys]
+    if any(thing is None for thing in things):
+        return Claim(key, facet, label, 1, "observed", (), proposed=True)
+    by_event = [{reading.at: reading for reading in thing.readings} for thing in things if thing is not None]
+    shared = sorted(set.intersection(*(set(readings) for readings in by_event)))
+    readings = tuple(by_event[0][index] for index in shared)
+    return Claim(key, facet, label, polarity(readings), "observed", readings, proposed=True)
+
+
+def _worded(proposal: Proposal, signals: Signals) -> Claim:
+    """A tag the taxonomy does not know: the events whose own text carries its label."""
+    readings: list[Reading] = []
+    for index, event in enumerate(signals.events):
+        if event.kind in SPEECH and event.text:
+            text = event.text.casefold()
+            for words in (proposal.label.en.casefold(), proposal.label.zh):
+                if (start := text.find(words)) >= 0:
+                    end = start + len(words)
+                    readings.append(Reading(index, said(event.text, start, end), None, event.text[start:end]))
+                    break
+    slug = "-".join(_WORD.findall(proposal.label.en.casefold())) or proposal.label.zh
+    sign = polarity(readings) if readings and proposal.polarity != 0 else proposal.polarity
+    return Claim(f"open/{slug}", proposal.facet, proposal.label, sign, "inferred", tuple(readings), proposed=True)

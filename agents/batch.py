@@ -1,0 +1,300 @@
+"""The batch job: every user whose history changed, through the pipeline, as many at once as the server keeps up with.
+
+A user is one unit: read, count, propose, verify, word, store. A unit ends in one transaction, so that a crash at any
+moment repeats at most the units in flight, and even those take the answers they already had from the ledger. What
+goes wrong with one user is a dead letter and the batch goes on; when the model server is gone, the run stops and the
+users in flight stay to be done.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import time
+import traceback
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import tzinfo
+from typing import NamedTuple
+
+import numpy as np
+import orjson
+
+from agents import attribute, behaviour, calibrate, clean, digest, merge, persona, propose, signals, verify
+from agents.embedder import Embedder
+from agents.model import Model
+from agents.pace import Pace
+from agents.remember import Remembering
+from limner.domain import Event, History, Language, ModelCall, Outcome, Persona, Tag
+from limner.errors import LimnerError, ServerDied, Unreachable
+from prompts.library import Prompt
+from prompts.taxonomy import Taxonomy
+from store.events import EventStore
+from store.profiles import Draft, ProfileStore
+from store.runs import RunStore
+
+STEPS = {
+    step.__name__: step.VERSION
+    for step in (clean, signals, behaviour, digest, propose, attribute, verify, calibrate, merge, persona)
+}
+"""A step's version goes up when it gives other results for the same history; then every user is done again."""
+
+PAGE = 500
+"""Unchanged users written to the run at a time."""
+READ_AHEAD = 2
+"""Users read and counted while all slots of the model are taken, so that it never waits for us."""
+LEAST_POPULATION = 1000
+"""Events that a population must have before a user is compared with it."""
+
+
+class Parts(NamedTuple):
+    """What a run is made with, besides the model and the embedder."""
+
+    model: str
+    """Name of the model, with the digest of its files where they are here."""
+    taxonomy: Taxonomy
+    propose: Prompt
+    persona: Prompt
+    events: EventStore
+    profiles: ProfileStore
+    runs: RunStore
+    zone: tzinfo
+    """In which hours and weekdays are read."""
+    languages: tuple[Language, ...]
+    """Of the personas; empty means the one the user writes in."""
+
+    def config(self) -> dict[str, object]:
+        """All that decides a profile besides the history."""
+        return {
+            "steps": STEPS,
+            "prompts": {prompt.id: prompt.digest for prompt in (self.propose, self.persona)},
+            "model": self.model,
+            "taxonomy": f"{self.taxonomy.version} {self.taxonomy.digest}",
+            "zone": str(self.zone),
+            "languages": self.languages,
+        }
+
+    def config_digest(self) -> str:
+        """16 hex digits; a profile made under another one is made again."""
+        return hashlib.blake2b(orjson.dumps(self.config(), option=orjson.OPT_SORT_KEYS), digest_size=8).hexdigest()
+
+
+class Progress(NamedTuple):
+    """How far a run is."""
+
+    done: int
+    unchanged: int
+    failed: int
+    tokens_in: int
+    tokens_out: int
+    in_flight: int
+
+
+class Reading(NamedTuple):
+    """What counting makes of one history, before a model is asked."""
+
+    cleaned: clean.Cleaned
+    signals: signals.Signals
+    habits: list[behaviour.Behaviour]
+    lang: Language
+    digest: str
+
+
+def read(history: History, parts: Parts, count_tokens: Callable[[str], int]) -> Reading:
+    """A history cleaned, counted and told in few words."""
+    cleaned = clean.clean(history)
+    counted = signals.signals(cleaned.history, parts.taxonomy)
+    habits = behaviour.behaviours(counted, parts.zone)
+    lang = digest.language(cleaned.history.events)
+    told = digest.digest(counted, habits, parts.taxonomy, lang=lang, count_tokens=count_tokens)
+    return Reading(cleaned, counted, habits, lang, told)
+
+
+class Batch:
+    """One run over many users.
+
+    Args:
+        run: Id of the run in the store; its users are written there as they are settled.
+        budget_tokens: The run stops before a unit that would begin with more than this many tokens spent.
+    """
+
+    def __init__(
+        self,
+        parts: Parts,
+        run: str,
+        *,
+        model: Model,
+        embedder: Embedder,
+        pace: Pace,
+        budget_tokens: int | None = None,
+        report: Callable[[Progress], None] = lambda progress: None,
+    ) -> None:
+        self._parts = parts
+        self._model = Remembering(model, pace, parts.runs.answer)
+        self._embedder = embedder
+        self._run = run
+        self._pace = pace
+        self._budget = budget_tokens
+        self._report = report
+        self._config = parts.config_digest()
+        self._baseline = _baseline(parts)
+        self._embedded: set[str] = set()
+        self._units: set[asyncio.Task[None]] = set()
+        self._done = self._unchanged = self._failed = self._tokens_in = self._tokens_out = 0
+        self.halted = ""
+        """Why the run stopped before its end; empty while it goes on."""
+
+    def stop(self, reason: str) -> None:
+        """No further unit begins; those in flight are finished."""
+        self.halted = self.halted or reason
+
+    async def over(self, work: Iterable[tuple[str, bool]]) -> None:
+        """Settle every user of `work` (id, whether anything changed), or stop early with `halted` saying why."""
+        unchanged: list[str] = []
+        try:
+            for user_id, changed in work:
+                if not changed:
+                    unchanged.append(user_id)
+                    if len(unchanged) == PAGE:
+                        self._settle_unchanged(unchanged)
+                    continue
+                if self._budget is not None and self._tokens_in + self._tokens_out >= self._budget:
+                    self.stop(f"the budget of {self._budget:,} tokens is spent")
+                while len(self._units) >= self._pace.limit + READ_AHEAD and not self.halted:
+                    await asyncio.wait(self._units, return_when=asyncio.FIRST_COMPLETED)
+                if self.halted:
+                    break
+                unit = asyncio.create_task(self._unit(user_id))
+                self._units.add(unit)
+                unit.add_done_callback(self._units.discard)
+            self._settle_unchanged(unchanged)
+        finally:
+            await asyncio.gather(*self._units)
+
+    def _settle_unchanged(self, users: list[str]) -> None:
+        self._parts.runs.unchanged(self._run, users)
+        self._unchanged += len(users)
+        users.clear()
+        self._tell()
+
+    async def _unit(self, user_id: str) -> None:
+        began = time.monotonic()
+        try:
+            await self._profile(user_id, began)
+        except (Unreachable, ServerDied) as error:
+            self.stop(str(error))
+        except LimnerError as error:
+            self._fail(user_id, began, type(error).__name__, str(error))
+        except Exception as error:  # noqa: BLE001 - one user's defect must not end the batch; its traceback is kept
+            self._fail(user_id, began, f"Defect: {type(error).__name__}", traceback.format_exc())
+        else:
+            self._done += 1
+        self._tell()
+
+    def _fail(self, user_id: str, began: float, kind: str, error: str) -> None:
+        self._failed += 1
+        seconds = time.monotonic() - began
+        outcome = Outcome(user_id=user_id, state="failed", error_kind=kind, error=error, seconds=seconds)
+        self._parts.runs.fail(self._run, outcome)
+
+    async def _profile(self, user_id: str, began: float) -> None:
+        parts = self._parts
+        state = parts.events.user_digest(user_id)
+        reading = read(parts.events.history(user_id), parts, self._model.count_tokens)
+        proposals = await propose.propose(
+            reading.digest,
+            reading.lang,
+            user_id=user_id,
+            model=self._model,
+            prompt=parts.propose,
+            taxonomy=parts.taxonomy,
+            ledger=self._ledger,
+        )
+        claims = attribute.attribute(reading.signals, reading.habits, proposals, parts.taxonomy)
+        found = merge.tags(claims, reading.signals, parts.taxonomy, self._baseline)
+        merged = merge.merge(parts.profiles.open_tags(user_id), found)
+        personas = await self._personas(user_id, merged.tags, reading)
+        vectors = self._embed(merged.tags, personas)
+        draft = Draft(
+            user_id=user_id,
+            tags=merged.tags,
+            retired=merged.retired,
+            personas=personas,
+            vectors=vectors,
+            embedder=self._embedder.name,
+            run=self._run,
+            model=parts.model,
+            prompts={prompt.id: prompt.digest for prompt in (parts.propose, parts.persona)},
+            taxonomy=f"{parts.taxonomy.version} {parts.taxonomy.digest}",
+            digest=f"{state}:{self._config}",
+        )
+        parts.profiles.save(draft, Outcome(user_id=user_id, state="done", seconds=time.monotonic() - began))
+
+    async def _personas(self, user_id: str, tags: Sequence[Tag], reading: Reading) -> tuple[Persona, ...]:
+        parts = self._parts
+        by_id: Mapping[str, Event] = {event.event_id: event for event in reading.signals.events}
+        written: list[Persona] = []
+        for lang in parts.languages or (reading.lang,):
+            told = persona.facts(tags, by_id, lang)
+            if told:
+                written.append(
+                    await persona.persona(
+                        told,
+                        user_id=user_id,
+                        lang=lang,
+                        model=self._model,
+                        prompt=parts.persona,
+                        taxonomy=parts.taxonomy,
+                        ledger=self._ledger,
+                    )
+                )
+        return tuple(written)
+
+    def _embed(self, tags: Sequence[Tag], personas: Sequence[Persona]) -> dict[str, bytes]:
+        """Vectors of the personas by language; those of labels not seen before go to the store on the way."""
+        embedder, profiles = self._embedder, self._parts.profiles
+        labels = {text for tag in tags if tag.status != "candidate" for text in (tag.label.en, tag.label.zh)}
+        fresh = sorted(labels - self._embedded)
+        if fresh:
+            fresh = sorted(set(fresh) - profiles.label_vectors(embedder.name, fresh).keys())
+            if fresh:
+                vectors = embedder.embed(fresh)
+                profiles.save_label_vectors(embedder.name, dict(zip(fresh, map(_bytes, vectors), strict=True)))
+            self._embedded |= labels
+        if not personas:
+            return {}
+        vectors = embedder.embed([text.text for text in personas])
+        return {text.language: _bytes(vector) for text, vector in zip(personas, vectors, strict=True)}
+
+    def _ledger(self, call: ModelCall) -> None:
+        self._tokens_in += call.tokens_in
+        self._tokens_out += call.tokens_out
+        self._parts.runs.record(self._run, call)
+
+    def _tell(self) -> None:
+        self._report(
+            Progress(
+                self._done,
+                self._unchanged,
+                self._failed,
+                self._tokens_in,
+                self._tokens_out,
+                max(0, len(self._units) - 1),
+            )
+        )
+
+
+def _bytes(vector: np.ndarray) -> bytes:
+    return vector.astype(np.float32).tobytes()
+
+
+def _baseline(parts: Parts) -> dict[str, float]:
+    """Share of all events that carry a key; empty while the population is too small to compare anybody with."""
+    counts = parts.events.baseline()
+    total = counts.get(("", ""), 0)
+    if total < LEAST_POPULATION:
+        return {}
+    shares: dict[str, float] = {}
+    for (name, value), events in counts.items():
+        if (named := parts.taxonomy.named(name, value)) is not None:
+            shares[named.key] = shares.get(named.key, 0.0) + events / total
+    return shares

@@ -1,0 +1,142 @@
+"""Behaviour that counting proves: when, how often and how somebody acts.
+
+Each tag is a share with a threshold, and holds where the lower bound of the share (Jeffreys interval, one-sided 80 %)
+is above it. Thresholds are absolute; what needs a population to compare with (high spender) is not computed here.
+
+Source: Brown, Cai and DasGupta, Interval Estimation for a Binomial Proportion (Statistical Science 16, 2001).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import tzinfo
+from typing import NamedTuple
+
+from scipy.special import betaincinv
+
+from agents.signals import EXPLICIT, Reading, Signals
+from limner.domain import Event, SignalKind
+
+VERSION = 1
+
+LEAST_EVENTS = 10
+"""A share of fewer events than this proves nothing about a habit."""
+CONFIDENCE = 0.8
+
+
+class Behaviour(NamedTuple):
+    key: str
+    measure: float
+    """The share, or the mean in five-star units."""
+    of: int
+    """Events that the measure is over."""
+    threshold: float
+    readings: tuple[Reading, ...]
+    """The events that show it."""
+
+
+class _Habit(NamedTuple):
+    """A share of a base of events: the tag holds where its lower bound is at least the threshold."""
+
+    key: str
+    base: Callable[[Event], bool]
+    shows: Callable[[Event], bool]
+    threshold: float
+
+
+def lower_bound(hits: int, total: int, confidence: float = CONFIDENCE) -> float:
+    """The one-sided Jeffreys lower bound of a share, 0 to 1."""
+    return float(betaincinv(hits + 0.5, total - hits + 0.5, 1 - confidence)) if hits else 0.0
+
+
+def behaviours(signals: Signals, zone: tzinfo) -> list[Behaviour]:
+    """The habits a history proves, in a fixed order.
+
+    Args:
+        zone: The time zone in which hours and weekdays are read.
+    """
+    found = [behaviour for habit in _habits(zone) if (behaviour := _proved(habit, signals.events))]
+    if signals.rated >= LEAST_EVENTS:
+        ratings = [
+            Reading(index, SignalKind.EXPLICIT_POSITIVE)
+            for index, event in enumerate(signals.events)
+            if event.kind in EXPLICIT and event.value is not None
+        ]
+        margin = 0.84 * signals.spread / signals.rated**0.5
+        if signals.mean - margin >= GENEROUS:
+            found.append(Behaviour("behaviour/generous-rater", signals.mean, signals.rated, GENEROUS, tuple(ratings)))
+        elif signals.mean + margin <= HARSH:
+            found.append(Behaviour("behaviour/harsh-rater", signals.mean, signals.rated, HARSH, tuple(ratings)))
+    return found
+
+
+GENEROUS, HARSH = 4.2, 2.8
+"""Mean ratings, in five-star units."""
+
+
+def _proved(habit: _Habit, events: Sequence[Event]) -> Behaviour | None:
+    base = [index for index, event in enumerate(events) if habit.base(event)]
+    if len(base) < LEAST_EVENTS:
+        return None
+    shown = [index for index in base if habit.shows(events[index])]
+    if lower_bound(len(shown), len(base)) < habit.threshold:
+        return None
+    readings = tuple(Reading(index, SignalKind.IMPLICIT_POSITIVE) for index in shown)
+    return Behaviour(habit.key, len(shown) / len(base), len(base), habit.threshold, readings)
+
+
+def _habits(zone: tzinfo) -> list[_Habit]:
+    def hour(event: Event) -> int:
+        assert event.ts is not None
+        return event.ts.astimezone(zone).hour
+
+    def weekend(event: Event) -> bool:
+        assert event.ts is not None
+        return event.ts.astimezone(zone).weekday() >= 5
+
+    return [
+        _Habit("behaviour/night-owl", _timed, lambda event: hour(event) >= 22 or hour(event) < 4, 0.4),
+        _Habit("behaviour/early-bird", _timed, lambda event: 5 <= hour(event) < 8, 0.4),
+        _Habit("behaviour/weekend-active", _dated, weekend, 0.5),
+        _Habit("behaviour/coupon-user", _bought, _with_coupon, 0.3),
+        _Habit("behaviour/price-sensitive", _bought, _discounted, 0.5),
+        _Habit("behaviour/returns-a-lot", _traded, lambda event: event.kind == "return", 0.2),
+        _Habit("behaviour/long-writer", _reviewed, lambda event: len(event.text) >= 200, 0.5),
+    ]
+
+
+def _dated(event: Event) -> bool:
+    return event.ts is not None
+
+
+def _timed(event: Event) -> bool:
+    """Whether the event has a time of day: a date alone is stored as midnight sharp."""
+    return event.ts is not None and (event.ts.hour, event.ts.minute, event.ts.second) != (0, 0, 0)
+
+
+def _bought(event: Event) -> bool:
+    return event.kind == "purchase"
+
+
+def _traded(event: Event) -> bool:
+    return event.kind in {"purchase", "return"}
+
+
+def _reviewed(event: Event) -> bool:
+    return event.kind == "review" and bool(event.text)
+
+
+def _amount(event: Event, *names: str) -> float:
+    return max((float(value) for name in names if isinstance(value := event.meta.get(name), int | float)), default=0.0)
+
+
+def _with_coupon(event: Event) -> bool:
+    coupon = event.meta.get("coupon")
+    return bool(coupon) or _amount(event, "coupon_saved") > 0
+
+
+def _discounted(event: Event) -> bool:
+    """Whether at least a fifth of the full price was saved: `meta.discount` is a share, `meta.saved` an amount."""
+    saved = _amount(event, "saved")
+    full = (event.value or 0.0) + saved
+    return _amount(event, "discount") >= 0.2 or (full > 0 and saved / full >= 0.2)

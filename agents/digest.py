@@ -1,0 +1,139 @@
+"""A history told to the model in few words: counted signals first, then a handful of example events.
+
+A history of a hundred events or of a hundred thousand costs the same prompt. Personal data is taken out of every text
+that goes in; the user's id never does. The prompt library keeps the text inside its fence.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+
+from agents.behaviour import Behaviour
+from agents.redact import redact
+from agents.signals import EXPLICIT, Signals, Thing, counted
+from agents.verify import lift
+from limner.domain import Event, Language
+from prompts.taxonomy import Taxonomy
+
+VERSION = 1
+
+BUDGET = 500
+"""Most tokens a digest may take."""
+MOST_LIKED, MOST_DISLIKED, MOST_FREQUENT, MOST_EXAMPLES = 10, 6, 8, 12
+MOST_CHARACTERS = 120
+"""Of one event's text."""
+
+_HAN = re.compile(r"[\u4e00-\u9fff]")
+
+
+def language(events: Iterable[Event]) -> Language:
+    """The language the user writes, or where they write nothing, that of the items they chose."""
+    han = latin = 0
+    for event in events:
+        text = event.text or str(event.item.get("title", ""))
+        n = len(_HAN.findall(text[:200]))
+        han += n
+        latin += sum(map(str.isascii, text[:200])) if n == 0 else 0
+    return "zh" if han * 3 > latin else "en"
+
+
+def digest(
+    signals: Signals,
+    habits: Sequence[Behaviour],
+    taxonomy: Taxonomy,
+    *,
+    lang: Language,
+    count_tokens: Callable[[str], int],
+    budget: int = BUDGET,
+) -> str:
+    """The history in at most `budget` tokens: counted lines, then examples, the newest last.
+
+    Examples give way first, then the less frequent things.
+    """
+    lines = _counted_lines(signals, habits, taxonomy, lang)
+    examples = [_example(event) for event in _chosen(signals)]
+    text = "\n".join(lines + examples)
+    used = count_tokens(text)
+    while used > budget and (examples or lines):
+        if examples:
+            examples.pop(0)
+        else:
+            lines.pop()
+        text = "\n".join(lines + examples)
+        used = count_tokens(text)
+    return text
+
+
+def safe(text: str) -> str:
+    """A user's text fit to stand in a prompt: without personal data, on one line."""
+    return " ".join(redact(text).text.split())
+
+
+def _counted_lines(signals: Signals, habits: Sequence[Behaviour], taxonomy: Taxonomy, lang: Language) -> list[str]:
+    liked: list[tuple[float, str]] = []
+    disliked: list[tuple[float, str]] = []
+    frequent: list[tuple[int, str]] = []
+    for thing in signals.things.values():
+        if len(thing.readings) < 2 or taxonomy.facets[thing.facet].served == "off":
+            continue
+        name = getattr(thing.label, lang)
+        rated = lift(tuple(thing.readings), signals.spread)
+        if rated is not None:
+            words = f"{name} ({rated.n} ratings, {rated.mean:+.1f})"
+            strength = abs(rated.mean) - rated.error
+            if strength > 0:
+                (liked if rated.mean > 0 else disliked).append((strength, words))
+        else:
+            frequent.append((len(thing.readings), f"{name} ({_said_of(thing)})"))
+    lines = []
+    if signals.rated:
+        lines.append(f"{signals.rated} ratings, own mean {signals.mean:.1f} of 5")
+    for title, found, most in (
+        ("rated above own mean", liked, MOST_LIKED),
+        ("rated below own mean", disliked, MOST_DISLIKED),
+        ("frequent", frequent, MOST_FREQUENT),
+    ):
+        if found:
+            lines.append(f"{title}: " + ", ".join(words for _, words in sorted(found, reverse=True)[:most]))
+    habit_names = [getattr(taxonomy.terms[habit.key].label, lang) for habit in habits]
+    if habit_names:
+        lines.append("habits: " + ", ".join(habit_names))
+    facts = [
+        getattr(fact.label, lang) for fact in signals.facts.values() if taxonomy.facets[fact.facet].served == "default"
+    ]
+    if facts:
+        lines.append("says of themselves: " + ", ".join(facts))
+    return lines
+
+
+def _said_of(thing: Thing) -> str:
+    counts = counted(thing.readings)
+    agreeing = counts.explicit_positive + counts.implicit_positive
+    against = counts.explicit_negative + counts.implicit_negative
+    return f"{agreeing} for, {against} against" if against else f"{agreeing} times"
+
+
+def _chosen(signals: Signals) -> list[Event]:
+    """A few telling events of different items, oldest first: highest and lowest rated, longest said, newest."""
+    events = signals.events
+    order = range(len(events))
+    said = sorted(
+        (i for i in order if len(events[i].text) > 20 and events[i].kind not in {"rating"}),
+        key=lambda i: -len(events[i].text),
+    )
+    rated = sorted(
+        (i for i in order if events[i].kind in EXPLICIT and events[i].value is not None),
+        key=lambda i: (events[i].value, i),
+    )
+    picks = dict.fromkeys([*rated[-3:], *rated[:2], *said[:4], *order[-6:]])
+    by_item = {events[i].item_id or events[i].event_id: i for i in sorted(picks)[-MOST_EXAMPLES * 2 :]}
+    return [events[i] for i in sorted(by_item.values())[-MOST_EXAMPLES:]]
+
+
+def _example(event: Event) -> str:
+    stars = f" {event.value:g}" if event.kind in EXPLICIT and event.value is not None else ""
+    title = str(event.item.get("title", ""))[:60]
+    text = safe(event.text[: MOST_CHARACTERS * 2])[:MOST_CHARACTERS]
+    shown = text if not title or title in text else f"{title}: {text}" if text else title
+    return f"- {event.kind}{stars} | {shown}"

@@ -1,0 +1,122 @@
+"""Verified claims made into the user's tags, and set against the tags they had: what opens, what stays, what ends.
+
+A tag keeps its key over runs. One whose claim no longer holds, or turned round, is retired with the reason; nothing is
+overwritten, so that `history` can tell what was said when.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from agents.attribute import Claim
+from agents.calibrate import probability
+from agents.signals import Reading, Signals
+from agents.verify import Verdict, verify
+from limner.domain import Evidence, SignalKind, Tag
+from prompts.taxonomy import Taxonomy
+
+VERSION = 1
+
+MOST_EVIDENCE = 20
+"""Events cited per tag; `counts` covers all of them."""
+LEAST_SURE = 0.6
+"""Probability below which a claim that passes its rule is not published: its ratings and its acts disagree."""
+MOST_CANDIDATES = 20
+"""Candidates kept per user, the likeliest first."""
+
+
+class Merged(NamedTuple):
+    tags: tuple[Tag, ...]
+    """Verified ones first, the surest first; then candidates."""
+    retired: tuple[tuple[str, str], ...]
+    """Keys of open tags that no longer hold, each with the reason."""
+
+
+def tags(
+    claims: Sequence[Claim], signals: Signals, taxonomy: Taxonomy, baseline: Mapping[str, float]
+) -> tuple[Tag, ...]:
+    """Every claim as a tag, verified or candidate; at most the facet's number of verified ones, the surest first."""
+    verified: list[_Judged] = []
+    candidates: list[_Judged] = []
+    for claim in claims:
+        facet = taxonomy.facets[claim.facet]
+        verdict = verify(claim, facet.rule, signals, baseline, stated_only=facet.stated_only)
+        sure = probability(claim, verdict)
+        if verdict.holds and sure < LEAST_SURE:
+            verdict = verdict._replace(holds=False, reason=f"{verdict.reason}: other signals speak against it")
+        (verified if verdict.holds else candidates).append(_Judged(claim, verdict, sure))
+    published: list[_Judged] = []
+    room = {facet.id: facet.most for facet in taxonomy.facets.values()}
+    for judged in sorted(verified, key=_surest):
+        if room[judged.claim.facet] > 0:
+            room[judged.claim.facet] -= 1
+            published.append(judged)
+    kept = (*published, *sorted(candidates, key=_surest)[:MOST_CANDIDATES])
+    return tuple(_tag(judged, signals) for judged in kept)
+
+
+def merge(previous: Sequence[Tag], found: Sequence[Tag]) -> Merged:
+    """The tags to store, and which of the open ones end.
+
+    Args:
+        previous: The user's open tags, without their evidence.
+        found: What the newest reading of the history gave.
+    """
+    now = {tag.key: tag for tag in found}
+    retired: list[tuple[str, str]] = []
+    for old in previous:
+        new = now.get(old.key)
+        if new is None:
+            retired.append((old.key, "the history no longer speaks about it enough"))
+        elif new.polarity != old.polarity:
+            retired.append((old.key, f"turned round: {new.reason}"))
+        elif old.status == "verified" and new.status == "candidate":
+            retired.append((old.key, f"no longer verified: {new.reason}"))
+    return Merged(tuple(found), tuple(retired))
+
+
+class _Judged(NamedTuple):
+    claim: Claim
+    verdict: Verdict
+    probability: float
+
+
+def _surest(judged: _Judged) -> tuple[float, int, str]:
+    return -judged.probability, -judged.verdict.counts.total, judged.claim.key
+
+
+def _tag(judged: _Judged, signals: Signals) -> Tag:
+    claim, verdict, sure = judged
+    times = [time for reading in claim.readings if (time := signals.events[reading.at].ts) is not None]
+    return Tag.model_construct(
+        facet=claim.facet,
+        key=claim.key,
+        label=claim.label,
+        polarity=claim.polarity,
+        probability=round(sure, 4),
+        basis=claim.basis,
+        status="verified" if verdict.holds else "candidate",
+        valid_from=min(times, default=None),
+        valid_to=None,
+        lift=round(verdict.lift.mean, 4) if verdict.lift else None,
+        measure=round(claim.behaviour.measure, 4) if claim.behaviour else None,
+        reason=verdict.reason,
+        counts=verdict.counts,
+        evidence=_evidence(claim, signals),
+    )
+
+
+def _evidence(claim: Claim, signals: Signals) -> tuple[Evidence, ...]:
+    """The events to cite: those that agree with the claim by strength and recency, then those against it."""
+    against = SignalKind.EXPLICIT_NEGATIVE, SignalKind.IMPLICIT_NEGATIVE
+
+    def weight(spoken: tuple[Reading, SignalKind]) -> tuple[bool, float, int]:
+        reading, signal = spoken
+        return (signal in against) == (claim.polarity >= 0), -abs(reading.deviation or 0.0), -reading.at
+
+    spoken = [(reading, reading.signal) for reading in claim.readings if reading.signal is not None]
+    return tuple(
+        Evidence.model_construct(event_id=signals.events[reading.at].event_id, signal=signal, span=reading.span)
+        for reading, signal in sorted(spoken, key=weight)[:MOST_EVIDENCE]
+    )

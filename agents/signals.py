@@ -1,0 +1,249 @@
+"""Events read as signed evidence about things: genres, brands, topics, stated facts.
+
+A thing comes from an item's attributes or from words of a text. Ratings are read against the user's own mean, so that
+a generous rater's 4 and a harsh rater's 3 mean what they mean to them; purchases, plays and likes speak for a thing,
+skips and returns against it. All of it is counting; no model is asked.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from limner.domain import Counts, Event, History, Label, SignalKind
+from prompts.taxonomy import Named, Taxonomy
+
+VERSION = 1
+
+EXPLICIT = frozenset({"rating", "review"})
+LIKES = frozenset(
+    {"like", "favorite", "favourite", "bookmark", "follow", "subscribe", "share", "recommend", "wishlist"}
+)
+DISLIKES = frozenset({"dislike", "hide", "block", "unfollow", "unsubscribe", "report"})
+TAKES = frozenset(
+    {"purchase", "play", "order", "download", "listen", "watch", "read", "booking", "attend", "cart", "click"}
+)
+REFUSALS = frozenset({"skip", "return", "refund", "cancel", "remove"})
+SPEECH = frozenset({"post", "message", "comment", "review", "search", "question", "chat", "tweet", "note"})
+KNOWN_KINDS = EXPLICIT | LIKES | DISLIKES | TAKES | REFUSALS | SPEECH | {"view", "application"}
+"""Kinds with a reading; any other kind is kept and speaks for nothing."""
+
+NEUTRAL_BAND = 0.25
+"""Ratings within a quarter star of the user's own mean count in means, not for or against."""
+FEW_RATINGS = 5
+PRIOR_MEAN, PRIOR_WEIGHT = 3.5, 2.0
+"""Below `FEW_RATINGS`, the own mean is drawn towards the middle of the scale as if by two ratings."""
+SHORT_DWELL, LONG_DWELL = 5.0, 30.0
+"""Seconds: a view left sooner speaks against its item, one held longer for it, in between and unknown for it weakly."""
+
+_CLAUSE_END = re.compile(r"[.!?;,。！？；，、\n]|\bbut\b|但是?|不过|可是")
+_AGAINST = re.compile(
+    r"\b(?:hate|hated|dislike|disliked|can'?t stand|sick of|tired of|bored (?:of|by|with)|not into|not a fan|"
+    r"(?:do|did|does|don|didn|doesn)(?:'t| not|t) (?:really )?(?:like|enjoy|care|want|watch|need)|"
+    r"never (?:again|liked)|no more|quit|gave up|avoid|awful|terrible|boring)\b|"
+    r"讨厌|不喜欢|不爱|不想|受不了|厌倦|戒了|不再|别再|无聊|难看|难吃|烂片|避开|拒绝",
+    re.IGNORECASE,
+)
+_FOR = re.compile(
+    r"\b(?:(?:i|we|really|still|also) (?:really |still |also )?(?:like|love|enjoy)d?|loved|adore|favou?rite|fan of|"
+    r"obsessed|crazy about|i'?m into|great|wonderful|brilliant|amazing|can'?t get enough)\b|"
+    r"喜欢|热爱|超爱|最爱|爱看|爱听|爱吃|爱玩|爱好|好看|好听|好吃|过瘾|推荐|迷上|精彩|痴迷",
+    re.IGNORECASE,
+)
+_LOW = re.compile(
+    r"\b(?:dislikes|hates|avoids|below|lower|low|less|least|poorly|rarely|negative|disappoint\w*|unimpressed|averse|"
+    r"aversion|critical|struggles?|not)\b|不太|较低|偏低|低于|低[0-9一二两三半]|不感兴趣|反感|差评|很少|失望|回避",
+    re.IGNORECASE,
+)
+
+
+class Reading(NamedTuple):
+    """What one event says about one thing."""
+
+    at: int
+    """Place of the event in the history."""
+    signal: SignalKind | None
+    """None where a rating is too near the user's own mean to be for or against."""
+    deviation: float | None = None
+    """Rating minus the user's own mean, in five-star units."""
+    span: str | None = None
+    """The words of the text that name the thing, where words did."""
+
+
+@dataclass(slots=True)
+class Thing:
+    """Something the history speaks about, with every event that does."""
+
+    key: str
+    facet: str
+    label: Label
+    readings: list[Reading] = field(default_factory=list)
+
+    def counts(self) -> Counts:
+        return counted(self.readings)
+
+
+class Signals(NamedTuple):
+    events: tuple[Event, ...]
+    things: Mapping[str, Thing]
+    facts: Mapping[str, Thing]
+    """Stated facts by key, each reading with its span."""
+    rated: int
+    mean: float
+    """The user's own mean rating, in five-star units; NaN where nothing was rated."""
+    spread: float
+    """Standard deviation of the user's ratings, in five-star units; at least 0.25."""
+
+
+def counted(readings: Iterable[Reading]) -> Counts:
+    """How many readings there are of each kind."""
+    tally = Counter(reading.signal for reading in readings)
+    return Counts.model_construct(
+        explicit_positive=tally[SignalKind.EXPLICIT_POSITIVE],
+        implicit_positive=tally[SignalKind.IMPLICIT_POSITIVE],
+        explicit_negative=tally[SignalKind.EXPLICIT_NEGATIVE],
+        implicit_negative=tally[SignalKind.IMPLICIT_NEGATIVE],
+        stated=tally[SignalKind.STATED],
+    )
+
+
+def signals(history: History, taxonomy: Taxonomy) -> Signals:
+    """The things a cleaned history speaks about, in order of first mention."""
+    events = history.events
+    units = _five_star_units(events)
+    stars = [
+        event.value * units[event.source] for event in events if event.kind in EXPLICIT and event.value is not None
+    ]
+    mean, spread = _mean_and_spread(stars)
+    relative = len(set(stars)) > 1
+    things: dict[str, Thing] = {}
+    facts: dict[str, Thing] = {}
+    for index, event in enumerate(events):
+        deviation = None
+        if event.kind in EXPLICIT and event.value is not None:
+            deviation = event.value * units[event.source] - mean
+        signal = (
+            _signal(event) if deviation is None else _rated(deviation if relative else deviation + mean - PRIOR_MEAN)
+        )
+        attributed = _attributed(event, taxonomy)
+        if signal is not None or deviation is not None:
+            for named in attributed.values():
+                _thing(things, named.key, named.facet, named.label).readings.append(Reading(index, signal, deviation))
+        if event.kind in SPEECH and event.text:
+            _read_text(index, event.text, signal, attributed, taxonomy, things, facts)
+    return Signals(events, things, facts, len(stars), mean, spread)
+
+
+def _read_text(
+    index: int,
+    text: str,
+    signal: SignalKind | None,
+    attributed: Mapping[str, Named],
+    taxonomy: Taxonomy,
+    things: dict[str, Thing],
+    facts: dict[str, Thing],
+) -> None:
+    """Add what the words of a text name, and what it states about its author; a thing counts once a text."""
+    heard: set[str] = set(attributed)
+    for key, start, end in taxonomy.matcher.find(text):
+        if key not in heard:
+            heard.add(key)
+            term = taxonomy.terms[key]
+            reading = Reading(index, signal or said(text, start, end), None, text[start:end])
+            _thing(things, key, term.facet, term.label).readings.append(reading)
+    for key, start, end in taxonomy.facts(text):
+        if key not in heard:
+            heard.add(key)
+            term = taxonomy.terms[key]
+            _thing(facts, key, term.facet, term.label).readings.append(
+                Reading(index, SignalKind.STATED, None, text[start:end])
+            )
+
+
+def _thing(things: dict[str, Thing], key: str, facet: str, label: Label) -> Thing:
+    if (thing := things.get(key)) is None:
+        thing = things[key] = Thing(key, facet, label)
+    return thing
+
+
+def _attributed(event: Event, taxonomy: Taxonomy) -> dict[str, Named]:
+    """The things that the event's item is, by its attributes."""
+    found: dict[str, Named] = {}
+    for name, value in event.item.items():
+        if taxonomy.attribute(name) is None:
+            continue
+        for part in value if isinstance(value, list) else (value,):
+            if isinstance(part, str) and (named := taxonomy.named(name, part)) is not None:
+                found[named.key] = named
+    return found
+
+
+def _rated(deviation: float) -> SignalKind | None:
+    """How a rating speaks: against the own mean, or against the middle of the scale where all ratings are equal."""
+    if abs(deviation) < NEUTRAL_BAND:
+        return None
+    return SignalKind.EXPLICIT_POSITIVE if deviation > 0 else SignalKind.EXPLICIT_NEGATIVE
+
+
+def _signal(event: Event) -> SignalKind | None:
+    """How an event without a rating speaks about its item."""
+    kind = event.kind
+    if kind in LIKES:
+        return SignalKind.EXPLICIT_POSITIVE
+    if kind in DISLIKES:
+        return SignalKind.EXPLICIT_NEGATIVE
+    if kind in REFUSALS:
+        return SignalKind.IMPLICIT_NEGATIVE
+    if kind in TAKES:
+        return SignalKind.IMPLICIT_POSITIVE
+    if kind == "view":
+        dwell = event.meta.get("dwell_seconds")
+        if isinstance(dwell, int | float) and dwell < SHORT_DWELL:
+            return SignalKind.IMPLICIT_NEGATIVE
+        return SignalKind.IMPLICIT_POSITIVE if not isinstance(dwell, int | float) or dwell >= LONG_DWELL else None
+    return None
+
+
+def said(text: str, start: int, end: int) -> SignalKind:
+    """How the clause around text[start:end] speaks about what it names."""
+    clause = _clause(text, start, end)
+    if _AGAINST.search(clause):
+        return SignalKind.EXPLICIT_NEGATIVE
+    return SignalKind.EXPLICIT_POSITIVE if _FOR.search(clause) else SignalKind.IMPLICIT_POSITIVE
+
+
+def says_against(text: str, start: int, end: int) -> bool:
+    """Whether the clause around text[start:end] turns against what it names, as a person or a portrait would say."""
+    clause = _clause(text, start, end)
+    return bool(_AGAINST.search(clause) or _LOW.search(clause))
+
+
+def _clause(text: str, start: int, end: int) -> str:
+    left = max(0, start - 120)
+    breaks = [mark.end() for mark in _CLAUSE_END.finditer(text, left, start)]
+    ahead = _CLAUSE_END.search(text, end, end + 60)
+    return text[breaks[-1] if breaks else left : ahead.start() if ahead else end + 60]
+
+
+def _five_star_units(events: Iterable[Event]) -> dict[str, float]:
+    """Per source, the factor that makes its ratings five-star units; the largest tells scales of 5, 10 and 100 apart."""
+    largest: dict[str, float] = {}
+    for event in events:
+        if event.kind in EXPLICIT and event.value is not None:
+            largest[event.source] = max(event.value, largest.get(event.source, 0.0))
+    return {source: 1.0 if top <= 5 else 0.5 if top <= 10 else 5 / max(top, 100) for source, top in largest.items()}
+
+
+def _mean_and_spread(stars: list[float]) -> tuple[float, float]:
+    n = len(stars)
+    if n == 0:
+        return math.nan, 1.0
+    mean = sum(stars) / n
+    spread = math.sqrt(sum((star - mean) ** 2 for star in stars) / (n - 1)) if n > 1 else 1.0
+    if n < FEW_RATINGS:
+        mean = (sum(stars) + PRIOR_MEAN * PRIOR_WEIGHT) / (n + PRIOR_WEIGHT)
+    return mean, max(spread, 0.25)

@@ -1,0 +1,140 @@
+"""The rules that decide by counting whether a claim is published.
+
+A thing that was rated passes on its lift: the mean of its ratings must differ from the user's own mean by at least a
+quarter star, and the lower confidence bound of that difference must have the same sign. Anything else passes on counts:
+a floor of signals for it, and limits on signals against it; where there are many of both, the rule is on their rate.
+
+Source: the floor and the limits follow GISTBench (arXiv 2603.29112), section "interest groundedness".
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from statistics import NormalDist
+from typing import NamedTuple
+
+from agents.attribute import Claim
+from agents.behaviour import lower_bound
+from agents.signals import Reading, Signals, counted
+from limner.domain import Counts
+from prompts.taxonomy import Rule
+
+VERSION = 1
+
+MANY = 10
+"""Signals from which on the rule is on rates: a heavy user dislikes some of what they love."""
+SPREAD_PRIOR = 4.0
+"""Ratings that the user's own spread weighs like, so that three equal ratings of a thing are no proof."""
+
+
+class Lift(NamedTuple):
+    """The mean of a thing's ratings minus the user's own mean, in five-star units."""
+
+    mean: float
+    error: float
+    """Standard error."""
+    n: int
+
+
+class Verdict(NamedTuple):
+    holds: bool
+    reason: str
+    counts: Counts
+    lift: Lift | None
+    """None where the claim was rated less than twice."""
+
+
+def lift(readings: tuple[Reading, ...], spread: float) -> Lift | None:
+    """The lift of a thing over the user's own mean; None where fewer than two of the events rated it.
+
+    Args:
+        spread: Standard deviation of all of the user's ratings, in five-star units.
+    """
+    deviations = [reading.deviation for reading in readings if reading.deviation is not None]
+    n = len(deviations)
+    if n < 2:
+        return None
+    mean = sum(deviations) / n
+    squares = sum((deviation - mean) ** 2 for deviation in deviations)
+    variance = (squares + SPREAD_PRIOR * spread**2) / (n - 1 + SPREAD_PRIOR)
+    return Lift(mean, math.sqrt(variance / n), n)
+
+
+def verify(
+    claim: Claim, rule: Rule, signals: Signals, baseline: Mapping[str, float], *, stated_only: bool = False
+) -> Verdict:
+    """Whether the events carry the claim, and why.
+
+    Args:
+        baseline: Share of all users' events that carry a key; empty where there are too few users to compare with.
+        stated_only: No count proves a claim of this facet, only the user's own statement.
+    """
+    counts = counted(claim.readings)
+    if claim.behaviour is not None:
+        measure = claim.behaviour
+        return Verdict(
+            True, f"{measure.measure:.2f} over {measure.of} events, at least {measure.threshold:g} needed", counts, None
+        )
+    if claim.basis == "stated":
+        return Verdict(counts.stated >= 1, f"said {counts.stated} times in the user's own words", counts, None)
+    if stated_only:
+        return Verdict(False, "only the user's own words could prove it", counts, None)
+    rated = lift(claim.readings, signals.spread)
+    if rated is not None and rated.n >= rule.min_explicit:
+        return _by_lift(claim, rule, counts, rated)
+    holds, reason = _by_counts(claim.polarity, rule, counts)
+    if holds and claim.polarity > 0 and claim.key in baseline:
+        holds, reason = _above_population(claim, signals, baseline[claim.key], rule, reason)
+    return Verdict(holds, reason, counts, rated)
+
+
+def _by_lift(claim: Claim, rule: Rule, counts: Counts, rated: Lift) -> Verdict:
+    size = abs(rated.mean)
+    bound = size - NormalDist().inv_cdf(rule.confidence) * rated.error
+    words = f"{rated.mean:+.2f} stars against the own mean over {rated.n} ratings (error {rated.error:.2f})"
+    agreeing = counts.explicit_positive if claim.polarity > 0 else counts.explicit_negative
+    if (rated.mean > 0) != (claim.polarity > 0):
+        return Verdict(False, f"{words}: the other way", counts, rated)
+    if agreeing < rule.min_explicit:
+        return Verdict(False, f"{words}: {agreeing} agreeing ratings, {rule.min_explicit} needed", counts, rated)
+    if size < rule.min_lift:
+        return Verdict(False, f"{words}: less than {rule.min_lift:g}", counts, rated)
+    if bound <= 0:
+        return Verdict(False, f"{words}: could be chance", counts, rated)
+    return Verdict(True, words, counts, rated)
+
+
+def _by_counts(polarity: int, rule: Rule, counts: Counts) -> tuple[bool, str]:
+    explicit, implicit = counts.explicit_positive, counts.implicit_positive
+    against_explicit, against_implicit = counts.explicit_negative, counts.implicit_negative
+    if polarity < 0:
+        explicit, implicit, against_explicit, against_implicit = against_explicit, against_implicit, explicit, implicit
+    words = (
+        f"{explicit} explicit and {implicit} implicit signals for it, {against_explicit} and {against_implicit} against"
+    )
+    floor = (
+        explicit >= rule.min_explicit
+        or implicit >= rule.min_implicit
+        or (explicit >= 1 and implicit >= rule.min_implicit - 1)
+    )
+    if not floor:
+        return False, f"{words}: too few"
+    agreeing, total = explicit + implicit, counts.total
+    if total >= MANY:
+        holds = lower_bound(agreeing, total, rule.confidence) > 0.5
+    else:
+        holds = (
+            against_explicit <= rule.max_explicit_negative
+            and against_implicit <= rule.max_implicit_negative
+            and agreeing > against_explicit + against_implicit
+        )
+    return holds, words if holds else f"{words}: too mixed"
+
+
+def _above_population(claim: Claim, signals: Signals, share: float, rule: Rule, reason: str) -> tuple[bool, str]:
+    """Whether the user does it more than users do on the whole: what everybody buys says nothing about anybody."""
+    carrying = len({reading.at for reading in claim.readings})
+    bound = lower_bound(carrying, len(signals.events), rule.confidence)
+    words = f"{reason}; in {carrying} of {len(signals.events)} events against {share:.1%} of everybody's"
+    return (True, words) if bound > share else (False, f"{words}: no more than others")

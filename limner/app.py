@@ -1,0 +1,397 @@
+"""Limner's parts joined: what each command does, from arguments to a value, with nothing printed.
+
+Parts are opened when first needed: showing a profile needs no model, and a run whose users are all unchanged starts
+no server.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import signal
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from datetime import datetime
+from functools import cached_property
+from pathlib import Path
+from typing import NamedTuple
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from agents import batch, propose, server, supply
+from agents.embedder import Embedder, open_embedder
+from agents.ingest import Ingested, ingest
+from agents.model import Finding, VllmModel, check
+from agents.pace import Pace
+from limner.domain import Event, Evidence, Language, Outcome, Profile, RunSummary, TagVersion
+from limner.errors import SetupError, StoreError, TagNotFound
+from limner.settings import Settings
+from prompts import library, taxonomy
+from store.database import Database
+from store.events import EventStore
+from store.profiles import ProfileStore
+from store.runs import RunStore
+from store.vectors import VectorIndex
+
+Stage = Callable[[str, int, int, str], None]
+"""Told of a stage, what is done of it, its total (0 where unknown) and their unit."""
+
+SAMPLED = 40
+"""Users whose prompts a dry run renders and counts."""
+GUESSED_ANSWER = 180
+"""Tokens of one answer, before the ledger knows better."""
+FACTS = 250
+"""Tokens of the facts in a persona prompt, which are known only after the first call."""
+
+
+class Price(NamedTuple):
+    """What a run is expected to cost."""
+
+    users: int
+    """That would be profiled."""
+    unchanged: int
+    calls: int
+    tokens_in: int
+    tokens_out: int
+    seconds: float | None
+    """By the rate of the runs so far; None before the first."""
+
+
+class App:
+    """Everything limner does, over one set of settings."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self._open = ExitStack()
+
+    def close(self) -> None:
+        self._open.close()
+
+    @cached_property
+    def database(self) -> Database:
+        if self.settings.database_url is None:
+            self._make_home()
+        database = Database(self.settings.database)
+        self._open.callback(database.close)
+        return database
+
+    @cached_property
+    def events(self) -> EventStore:
+        return EventStore(self.database)
+
+    @cached_property
+    def profiles(self) -> ProfileStore:
+        return ProfileStore(self.database)
+
+    @cached_property
+    def runs(self) -> RunStore:
+        return RunStore(self.database)
+
+    @cached_property
+    def index(self) -> VectorIndex:
+        return VectorIndex(self.settings.home, self.database, self.settings.chroma_url)
+
+    @cached_property
+    def taxonomy(self) -> taxonomy.Taxonomy:
+        return taxonomy.load(self.settings.taxonomy)
+
+    @cached_property
+    def zone(self) -> ZoneInfo:
+        try:
+            return ZoneInfo(self.settings.timezone)
+        except (ZoneInfoNotFoundError, ValueError) as error:
+            raise SetupError(
+                f"LIMNER_TIMEZONE is {self.settings.timezone!r}, which is no time zone; give one such as Asia/Shanghai."
+            ) from error
+
+    def _make_home(self) -> None:
+        try:
+            self.settings.home.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StoreError(
+                f"{self.settings.home} cannot be made ({error.strerror}): set LIMNER_HOME to a folder limner may write."
+            ) from error
+
+    def embedder(self, told: Stage) -> Embedder:
+        return open_embedder(self.settings.embedder, self.settings.home, progress=told)
+
+    def pull(self, name: str | None, told: Stage) -> supply.PulledModel:
+        """The named model, fetched and made ready; the one of the settings where none is named."""
+        self._make_home()
+        return supply.pull(
+            name or self.settings.model,
+            self.settings.home,
+            python=server.vllm_python(self.settings.vllm_python),
+            progress=told,
+            precision=server.precision(),
+        )
+
+    @contextmanager
+    def model(self, told: Stage) -> Iterator[VllmModel]:
+        """The model of the settings, its server started where limner owns it, stopped when nobody uses it any more."""
+        settings = self.settings
+        folder = None if settings.model_url else self.model_folder(told)
+        with server.running(
+            url=settings.model_url,
+            model=self.model_name,
+            folder=folder,
+            home=settings.home,
+            python=settings.vllm_python,
+            key=settings.model_key,
+            progress=lambda stage, seconds: told(stage, round(seconds), 0, "s"),
+        ) as running:
+            yield VllmModel(
+                running.url,
+                running.name,
+                settings.model_key,
+                tokenizer=folder,
+                revive=running.revive if running.owned else None,
+            )
+
+    def model_folder(self, told: Stage) -> Path:
+        return supply.located(self.settings.model, self.settings.home) or self.pull(None, told).folder
+
+    def ingest(
+        self, paths: Sequence[Path], mapping: Mapping[str, str], told: Callable[[int, int, int], None]
+    ) -> Ingested:
+        """Events of the files, stored; see `agents.ingest.ingest`."""
+        with self.database.exclusive("ingest"):
+            rejects = self.settings.home / "rejects"
+            return ingest(paths, self.events, mapping=mapping, rejects=rejects, progress=told)
+
+    def price(self, *, users: Sequence[str] | None, limit: int | None, told: Stage) -> Price:
+        """What a run would cost: prompts of a sample of the changed users rendered and counted, answers as before."""
+        parts = self._parts(())
+        sample: list[str] = []
+        unchanged = total = 0
+        for user_id, changed in self.runs.work(parts.config_digest(), users=users, limit=limit):
+            unchanged += not changed
+            total += changed
+            if changed and len(sample) < SAMPLED:
+                sample.append(user_id)
+        asked = 0.0
+        if sample:
+            with self._counting(told) as count_tokens:
+                for user_id in sample:
+                    reading = batch.read(self.events.history(user_id), parts, count_tokens)
+                    chat = propose.chat(reading.digest, reading.lang, parts.propose, self.taxonomy)
+                    asked += sum(count_tokens(message.content) for message in chat) / len(sample)
+                asked += count_tokens(parts.persona.system) + FACTS
+        answer, rate = self.runs.rates(parts.model)
+        tokens_out = 2 * total * (answer or GUESSED_ANSWER)
+        return Price(
+            users=total,
+            unchanged=unchanged,
+            calls=2 * total,
+            tokens_in=round(asked * total),
+            tokens_out=round(tokens_out),
+            seconds=tokens_out / rate if rate else None,
+        )
+
+    @contextmanager
+    def _counting(self, told: Stage) -> Iterator[Callable[[str], int]]:
+        """The model's token counter; without a server where its tokenizer is here."""
+        folder = None if self.settings.model_url else supply.located(self.settings.model, self.settings.home)
+        if folder is not None:
+            yield VllmModel("http://127.0.0.1:9/v1", self.model_name, tokenizer=folder).count_tokens
+        else:
+            with self.model(told) as model:
+                yield model.count_tokens
+
+    def run(
+        self,
+        *,
+        users: Sequence[str] | None = None,
+        limit: int | None = None,
+        resume: bool = False,
+        retry_failed: bool = False,
+        budget_tokens: int | None = None,
+        concurrency: int | None = None,
+        languages: tuple[Language, ...] = (),
+        told: Stage,
+        report: Callable[[int, batch.Progress], None],
+    ) -> RunSummary:
+        """Profile every user whose history or configuration changed.
+
+        Args:
+            users: Only these.
+            limit: At most this many of the changed users.
+            resume: Go on with the newest run that did not end.
+            retry_failed: Only the dead letters of the newest run, in that run.
+            report: Told of the number of users and how far the run is.
+
+        Raises:
+            BusyError: another run is under way on this database.
+            StoreError: there is nothing to resume or to retry.
+        """
+        with self.database.exclusive("run"):
+            run = self._reopened(resume, retry_failed)
+            if run is not None:
+                earlier = self.runs.config(run)
+                languages, users, limit = tuple(earlier["languages"]), earlier["users"], earlier["limit"]
+            parts = self._parts(languages)
+            if run is not None and retry_failed:
+                users = self.runs.failed_users(run)
+            elif run is None:
+                total = len(users) if users is not None else self.events.counts()["users"]
+                run = self.runs.start(config={**parts.config(), "users": users, "limit": limit}, users_total=total)
+            settled = set() if retry_failed else set(self.runs.failed_users(run))
+
+            def work() -> Iterator[tuple[str, bool]]:
+                every = self.runs.work(parts.config_digest(), users=users, limit=limit)
+                return (unit for unit in every if unit[0] not in settled)
+
+            try:
+                halted = self._settle(run, parts, work, budget_tokens, concurrency, told, report)
+            except BaseException as error:
+                self.runs.finish(run, "failed", f"It ended with {type(error).__name__}: {error}. {RESUME}")
+                raise
+            self.runs.finish(run, "stopped" if halted else "done", f"It stopped: {halted}. {RESUME}" if halted else "")
+            return self.runs.summary(run)
+
+    def _reopened(self, resume: bool, retry_failed: bool) -> str | None:
+        """The run to go on with, marked as running again; None for a new one."""
+        if not resume and not retry_failed:
+            return None
+        run = self.runs.latest() if retry_failed else self.runs.latest(("running", "stopped", "failed"))
+        if run is None:
+            raise StoreError("There is no run to go on with; `limner run` begins one.")
+        if retry_failed and not self.runs.failed_users(run):
+            raise StoreError(f"Run {run} has no failed users to try again.")
+        self.runs.resume(run)
+        return run
+
+    def _settle(
+        self,
+        run: str,
+        parts: batch.Parts,
+        work: Callable[[], Iterator[tuple[str, bool]]],
+        budget_tokens: int | None,
+        concurrency: int | None,
+        told: Stage,
+        report: Callable[[int, batch.Progress], None],
+    ) -> str:
+        """Every unit of work done, its vectors indexed; why it stopped early, or ""."""
+        unchanged = total = 0
+        for _, changed in work():
+            total += 1
+            unchanged += not changed
+        if unchanged == total:
+            for page in _pages((user_id for user_id, _ in work()), batch.PAGE):
+                self.runs.unchanged(run, page)
+            return ""
+        embedder = self.embedder(told)
+        with self.model(told) as model:
+            halted = asyncio.run(
+                self._batch(
+                    run, parts, work(), model, embedder, budget_tokens, concurrency, lambda at: report(total, at)
+                )
+            )
+        self.index.rebuild(embedder.name, lambda done, of: told("indexing", done, of, "vectors"))
+        return halted
+
+    async def _batch(
+        self,
+        run: str,
+        parts: batch.Parts,
+        work: Iterator[tuple[str, bool]],
+        model: VllmModel,
+        embedder: Embedder,
+        budget_tokens: int | None,
+        concurrency: int | None,
+        report: Callable[[batch.Progress], None],
+    ) -> str:
+        async with Pace(lambda: model.url, fixed=concurrency) as pace:
+            job = batch.Batch(
+                parts, run, model=model, embedder=embedder, pace=pace, budget_tokens=budget_tokens, report=report
+            )
+            loop = asyncio.get_running_loop()
+            for number in (signal.SIGINT, signal.SIGTERM):
+                loop.add_signal_handler(number, job.stop, "it was interrupted, and finished the users in flight")
+            try:
+                await job.over(work)
+            finally:
+                for number in (signal.SIGINT, signal.SIGTERM):
+                    loop.remove_signal_handler(number)
+                await model.aclose()
+            return job.halted
+
+    def _parts(self, languages: tuple[Language, ...]) -> batch.Parts:
+        folder = None if self.settings.model_url else supply.located(self.settings.model, self.settings.home)
+        pulled = supply.pulled(folder) if folder is not None else None
+        return batch.Parts(
+            model=f"{self.model_name}@{pulled.digest}" if pulled else self.model_name,
+            taxonomy=self.taxonomy,
+            propose=library.latest("propose"),
+            persona=library.latest("persona"),
+            events=self.events,
+            profiles=self.profiles,
+            runs=self.runs,
+            zone=self.zone,
+            languages=languages,
+        )
+
+    @property
+    def model_name(self) -> str:
+        """As the server serves it: the setting, or the name of the folder it points at."""
+        name = self.settings.model
+        return Path(name).expanduser().name if Path(name).expanduser().is_dir() else name
+
+    def status(self, run: str | None) -> tuple[RunSummary, list[Outcome]]:
+        """How a run stands, the newest where none is named, and its dead letters."""
+        summary = self.runs.summary(run)
+        return summary, self.runs.dead_letters(summary.run)
+
+    def profile(
+        self, user_id: str, *, as_of: datetime | None = None, candidates: bool = False, lang: Language | None = None
+    ) -> Profile:
+        return self.profiles.current(user_id, as_of=as_of, candidates=candidates, language=lang)
+
+    def examples(self, profile: Profile) -> dict[str, Event]:
+        """The strongest event of every tag of a profile, by id."""
+        first = [tag.evidence[0].event_id for tag in profile.tags if tag.evidence]
+        return self.events.some(profile.user_id, first)
+
+    def evidence(self, user_id: str, tag: str) -> tuple[str, list[tuple[Evidence, Event]]]:
+        """The key that `tag` (a key, or a label in either language) names, and the events that speak about it."""
+        key = self._key(user_id, tag)
+        return key, self.profiles.evidence(user_id, key)
+
+    def history(self, user_id: str, tag: str) -> list[TagVersion]:
+        return self.profiles.timeline(user_id, self._key(user_id, tag))
+
+    def _key(self, user_id: str, tag: str) -> str:
+        """The key of the user's tag that is meant."""
+        known = self.profiles.open_tags(user_id)
+        for named in known:
+            if tag in {named.key, named.label.zh} or tag.casefold() == named.label.en.casefold():
+                return named.key
+        term = self.taxonomy.resolve(tag)
+        key = term.key if term is not None else tag
+        if key not in {named.key for named in known} and not self.profiles.timeline(user_id, key):
+            raise TagNotFound(user_id, tag)
+        return key
+
+    def check(self, told: Stage) -> list[Finding]:
+        """What the model server can do of what limner needs."""
+
+        async def asked(model: VllmModel) -> list[Finding]:
+            try:
+                return await check(model)
+            finally:
+                await model.aclose()
+
+        with self.model(told) as model:
+            return asyncio.run(asked(model))
+
+    def rebuild_index(self, told: Stage) -> int:
+        """Vectors indexed anew from SQL."""
+        embedder = self.embedder(told)
+        return self.index.rebuild(embedder.name, lambda done, of: told("indexing", done, of, "vectors"))
+
+
+RESUME = "`limner run --resume` goes on where it stopped; nothing that is done is done again."
+
+
+def _pages(values: Iterator[str], size: int) -> Iterator[list[str]]:
+    while page := list(itertools.islice(values, size)):
+        yield page
