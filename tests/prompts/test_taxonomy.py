@@ -486,7 +486,14 @@ def test_a_wrong_taxonomy_file_is_named_with_its_line(tmp_path: Path, text: str,
     path = owners(tmp_path, f"extends: starter\n{text}\n")
     with pytest.raises(TaxonomyError, match=complaint):
         taxonomy.load(path)
-    assert taxonomy.lint(path)
+
+
+def test_lint_lists_all_problems_in_order_of_the_lines(tmp_path: Path) -> None:
+    problems = taxonomy.lint(
+        owners(tmp_path, "extends: starter\nterms:\n  topic/x: {en: kite}\n  topic/y: {zh: 风筝}\n")
+    )
+    assert problems == ["own.yaml:3: topic/x: zh is missing.", "own.yaml:4: topic/y: en is missing."]
+    assert taxonomy.lint(owners(tmp_path, "terms: {a: {b: c\n")) != []
 
 
 def test_a_file_extends_the_starter_or_nothing(tmp_path: Path) -> None:
