@@ -21,7 +21,37 @@ VERSION = 1
 
 _WORD = re.compile(r"[^\W_]+(?:[-'][^\W_]+)*")
 _FILLER = frozenset(
-    ["and", "or", "of", "the", "a", "in", "with", "for", "film", "films", "movie", "movies", "music", "songs", "shows", "stories", "genre", "genres", "content", "products", "items", "news", "fan", "fans", "lover", "lovers", "enthusiast", "buyer", "shopper"]
+    [
+        "and",
+        "or",
+        "of",
+        "the",
+        "a",
+        "in",
+        "with",
+        "for",
+        "film",
+        "films",
+        "movie",
+        "movies",
+        "music",
+        "songs",
+        "shows",
+        "stories",
+        "genre",
+        "genres",
+        "content",
+        "products",
+        "items",
+        "news",
+        "fan",
+        "fans",
+        "lover",
+        "lovers",
+        "enthusiast",
+        "buyer",
+        "shopper",
+    ]
 )
 """Words of a label that say nothing of what it is about."""
 LEAST_READINGS = 2

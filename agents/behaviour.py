@@ -8,8 +8,9 @@ Source: Brown, Cai and DasGupta, Interval Estimation for a Binomial Proportion (
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
-from datetime import tzinfo
+from datetime import date, datetime, timedelta, tzinfo
 from typing import NamedTuple
 
 from scipy.special import betaincinv
@@ -21,15 +22,20 @@ VERSION = 1
 
 LEAST_EVENTS = 10
 """A share of fewer events than this proves nothing about a habit."""
+LEAST_DAYS = 8
+"""Habits of time are shares of active days: a hundred ratings in one night are one night."""
 CONFIDENCE = 0.8
 
 
 class Behaviour(NamedTuple):
     key: str
+    hits: int
+    """Of `of`; 0 where the measure is a mean."""
     measure: float
     """The share, or the mean in five-star units."""
     of: int
-    """Events that the measure is over."""
+    """Events, or active days, that the measure is over."""
+    unit: str
     threshold: float
     readings: tuple[Reading, ...]
     """The events that show it."""
@@ -42,6 +48,8 @@ class _Habit(NamedTuple):
     base: Callable[[Event], bool]
     shows: Callable[[Event], bool]
     threshold: float
+    day: Callable[[Event], date] | None = None
+    """For a habit of time: the day an event counts for; a day shows it when at least half of its events do."""
 
 
 def lower_bound(hits: int, total: int, confidence: float = CONFIDENCE) -> float:
@@ -64,9 +72,15 @@ def behaviours(signals: Signals, zone: tzinfo) -> list[Behaviour]:
         ]
         margin = 0.84 * signals.spread / signals.rated**0.5
         if signals.mean - margin >= GENEROUS:
-            found.append(Behaviour("behaviour/generous-rater", signals.mean, signals.rated, GENEROUS, tuple(ratings)))
+            found.append(
+                Behaviour(
+                    "behaviour/generous-rater", 0, signals.mean, signals.rated, "ratings", GENEROUS, tuple(ratings)
+                )
+            )
         elif signals.mean + margin <= HARSH:
-            found.append(Behaviour("behaviour/harsh-rater", signals.mean, signals.rated, HARSH, tuple(ratings)))
+            found.append(
+                Behaviour("behaviour/harsh-rater", 0, signals.mean, signals.rated, "ratings", HARSH, tuple(ratings))
+            )
     return found
 
 
@@ -75,29 +89,37 @@ GENEROUS, HARSH = 4.2, 2.8
 
 
 def _proved(habit: _Habit, events: Sequence[Event]) -> Behaviour | None:
-    base = [index for index, event in enumerate(events) if habit.base(event)]
-    if len(base) < LEAST_EVENTS:
+    base = [at for at, event in enumerate(events) if habit.base(event)]
+    shown = [at for at in base if habit.shows(events[at])]
+    hits, total, unit = len(shown), len(base), "events"
+    if habit.day is not None:
+        active = Counter(habit.day(events[at]) for at in base)
+        showing = Counter(habit.day(events[at]) for at in shown)
+        hits, total, unit = sum(2 * showing[day] >= n for day, n in active.items()), len(active), "active days"
+    if total < (LEAST_DAYS if habit.day else LEAST_EVENTS) or lower_bound(hits, total) < habit.threshold:
         return None
-    shown = [index for index in base if habit.shows(events[index])]
-    if lower_bound(len(shown), len(base)) < habit.threshold:
-        return None
-    readings = tuple(Reading(index, SignalKind.IMPLICIT_POSITIVE) for index in shown)
-    return Behaviour(habit.key, len(shown) / len(base), len(base), habit.threshold, readings)
+    readings = tuple(Reading(at, SignalKind.IMPLICIT_POSITIVE) for at in shown)
+    return Behaviour(habit.key, hits, hits / total, total, unit, habit.threshold, readings)
 
 
 def _habits(zone: tzinfo) -> list[_Habit]:
-    def hour(event: Event) -> int:
+    def local(event: Event) -> datetime:
         assert event.ts is not None
-        return event.ts.astimezone(zone).hour
+        return event.ts.astimezone(zone)
 
-    def weekend(event: Event) -> bool:
-        assert event.ts is not None
-        return event.ts.astimezone(zone).weekday() >= 5
+    def evening(event: Event) -> date:
+        return (local(event) - timedelta(hours=4)).date()  # what happens at 2 a.m. belongs to the evening before
+
+    def day(event: Event) -> date:
+        return local(event).date()
+
+    def at_night(event: Event) -> bool:
+        return local(event).hour >= 22 or local(event).hour < 4
 
     return [
-        _Habit("behaviour/night-owl", _timed, lambda event: hour(event) >= 22 or hour(event) < 4, 0.4),
-        _Habit("behaviour/early-bird", _timed, lambda event: 5 <= hour(event) < 8, 0.4),
-        _Habit("behaviour/weekend-active", _dated, weekend, 0.5),
+        _Habit("behaviour/night-owl", _timed, at_night, 0.4, evening),
+        _Habit("behaviour/early-bird", _timed, lambda event: 5 <= local(event).hour < 8, 0.4, day),
+        _Habit("behaviour/weekend-active", _dated, lambda event: local(event).weekday() >= 5, 0.5, day),
         _Habit("behaviour/coupon-user", _bought, _with_coupon, 0.3),
         _Habit("behaviour/price-sensitive", _bought, _discounted, 0.5),
         _Habit("behaviour/returns-a-lot", _traded, lambda event: event.kind == "return", 0.2),

@@ -62,10 +62,9 @@ def _share(claim: Claim) -> float:
     """The posterior probability that a habit's true share or mean is above its threshold."""
     habit = claim.behaviour
     assert habit is not None
-    if habit.measure > 1:
+    if not habit.hits:
         return CEILING
-    hits = len(habit.readings)
-    return _clip(1 - float(betainc(hits + 0.5, habit.of - hits + 0.5, habit.threshold)))
+    return _clip(1 - float(betainc(habit.hits + 0.5, habit.of - habit.hits + 0.5, habit.threshold)))
 
 
 def _log_odds(share: float) -> float:

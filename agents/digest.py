@@ -73,38 +73,23 @@ def safe(text: str) -> str:
 def _counted_lines(signals: Signals, habits: Sequence[Behaviour], taxonomy: Taxonomy, lang: Language) -> list[str]:
     liked: list[tuple[float, str]] = []
     disliked: list[tuple[float, str]] = []
-    frequent: list[tuple[int, str]] = []
+    frequent: list[tuple[float, str]] = []
     for thing in signals.things.values():
         if len(thing.readings) < 2 or taxonomy.facets[thing.facet].served == "off":
             continue
         name = getattr(thing.label, lang)
         rated = lift(tuple(thing.readings), signals.spread)
-        if rated is not None:
-            words = f"{name} ({rated.n} ratings, {rated.mean:+.1f})"
-            strength = abs(rated.mean) - rated.error
-            if strength > 0:
-                (liked if rated.mean > 0 else disliked).append((strength, words))
-        else:
-            frequent.append((len(thing.readings), f"{name} ({_said_of(thing)})"))
-    lines = []
-    if signals.rated:
-        lines.append(f"{signals.rated} ratings, own mean {signals.mean:.1f} of 5")
-    for title, found, most in (
-        ("rated above own mean", liked, MOST_LIKED),
-        ("rated below own mean", disliked, MOST_DISLIKED),
-        ("frequent", frequent, MOST_FREQUENT),
-    ):
-        if found:
-            lines.append(f"{title}: " + ", ".join(words for _, words in sorted(found, reverse=True)[:most]))
-    habit_names = [getattr(taxonomy.terms[habit.key].label, lang) for habit in habits]
-    if habit_names:
-        lines.append("habits: " + ", ".join(habit_names))
-    facts = [
-        getattr(fact.label, lang) for fact in signals.facts.values() if taxonomy.facets[fact.facet].served == "default"
-    ]
-    if facts:
-        lines.append("says of themselves: " + ", ".join(facts))
-    return lines
+        if rated is None:
+            frequent.append((len(thing.readings), f"* {name}: {_said_of(thing)}"))
+        elif abs(rated.mean) > rated.error:
+            sign, found = ("+", liked) if rated.mean > 0 else ("-", disliked)
+            found.append((abs(rated.mean) - rated.error, f"{sign} {name}: {rated.n} ratings, {rated.mean:+.1f}"))
+    lines = [f"{signals.rated} ratings, own mean {signals.mean:.1f} of 5"] if signals.rated else []
+    for found, most in ((liked, MOST_LIKED), (disliked, MOST_DISLIKED), (frequent, MOST_FREQUENT)):
+        lines += [line for _, line in sorted(found, reverse=True)[:most]]
+    stated = [fact.label for fact in signals.facts.values() if taxonomy.facets[fact.facet].served == "default"]
+    known = [taxonomy.terms[habit.key].label for habit in habits] + stated
+    return lines + [f"* {getattr(label, lang)}" for label in known]
 
 
 def _said_of(thing: Thing) -> str:
@@ -132,8 +117,11 @@ def _chosen(signals: Signals) -> list[Event]:
 
 
 def _example(event: Event) -> str:
-    stars = f" {event.value:g}" if event.kind in EXPLICIT and event.value is not None else ""
+    stars = f" {event.value:g} stars" if event.kind in EXPLICIT and event.value is not None else ""
     title = str(event.item.get("title", ""))[:60]
     text = safe(event.text[: MOST_CHARACTERS * 2])[:MOST_CHARACTERS]
-    shown = text if not title or title in text else f"{title}: {text}" if text else title
-    return f"- {event.kind}{stars} | {shown}"
+    if title and (not text or (title in text and len(text) < len(title) + 20)):
+        shown = safe(title)
+    else:
+        shown = text if not title or title in text else f"{safe(title)}: {text}"
+    return f'{event.kind}{stars}: "{shown}"'

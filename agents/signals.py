@@ -31,6 +31,8 @@ REFUSALS = frozenset({"skip", "return", "refund", "cancel", "remove"})
 SPEECH = frozenset({"post", "message", "comment", "review", "search", "question", "chat", "tweet", "note"})
 KNOWN_KINDS = EXPLICIT | LIKES | DISLIKES | TAKES | REFUSALS | SPEECH | {"view", "application"}
 """Kinds with a reading; any other kind is kept and speaks for nothing."""
+OF_WORKS = frozenset({"genre", "music"})
+"""Groups of terms that say what kind of work an item is."""
 
 NEUTRAL_BAND = 0.25
 """Ratings within a quarter star of the user's own mean count in means, not for or against."""
@@ -147,12 +149,15 @@ def _read_text(
     things: dict[str, Thing],
     facts: dict[str, Thing],
 ) -> None:
-    """Add what the words of a text name, and what it states about its author; a thing counts once a text."""
+    """Add what the words of a text name, and what it states about its author; a thing counts once a text.
+
+    A review of a film tells what happens in it: there, only words for what kind of work it is are the user's own.
+    """
     heard: set[str] = set(attributed)
     for key, start, end in taxonomy.matcher.find(text):
-        if key not in heard:
+        term = taxonomy.terms[key]
+        if key not in heard and (not attributed or term.group in OF_WORKS):
             heard.add(key)
-            term = taxonomy.terms[key]
             reading = Reading(index, signal or said(text, start, end), None, text[start:end])
             _thing(things, key, term.facet, term.label).readings.append(reading)
     for key, start, end in taxonomy.facts(text):

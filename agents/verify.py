@@ -73,9 +73,8 @@ def verify(
     counts = counted(claim.readings)
     if claim.behaviour is not None:
         measure = claim.behaviour
-        return Verdict(
-            True, f"{measure.measure:.2f} over {measure.of} events, at least {measure.threshold:g} needed", counts, None
-        )
+        words = f"{measure.measure:.2f} over {measure.of} {measure.unit}, at least {measure.threshold:g} needed"
+        return Verdict(True, words, counts, None)
     if claim.basis == "stated":
         return Verdict(counts.stated >= 1, f"said {counts.stated} times in the user's own words", counts, None)
     if stated_only:
