@@ -100,7 +100,7 @@ class Attribute:
     """Facet of such a new key."""
     aliases: tuple[str, ...]
     ignored: frozenset[str]
-    """Values, compacted, that name nothing a user could like: IMAX, nan, 其他."""
+    """Values, compacted, that name nothing a user could like: 4K, nan, 其他."""
 
     @property
     def prefix(self) -> str:

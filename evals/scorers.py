@@ -1,0 +1,136 @@
+"""How good profiles are, as pure functions of what was published and what is true."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import binomtest, bootstrap
+
+from limner.domain import Event, Evidence, Profile, SignalKind, Tag
+
+RESAMPLES = 2_000
+
+
+class Metric(NamedTuple):
+    """A mean with its 95 % interval, resampled by user."""
+
+    mean: float
+    low: float
+    high: float
+    n: int
+    """Cases scored."""
+
+
+class Agreement(NamedTuple):
+    """One user's published polarities against the gold ones."""
+
+    right: int
+    wrong: int
+    """Published where the gold says the other way, or neither."""
+    missed: int
+    """In the gold, and not published with its polarity."""
+    unjudged: int
+    """Published where the gold has too few ratings to say."""
+
+
+def agreement(published: Mapping[str, int], gold: Mapping[str, int | None]) -> Agreement:
+    """How the published polarities of one user agree with the gold ones.
+
+    Args:
+        published: Key to 1 or -1.
+        gold: Key to 1, -1, 0 for neither, or None where the gold does not say.
+    """
+    right = sum(published.get(key) == polarity for key, polarity in gold.items() if polarity)
+    wrong = sum(
+        key in published and published[key] != polarity for key, polarity in gold.items() if polarity is not None
+    )
+    missed = sum(published.get(key) != polarity for key, polarity in gold.items() if polarity)
+    unjudged = sum(key in published for key, polarity in gold.items() if polarity is None)
+    return Agreement(right, wrong, missed, unjudged)
+
+
+def ratio(hits: Sequence[int], misses: Sequence[int], *, seed: int = 7) -> Metric:
+    """Hits of all cases, with an interval resampled by user.
+
+    Args:
+        hits: Per user.
+        misses: Per user, in the same order.
+
+    Source:
+        Efron and Tibshirani, An Introduction to the Bootstrap (1993), section 13.3 (percentile interval).
+    """
+    good, bad = np.asarray(hits, float), np.asarray(misses, float)
+    total = int(good.sum() + bad.sum())
+    if not total:
+        return Metric(float("nan"), float("nan"), float("nan"), 0)
+
+    def share(x: NDArray[np.float64], y: NDArray[np.float64], axis: int = -1) -> NDArray[np.float64]:
+        cases = x.sum(axis=axis) + y.sum(axis=axis)
+        return np.asarray(np.divide(x.sum(axis=axis), cases, out=np.ones_like(cases), where=cases > 0))
+
+    mean = float(good.sum() / total)
+    if len(good) < 2 or not bad.any() or not good.any():
+        return Metric(mean, *_exact(int(good.sum()), total), total)
+    found = bootstrap((good, bad), share, paired=True, method="percentile", n_resamples=RESAMPLES, rng=seed)
+    return Metric(mean, float(found.confidence_interval.low), float(found.confidence_interval.high), total)
+
+
+def _exact(hits: int, total: int) -> tuple[float, float]:
+    """The exact 95 % interval of a share that is 0 or 1, where resampling has no spread.
+
+    Source:
+        Clopper and Pearson, Biometrika 26 (1934).
+    """
+    interval = binomtest(hits, total).proportion_ci(method="exact")
+    return float(interval.low), float(interval.high)
+
+
+def failed_recounts(
+    profile: Profile, events: Sequence[Event], carries: Callable[[Tag, Event, Evidence], bool]
+) -> list[str]:
+    """Published tags whose evidence does not stand when it is counted again from the raw events; [] is the goal.
+
+    Each cited event must exist, belong to the user, carry the tag, and speak the way it is cited: a rating above the
+    user's own mean as explicit and positive, and so on. The cited events alone must reach the floor of signals.
+
+    Args:
+        events: All of the user's, as stored.
+        carries: Whether an event is about a tag, by attributes or words.
+    """
+    by_id = {event.event_id: event for event in events}
+    stars = [event.value for event in events if event.kind in {"rating", "review"} and event.value is not None]
+    mean = sum(stars) / len(stars) if stars else 0.0
+    failed: list[str] = []
+    for tag in profile.tags:
+        cited = [(evidence, by_id.get(evidence.event_id)) for evidence in tag.evidence]
+        for evidence, event in cited:
+            if event is None or event.user_id != profile.user_id:
+                failed.append(f"{tag.key}: {evidence.event_id} is not an event of the user")
+            elif not carries(tag, event, evidence):
+                failed.append(f"{tag.key}: {evidence.event_id} is not about it")
+            elif tag.measure is None and not _leans(evidence.signal, event, mean, len(stars)):
+                failed.append(f"{tag.key}: {evidence.event_id} is cited as {evidence.signal}")
+        if not _floor(tag):
+            failed.append(f"{tag.key}: its evidence does not reach the floor")
+    return failed
+
+
+def _leans(signal: SignalKind, event: Event, mean: float, rated: int) -> bool:
+    """Whether a rating is on the side of the own mean that it is cited for; anything else is taken at its kind."""
+    if event.kind not in {"rating", "review"} or event.value is None or rated < 5 or signal is SignalKind.STATED:
+        return True
+    if abs(event.value - mean) < 0.25:
+        return signal.value.startswith("implicit")
+    return (event.value > mean) == (signal is SignalKind.EXPLICIT_POSITIVE)
+
+
+def _floor(tag: Tag) -> bool:
+    """At least two explicit, three implicit, one and two, or one stated signal that agrees with the tag."""
+    side = "negative" if tag.polarity < 0 else "positive"
+    explicit = sum(evidence.signal == f"explicit_{side}" for evidence in tag.evidence)
+    implicit = sum(evidence.signal == f"implicit_{side}" for evidence in tag.evidence)
+    stated = sum(evidence.signal is SignalKind.STATED for evidence in tag.evidence)
+    return stated >= 1 or explicit >= 2 or implicit >= 3 or (explicit >= 1 and implicit >= 2)
