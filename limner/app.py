@@ -228,18 +228,28 @@ class App:
             if run is not None:
                 earlier = self.runs.config(run)
                 languages, users, limit = tuple(earlier["languages"]), earlier["users"], earlier["limit"]
+            if self.settings.model_url is None:
+                self.model_folder(told)  # its digest is part of what decides a profile
             parts = self._parts(languages)
+            if run is not None and earlier["digest"] != parts.config_digest():
+                raise StoreError(
+                    f"Run {run} was made with another model, prompt, taxonomy or version of limner. "
+                    "`limner run` begins a new one; users that are done under the present one are not done again."
+                )
             if run is not None and retry_failed:
                 users = self.runs.failed_users(run)
             elif run is None:
                 total = len(users) if users is not None else self.events.counts()["users"]
-                run = self.runs.start(config={**parts.config(), "users": users, "limit": limit}, users_total=total)
+                config = {**parts.config(), "digest": parts.config_digest(), "users": users, "limit": limit}
+                run = self.runs.start(config=config, users_total=total)
             settled = set() if retry_failed else set(self.runs.failed_users(run))
 
             def work() -> Iterator[tuple[str, bool]]:
                 every = self.runs.work(parts.config_digest(), users=users, limit=limit)
                 return (unit for unit in every if unit[0] not in settled)
 
+            if resume or retry_failed:
+                self.runs.resume(run)
             try:
                 halted = self._settle(run, parts, work, budget_tokens, concurrency, told, report)
             except BaseException as error:
@@ -257,7 +267,6 @@ class App:
             raise StoreError("There is no run to go on with; `limner run` begins one.")
         if retry_failed and not self.runs.failed_users(run):
             raise StoreError(f"Run {run} has no failed users to try again.")
-        self.runs.resume(run)
         return run
 
     def _settle(
@@ -278,6 +287,7 @@ class App:
         if unchanged == total:
             for page in _pages((user_id for user_id, _ in work()), batch.PAGE):
                 self.runs.unchanged(run, page)
+            self._index(told, changed=False)
             return ""
         embedder = self.embedder(told)
         with self.model(told) as model:
@@ -286,8 +296,19 @@ class App:
                     run, parts, work(), model, embedder, budget_tokens, concurrency, lambda at: report(total, at)
                 )
             )
-        self.index.rebuild(embedder.name, lambda done, of: told("indexing", done, of, "vectors"))
+        self._index(told, changed=True)
         return halted
+
+    def _index(self, told: Stage, *, changed: bool) -> None:
+        """Bring the index up to SQL where it is behind, and prove that it is.
+
+        Raises:
+            StoreError: it still does not agree with SQL.
+        """
+        if changed or self.index.probe():
+            self.rebuild_index(told)
+            if problems := self.index.probe():
+                raise StoreError(f"The index was built anew and is still not right: {' '.join(problems)}")
 
     async def _batch(
         self,

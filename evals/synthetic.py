@@ -1,0 +1,171 @@
+"""Users that nobody is: any number of histories of the same make, for measurements of time, memory and faults.
+
+Every second user writes Chinese. A user has genres, wares and topics they like and one genre they dislike, and half of
+their events are ratings, a third purchases, the rest posts. A user's history depends on their number and the seed alone:
+the first thousand of a million users are the thousand users, and two machines make the same file.
+"""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from random import Random
+from typing import Any, BinaryIO, NamedTuple, cast
+
+import orjson
+
+EVENTS = 100
+"""Events of a user."""
+FIRST = datetime(2024, 1, 1, tzinfo=UTC)
+FILMS, WARES = 1_200, 800
+"""Different items that all users of a language share."""
+RATED, BOUGHT = 0.5, 0.3
+"""Shares of ratings and purchases; the rest are posts."""
+TELL_EVERY = 50
+"""Users between two words of progress."""
+
+
+class _World(NamedTuple):
+    """The things that the users of one language deal with."""
+
+    genres: tuple[str, ...]
+    categories: tuple[str, ...]
+    brands: tuple[str, ...]
+    adjectives: tuple[str, ...]
+    nouns: tuple[str, ...]
+    title: str
+    topics: tuple[str, ...]
+    glad: tuple[str, ...]
+    plain: tuple[str, ...]
+
+
+_ENGLISH = _World(
+    genres=tuple(
+        "Drama,Comedy,Action,Romance,Sci-Fi,Animation,Mystery,Thriller,Horror,Crime,Musical,War,Western,Fantasy,"
+        "Adventure,Documentary".split(",")
+    ),
+    categories=tuple("Headphones,Running shoes,Cookware,Garden tools,Board games,Camping,Stationery,Tea".split(",")),
+    brands=tuple("Norvik,Halden,Bramwell,Kestrel & Co,Tarrow,Ostra,Pellow,Linden".split(",")),
+    adjectives=tuple("Quiet,Distant,Crooked,Silver,Last,Hidden,Burning,Patient,Hollow,Narrow".split(",")),
+    nouns=tuple("Harbour,Orchard,Signal,Winter,Bridge,Lantern,Meadow,Stranger,River,Garden".split(",")),
+    title="The {adjective} {noun} {number}",
+    topics=tuple("science fiction,jazz,hiking,photography,documentaries,chess,gardening,cycling".split(",")),
+    glad=(
+        "I really enjoy {topic}, spent the whole evening on it.",
+        "Still my favourite thing: {topic}. Anyone else?",
+        "We love {topic}; the weekend was all about it.",
+    ),
+    plain=(
+        "Long day at the office, the train was late again.",
+        "Does anybody know a good dentist near the station?",
+        "The new place around the corner makes a decent soup.",
+    ),
+)
+_CHINESE = _World(
+    genres=tuple("剧情,喜剧,动作,爱情,科幻,动画,悬疑,惊悚,恐怖,犯罪,歌舞,战争,西部,奇幻,冒险,纪录片".split(",")),
+    categories=tuple("耳机,跑鞋,锅具,园艺工具,桌游,露营装备,文具,茶叶".split(",")),
+    brands=tuple("山木,青禾,远帆,白鹭,拾光,南枝,北岸,小满".split(",")),
+    adjectives=tuple("安静的,遥远的,银色的,最后的,隐秘的,燃烧的,耐心的,空荡的,狭窄的,弯曲的".split(",")),
+    nouns=tuple("港湾,果园,信号,冬天,小桥,灯笼,草地,陌生人,河流,花园".split(",")),
+    title="{adjective}{noun}第{number}部",
+    topics=tuple("科幻,爵士乐,徒步,摄影,纪录片,围棋,园艺,骑行".split(",")),
+    glad=(
+        "最近特别喜欢{topic}，一晚上都在看。",
+        "{topic}真的让人着迷，推荐给大家。",
+        "周末全用来{topic}了，好久没这么开心。",
+    ),
+    plain=("今天加班到很晚，地铁又挤。", "有人知道车站附近靠谱的牙医吗？", "楼下新开的小店，汤还不错。"),
+)
+
+
+def user_id(number: int) -> str:
+    """The id of a user; later ones sort later."""
+    return f"s{number:07}"
+
+
+def history(number: int, *, each: int = EVENTS, seed: int = 7) -> Iterator[dict[str, Any]]:
+    """The events of one user as rows of a file, oldest first."""
+    draw = Random(f"{seed} {number}")
+    world = _CHINESE if number % 2 else _ENGLISH
+    liked, disliked = _split(draw.sample(world.genres, 4))
+    wares, topics = draw.sample(world.categories, 2), draw.sample(world.topics, 2)
+    hour = draw.choice((7, 13, 20, 23))
+    minutes = 0
+    for place in range(each):
+        minutes += draw.randrange(240, 2_880)
+        at = FIRST + timedelta(minutes=minutes, hours=hour)
+        row: dict[str, Any] = {
+            "event_id": f"e{place:03}",
+            "user_id": user_id(number),
+            "ts": at.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        }
+        lot = draw.random()
+        if lot < RATED:
+            row |= _rating(draw, world, liked, disliked)
+        elif lot < RATED + BOUGHT:
+            row |= _purchase(draw, world, wares)
+        else:
+            said = draw.choice(world.glad).format(topic=draw.choice(topics))
+            row |= {"source": "social", "kind": "post", "text": said if draw.random() < 0.6 else draw.choice(world.plain)}
+        yield row
+
+
+def write(
+    path: Path,
+    users: int,
+    *,
+    each: int = EVENTS,
+    seed: int = 7,
+    told: Callable[[int, int], None] = lambda done, total: None,
+) -> int:
+    """The number of events written to `path` as JSON Lines, gzipped where its name ends so.
+
+    Args:
+        told: Called with the users written and their total.
+    """
+    written = 0
+    with _opened(path) as file:
+        for number in range(users):
+            lines = [orjson.dumps(row) for row in history(number, each=each, seed=seed)]
+            file.write(b"\n".join(lines) + b"\n")
+            written += len(lines)
+            if number % TELL_EVERY == 0:
+                told(number, users)
+    return written
+
+
+def _opened(path: Path) -> BinaryIO:
+    return cast(BinaryIO, gzip.open(path, "wb", compresslevel=1)) if path.suffix == ".gz" else path.open("wb")
+
+
+def _split(genres: list[str]) -> tuple[list[str], str]:
+    """The genres a user likes, and the one they dislike."""
+    return genres[1:], genres[0]
+
+
+def _rating(draw: Random, world: _World, liked: list[str], disliked: str) -> dict[str, Any]:
+    number = draw.randrange(FILMS)
+    lot = draw.random()
+    genre = draw.choice(liked) if lot < 0.5 else disliked if lot < 0.65 else draw.choice(world.genres)
+    genres = sorted({genre, world.genres[number % len(world.genres)]})
+    mean = 4.3 if genre in liked else 2.2 if genre == disliked else 3.4
+    stars = min(5.0, max(1.0, round(draw.gauss(mean, 0.7) * 2) / 2))
+    item = {"title": _title(world, number), "genres": genres}
+    return {"source": "video", "kind": "rating", "value": stars, "item_id": f"f{number}", "item": item}
+
+
+def _purchase(draw: Random, world: _World, wares: list[str]) -> dict[str, Any]:
+    number = draw.randrange(WARES)
+    category = draw.choice(wares) if draw.random() < 0.7 else world.categories[number % len(world.categories)]
+    brand = world.brands[number % len(world.brands)]
+    price = round(9 + number * 0.37, 2)
+    item = {"title": f"{brand} {category}", "categories": [category], "brand": brand, "price": price}
+    meta = {"discount": 0.25} if draw.random() < 0.3 else {}
+    return {"source": "shop", "kind": "purchase", "value": price, "item_id": f"w{number}", "item": item, "meta": meta}
+
+
+def _title(world: _World, number: int) -> str:
+    adjective, noun = world.adjectives[number % 10], world.nouns[number // 10 % 10]
+    return world.title.format(adjective=adjective, noun=noun, number=number // 100 + 1)
