@@ -42,7 +42,7 @@ PRIOR_MEAN, PRIOR_WEIGHT = 3.5, 2.0
 SHORT_DWELL, LONG_DWELL = 5.0, 30.0
 """Seconds: a view left sooner speaks against its item, one held longer for it, in between and unknown for it weakly."""
 
-_CLAUSE_END = re.compile(r"[.!?;,。！？；，、\n]|\bbut\b|但是?|不过|可是")
+_CLAUSE_END = re.compile(r"[!?;。！？；，、\n]|[.,](?!\d)|\bbut\b|但是?|不过|可是")
 _AGAINST = re.compile(
     r"\b(?:hate|hated|dislike|disliked|can'?t stand|sick of|tired of|bored (?:of|by|with)|not into|not a fan|"
     r"(?:do|did|does|don|didn|doesn)(?:'t| not|t) (?:really )?(?:like|enjoy|care|want|watch|need)|"
