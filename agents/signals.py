@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -28,6 +28,7 @@ TAKES = frozenset(
     {"purchase", "play", "order", "download", "listen", "watch", "read", "booking", "attend", "cart", "click"}
 )
 REFUSALS = frozenset({"skip", "return", "refund", "cancel", "remove"})
+TAKEN_BACK = frozenset({"return", "refund", "cancel"})
 SPEECH = frozenset({"post", "message", "comment", "review", "search", "question", "chat", "tweet", "note"})
 KNOWN_KINDS = EXPLICIT | LIKES | DISLIKES | TAKES | REFUSALS | SPEECH | {"view", "application"}
 """Kinds with a reading; any other kind is kept and speaks for nothing."""
@@ -71,7 +72,7 @@ class Reading(NamedTuple):
     signal: SignalKind | None
     """None where a rating is too near the user's own mean to be for or against."""
     deviation: float | None = None
-    """Rating minus the user's own mean, in five-star units."""
+    """Rating minus the user's own mean, in five-star units; None where nothing was rated, or all of it the same."""
     span: str | None = None
     """The words of the text that name the thing, where words did."""
 
@@ -124,13 +125,15 @@ def signals(history: History, taxonomy: Taxonomy) -> Signals:
     relative = len(set(stars)) > 1
     things: dict[str, Thing] = {}
     facts: dict[str, Thing] = {}
+    deviations = [_deviation(event, units, mean if relative else PRIOR_MEAN) for event in events]
+    regretted = _regretted(events, deviations)
     for index, event in enumerate(events):
-        deviation = None
-        if event.kind in EXPLICIT and event.value is not None:
-            deviation = event.value * units[event.source] - mean
-        signal = (
-            _signal(event) if deviation is None else _rated(deviation if relative else deviation + mean - PRIOR_MEAN)
-        )
+        deviation = deviations[index]
+        if deviation is not None:
+            signal = _rated(deviation)
+            deviation = deviation if relative else None
+        else:
+            signal = None if event.kind in TAKES and event.item_id in regretted else _signal(event)
         attributed = _attributed(event, taxonomy)
         if signal is not None or deviation is not None:
             for named in attributed.values():
@@ -187,6 +190,22 @@ def _attributed(event: Event, taxonomy: Taxonomy) -> dict[str, Named]:
     return found
 
 
+def _deviation(event: Event, units: Mapping[str, float], middle: float) -> float | None:
+    if event.kind not in EXPLICIT or event.value is None:
+        return None
+    return event.value * units[event.source] - middle
+
+
+def _regretted(events: Sequence[Event], deviations: Sequence[float | None]) -> set[str]:
+    """Items rated low or sent back: that they were bought or played before speaks for nothing."""
+    return {
+        event.item_id
+        for event, deviation in zip(events, deviations, strict=True)
+        if event.item_id is not None
+        and (event.kind in TAKEN_BACK or (deviation is not None and deviation <= -NEUTRAL_BAND))
+    }
+
+
 def _rated(deviation: float) -> SignalKind | None:
     """How a rating speaks: against the own mean, or against the middle of the scale where all ratings are equal."""
     if abs(deviation) < NEUTRAL_BAND:
@@ -235,7 +254,7 @@ def _clause(text: str, start: int, end: int) -> str:
 
 
 def _five_star_units(events: Iterable[Event]) -> dict[str, float]:
-    """Per source, the factor that makes its ratings five-star units; the largest tells scales of 5, 10 and 100 apart."""
+    """Per source, the factor that makes its ratings five-star units; the largest tells scales 5, 10 and 100 apart."""
     largest: dict[str, float] = {}
     for event in events:
         if event.kind in EXPLICIT and event.value is not None:
