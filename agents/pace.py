@@ -21,7 +21,7 @@ from typing import NamedTuple, Self
 
 import httpx
 
-from limner.errors import AnswerError, ModelError
+from limner.errors import Unreachable
 
 START = 16
 MOST = 256
@@ -115,9 +115,8 @@ class Pace:
             self.in_flight += 1
         try:
             yield
-        except ModelError as error:
-            if not isinstance(error, AnswerError):
-                self._fail()
+        except Unreachable:
+            self._fail()
             raise
         finally:
             self.in_flight -= 1

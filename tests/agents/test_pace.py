@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agents.pace import MOST, START, Limit, Load, Pace, next_limit, read_load
-from limner.errors import AnswerError, ModelError
+from limner.errors import AnswerError, ModelError, Unreachable
 from tests.faulty_server import FaultyServer, unused_url
 
 loads = st.none() | st.builds(Load, st.integers(0, 500), st.integers(0, 500))
@@ -106,14 +106,15 @@ async def test_without_metrics_there_is_a_modest_fixed_number() -> None:
                 assert pace.load is None
 
 
-async def test_a_failing_server_gets_half_as_many_and_a_bad_answer_changes_nothing() -> None:
+async def test_a_failing_server_gets_half_as_many_and_a_bad_answer_or_question_changes_nothing() -> None:
     pace = Pace(None)
-    with pytest.raises(AnswerError):
-        async with pace.slot():
-            raise AnswerError("prose", "Sure!")
-    assert pace.limit == START
-    for _ in range(3):
+    for error in (AnswerError("prose", "Sure!"), ModelError("status 400")):
         with pytest.raises(ModelError):
             async with pace.slot():
-                raise ModelError("status 503")
+                raise error
+    assert pace.limit == START
+    for _ in range(3):
+        with pytest.raises(Unreachable):
+            async with pace.slot():
+                raise Unreachable("status 503")
     assert pace.limit == START // 2 and pace.in_flight == 0
