@@ -15,6 +15,7 @@ from statistics import NormalDist
 from scipy.special import betainc
 
 from agents.attribute import Claim
+from agents.signals import counted
 from agents.verify import Verdict
 
 VERSION = 1
@@ -39,13 +40,14 @@ def probability(claim: Claim, verdict: Verdict) -> float:
         return UNSEEN
     implicit_for, implicit_against = counts.implicit_positive, counts.implicit_negative
     odds = 0.0
+    unrated = counts
     if verdict.lift is not None:
         odds += _log_odds(_sign(verdict.lift.mean, verdict.lift.error))
         if claim.polarity < 0:
             odds = -odds
-    else:
-        implicit_for += 2 * counts.explicit_positive
-        implicit_against += 2 * counts.explicit_negative
+        unrated = counted(reading for reading in claim.readings if reading.deviation is None)
+    implicit_for += 2 * unrated.explicit_positive
+    implicit_against += 2 * unrated.explicit_negative
     if claim.polarity < 0:
         implicit_for, implicit_against = implicit_against, implicit_for
     odds += _log_odds(float(betainc(1 + implicit_against, 1 + implicit_for, 0.5)))

@@ -83,6 +83,8 @@ def verify(
     if rated is not None and rated.n >= rule.min_explicit:
         return _by_lift(claim, rule, counts, rated)
     holds, reason = _by_counts(claim.polarity, rule, counts)
+    if holds and rated is not None and rated.mean * (claim.polarity or 1) < rule.min_lift:
+        holds, reason = False, f"{reason}; {rated.mean:+.2f} stars against the own mean: its ratings do not bear it out"
     if holds and claim.polarity > 0 and claim.key in baseline:
         holds, reason = _above_population(claim, signals, baseline[claim.key], rule, reason)
     return Verdict(holds, reason, counts, rated)
@@ -101,6 +103,9 @@ def _by_lift(claim: Claim, rule: Rule, counts: Counts, rated: Lift) -> Verdict:
         return Verdict(False, f"{words}: less than {rule.min_lift:g}", counts, rated)
     if bound <= 0:
         return Verdict(False, f"{words}: could be chance", counts, rated)
+    deeds = counted(reading for reading in claim.readings if reading.deviation is None)
+    if _outnumbered(claim.polarity, rule, deeds):
+        return Verdict(False, f"{words}: but what they did and said speaks against it", counts, rated)
     return Verdict(True, words, counts, rated)
 
 
@@ -129,6 +134,16 @@ def _by_counts(polarity: int, rule: Rule, counts: Counts) -> tuple[bool, str]:
             and agreeing > against_explicit + against_implicit
         )
     return holds, words if holds else f"{words}: too mixed"
+
+
+def _outnumbered(polarity: int, rule: Rule, deeds: Counts) -> bool:
+    """Whether signals other than ratings are beyond the limits against a claim, and more than those for it."""
+    explicit, implicit = deeds.explicit_negative, deeds.implicit_negative
+    agreeing = deeds.explicit_positive + deeds.implicit_positive
+    if polarity < 0:
+        agreeing, explicit, implicit = explicit + implicit, deeds.explicit_positive, deeds.implicit_positive
+    beyond = explicit > rule.max_explicit_negative or implicit > rule.max_implicit_negative
+    return beyond and explicit + implicit > agreeing
 
 
 def _above_population(claim: Claim, signals: Signals, share: float, rule: Rule, reason: str) -> tuple[bool, str]:
