@@ -77,7 +77,7 @@ def _counted_lines(signals: Signals, habits: Sequence[Behaviour], taxonomy: Taxo
     for thing in signals.things.values():
         if len(thing.readings) < 2 or taxonomy.facets[thing.facet].served == "off":
             continue
-        name = getattr(thing.label, lang)
+        name = safe(getattr(thing.label, lang))
         rated = lift(tuple(thing.readings), signals.spread)
         if rated is None:
             frequent.append((len(thing.readings), f"* {name}: {_said_of(thing)}"))
@@ -118,10 +118,10 @@ def _chosen(signals: Signals) -> list[Event]:
 
 def _example(event: Event) -> str:
     stars = f" {event.value:g} stars" if event.kind in EXPLICIT and event.value is not None else ""
-    title = str(event.item.get("title", ""))[:60]
+    title = safe(str(event.item.get("title", ""))[:240])[:60]
     text = safe(event.text[: MOST_CHARACTERS * 2])[:MOST_CHARACTERS]
     if title and (not text or (title in text and len(text) < len(title) + 20)):
-        shown = safe(title)
+        shown = title
     else:
-        shown = text if not title or title in text else f"{safe(title)}: {text}"
+        shown = text if not title or title in text else f"{title}: {text}"
     return f'{event.kind}{stars}: "{shown}"'

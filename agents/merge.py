@@ -25,6 +25,8 @@ LEAST_SURE = 0.6
 MOST_CANDIDATES = 20
 """Candidates kept per user, the likeliest first."""
 
+AGAINST = frozenset({SignalKind.EXPLICIT_NEGATIVE, SignalKind.IMPLICIT_NEGATIVE})
+
 
 class Merged(NamedTuple):
     tags: tuple[Tag, ...]
@@ -88,7 +90,13 @@ def _surest(judged: _Judged) -> tuple[float, int, str]:
 
 def _tag(judged: _Judged, signals: Signals) -> Tag:
     claim, verdict, sure = judged
-    times = [time for reading in claim.readings if (time := signals.events[reading.at].ts) is not None]
+    times = [
+        time
+        for reading in claim.readings
+        if reading.signal is not None
+        and (reading.signal in AGAINST) == (claim.polarity < 0)
+        and (time := signals.events[reading.at].ts) is not None
+    ]
     return Tag.model_construct(
         facet=claim.facet,
         key=claim.key,
@@ -109,11 +117,10 @@ def _tag(judged: _Judged, signals: Signals) -> Tag:
 
 def _evidence(claim: Claim, signals: Signals) -> tuple[Evidence, ...]:
     """The events to cite: those that agree with the claim by strength and recency, then those against it."""
-    against = SignalKind.EXPLICIT_NEGATIVE, SignalKind.IMPLICIT_NEGATIVE
 
     def weight(spoken: tuple[Reading, SignalKind]) -> tuple[bool, float, int]:
         reading, signal = spoken
-        return (signal in against) == (claim.polarity >= 0), -abs(reading.deviation or 0.0), -reading.at
+        return (signal in AGAINST) == (claim.polarity >= 0), -abs(reading.deviation or 0.0), -reading.at
 
     spoken = [(reading, reading.signal) for reading in claim.readings if reading.signal is not None]
     return tuple(

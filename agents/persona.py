@@ -202,7 +202,7 @@ def _exemplars(tag: Tag, events: Mapping[str, Event]) -> tuple[str, ...]:
         event = events.get(cited.event_id)
         title = event.item.get("title") if event is not None else None
         if isinstance(title, str) and title and (cited.signal in against) == (tag.polarity < 0):
-            titles[safe(title)[:60]] = None
+            titles[safe(title[:240])[:60]] = None
         if len(titles) == MOST_EXEMPLARS:
             break
     return tuple(titles)
@@ -213,14 +213,14 @@ def _line(tag: Tag, titles: tuple[str, ...], lang: Language) -> str:
     counts = tag.counts
     times = counts.total
     if lang == "zh":
-        name = tag.label.zh
+        name = safe(tag.label.zh)
         verb = {1: f"喜欢{name}", -1: f"不喜欢{name}", 0: name}[tag.polarity]
         if tag.lift is not None:
             much = f"，评分比自己的平均分{'高' if tag.lift > 0 else '低'}{abs(tag.lift):.1f}星"
         else:
             much = f"，{times}次相关行为" if tag.basis == "observed" and tag.measure is None else ""
         return verb + much + (f"，例如{'、'.join(f'《{title}》' for title in titles)}" if titles else "")
-    name = tag.label.en
+    name = safe(tag.label.en)
     verb = {1: f"likes {name}", -1: f"dislikes {name}", 0: name}[tag.polarity]
     if tag.lift is not None:
         much = f", rated {abs(tag.lift):.1f} stars {'above' if tag.lift > 0 else 'below'} their own mean"

@@ -27,8 +27,12 @@ _PLACEHOLDERS = {
 _SUSPECT = re.compile(r"@|(?:\d[\s().-]{0,2}){7}|(?:\d{3}-\d{2}-\d{4})|[A-Z]{2}\d{2}\s?[A-Z0-9]{4}")
 """No find of these types is without one of these, and most texts have none: they are passed on untouched."""
 
+_EMAIL = re.compile(r"(?:[.%+'-]|[^\W\u3040-\u9fff]){1,64}@(?:(?:-|[^\W\u3040-\u9fff]){1,63}\.){1,8}[a-zA-Z]{2,24}")
+"""argus-redact takes "me" in me@example.com for a word."""
+_ABROAD = re.compile(r"(?<![\w+])(?:\+|00)[1-9](?:[ .-]?(?:\(0\) ?)?\d){8,13}(?!\d)")
+_AT_HOME = re.compile(r"(?<![\d.])(?<!\d[ -])0(?=(?:[ -]?\d){9,10}(?![ -]?\d))\d{2,4}[ -]?\d{3,4}[ -]?\d{3,4}")
 _CHINA_MOBILE = re.compile(r"(?<!\d)1[3-9]\d{9}(?!\d)")
-"""argus-redact misses one that stands before another number's country code."""
+"""argus-redact misses one that stands before another number's country code, and British numbers with spaces."""
 
 
 class Redacted(NamedTuple):
@@ -41,13 +45,19 @@ def redact(text: str) -> Redacted:
 
     English and Chinese forms alike; numbers with a checksum are replaced only where it holds.
     """
-    total = 0
+    if not _SUSPECT.search(text):
+        return Redacted(text, 0)
+    text, total = _EMAIL.subn("[EMAIL]", text)
+    text, abroad = _ABROAD.subn("[PHONE]", text)
+    total += abroad
     while _SUSPECT.search(text) and (finds := _finds(text)):
         for find in sorted(finds, key=lambda find: find["start"], reverse=True):
             text = text[: find["start"]] + _PLACEHOLDERS[find["type"]] + text[find["end"] :]
         total += len(finds)
-    text, missed = _CHINA_MOBILE.subn("[PHONE]", text)
-    return Redacted(text, total + missed)
+    for missed in (_CHINA_MOBILE, _AT_HOME):
+        text, more = missed.subn("[PHONE]", text)
+        total += more
+    return Redacted(text, total)
 
 
 def _finds(text: str) -> list[dict[str, Any]]:
