@@ -39,6 +39,7 @@ SQLITE_TROUBLE = {
 """By primary result code, https://www.sqlite.org/rescode.html."""
 
 POSTGRES_TROUBLE = {
+    "22P05": "cannot hold NUL characters: take them out of the input",
     "25006": "is read-only: give limner a database it may write to",
     "42501": "refused: the user of LIMNER_DATABASE_URL lacks a right it needs",
     "53100": "has no room left: the server's disk is full. What was stored before is safe",
@@ -159,7 +160,7 @@ class Database:
         if known or isinstance(error, IntegrityError | ProgrammingError):
             return known
         reason = str(cause).strip().split("\n")[0]
-        if not isinstance(error.orig, Exception) or error.connection_invalidated or "connect" in reason:
+        if error.connection_invalidated or "connect" in reason:
             return f"cannot be reached ({reason}): check that it is up, and LIMNER_DATABASE_URL"
         return f"refused ({reason})"
 

@@ -67,30 +67,27 @@ class EventStore:
         Raises:
             StoreError: the database refused, or an event holds what JSON cannot say.
         """
-        drafts: dict[tuple[str, str], _Draft] = {}
+        drafts = [_draft(event) for event in events]
+        fresh: list[_Draft] = []
         duplicates, conflicts = 0, list[str]()
-        for draft in map(_draft, events):
-            key = (draft.event.user_id, draft.event.event_id)
-            first = drafts.setdefault(key, draft)
-            if first is draft:
-                continue
-            if first.digest == draft.digest:
-                duplicates += 1
-            else:
-                conflicts.append("\t".join(key))
         with self._database.connection() as connection:
             if self._database.dialect == "postgresql":
                 connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": lock_key("events")})
-            for user_id, event_id, digest in self._stored(connection, drafts):
-                if drafts.pop((user_id, event_id)).digest == digest:
+            known = self._stored(connection, {(event.user_id, event.event_id) for event in events})
+            for draft in drafts:
+                key = (draft.event.user_id, draft.event.event_id)
+                digest = known.setdefault(key, draft.digest)
+                if digest is draft.digest:
+                    fresh.append(draft)
+                elif digest == draft.digest:
                     duplicates += 1
                 else:
-                    conflicts.append(f"{user_id}\t{event_id}")
-            if drafts:
-                self._update_users(connection, drafts.values())
-                self._database.write(connection, EventRow, COLUMNS, [self._row(draft) for draft in drafts.values()])
-                self._count_attributes(connection, drafts.values())
-        return Added(accepted=len(drafts), duplicates=duplicates, conflicts=tuple(conflicts))
+                    conflicts.append("\t".join(key))
+            if fresh:
+                self._update_users(connection, fresh)
+                self._database.write(connection, EventRow, COLUMNS, [self._row(draft) for draft in fresh])
+                self._count_attributes(connection, fresh)
+        return Added(accepted=len(fresh), duplicates=duplicates, conflicts=tuple(conflicts))
 
     def history(self, user_id: str) -> History:
         """All events of a user, oldest first; empty where the user is not known."""
@@ -141,9 +138,10 @@ class EventStore:
         event, ts, digest, content = draft
         return (event.user_id, event.event_id, self._database.moment(ts), event.kind, event.item_id, digest, content)
 
-    def _stored(self, connection: Connection, keys: Iterable[tuple[str, str]]) -> Sequence[tuple[str, str, bytes]]:
-        given = {"keys": orjson.dumps(list(keys)).decode()}
-        return [row._tuple() for row in connection.execute(STORED[self._database.dialect], given)]
+    def _stored(self, connection: Connection, keys: Iterable[tuple[str, str]]) -> dict[tuple[str, str], bytes]:
+        """The digests of those events that are stored."""
+        rows = connection.execute(STORED[self._database.dialect], {"keys": orjson.dumps(list(keys)).decode()})
+        return {(user_id, event_id): digest for user_id, event_id, digest in rows}
 
     def _update_users(self, connection: Connection, drafts: Iterable[_Draft]) -> None:
         counts, sums = Counter[str](), Counter[str]()
