@@ -379,11 +379,12 @@ def _seal(folder: Path) -> None:
 
 
 def _sealed(path: Path) -> list[int | str]:
+    """Size and digest. None of the latter for what Chroma writes while it reads: its SQLite file, and the graph of a
+    collection so small that its vectors are only there (then it has no `index_metadata.pickle`)."""
+    if path.suffix == ".sqlite3" or (path.suffix == ".bin" and not path.with_name("index_metadata.pickle").exists()):
+        return [path.stat().st_size, ""]
     with path.open("rb") as file:
-        return [
-            path.stat().st_size,
-            "" if path.suffix == ".sqlite3" else hashlib.file_digest(file, "blake2b").hexdigest(),
-        ]
+        return [path.stat().st_size, hashlib.file_digest(file, "blake2b").hexdigest()]
 
 
 def _broken_seal(folder: Path, *, contents: bool = True) -> str | None:
