@@ -29,7 +29,7 @@ class Proposed(Answer):
 class ProposeAnswer(Answer):
     """Answer to the `propose` prompts."""
 
-    tags: list[Proposed] = Field(max_length=8)
+    tags: list[Proposed] = Field(max_length=6)
 
 
 class PersonaSentence(Answer):
