@@ -405,7 +405,7 @@ class VllmModel(_Seam):
 
         if self._dead:
             raise self._dead
-        generation = self._generation
+        generation, url = self._generation, self._url
         try:
             raw: bytes = await self._client.post(
                 path,
@@ -421,7 +421,7 @@ class VllmModel(_Seam):
             cause = cut(str(error.__cause__ or error) or type(error.__cause__).__name__)
             await self._revived(generation)
             message = (
-                f"The model server at {self._url} cannot be reached ({cause}). "
+                f"The model server at {url} cannot be reached ({cause}). "
                 "Check that it runs and that LIMNER_MODEL_URL is right: `limner model check`."
             )
             raise _AttemptError(message, "unreachable", tries=TRIES) from error
