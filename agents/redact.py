@@ -29,7 +29,7 @@ _SUSPECT = re.compile(r"@|(?:\d[\s().-]{0,2}){7}|(?:\d{3}-\d{2}-\d{4})|[A-Z]{2}\
 
 _EMAIL = re.compile(r"(?:[.%+'-]|[^\W\u3040-\u9fff]){1,64}@(?:(?:-|[^\W\u3040-\u9fff]){1,63}\.){1,8}[a-zA-Z]{2,24}")
 """argus-redact takes "me" in me@example.com for a word."""
-_ABROAD = re.compile(r"(?<![\w+])(?:\+|00)[1-9](?:[ .-]?(?:\(0\) ?)?\d){8,13}(?!\d)")
+_ABROAD = re.compile(r"(?<![a-zA-Z\d.+])(?:\+|00)[1-9](?:[ .-]?(?:\(0\) ?)?\d){8,13}(?!\d)")
 _AT_HOME = re.compile(r"(?<![\d.])(?<!\d[ -])0(?=(?:[ -]?\d){9,10}(?![ -]?\d))\d{2,4}[ -]?\d{3,4}[ -]?\d{3,4}")
 _CHINA_MOBILE = re.compile(r"(?<!\d)1[3-9]\d{9}(?!\d)")
 """argus-redact misses one that stands before another number's country code, and British numbers with spaces."""

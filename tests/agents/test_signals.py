@@ -1,0 +1,195 @@
+from __future__ import annotations
+
+import math
+from statistics import mean
+
+import pytest
+from hypothesis import given
+
+from agents.signals import said, says_against, signals
+from limner.domain import Event, History, SignalKind
+from tests.agents.histories import (
+    DONE,
+    HISTORIES,
+    NEGATIVE,
+    POSITIVE,
+    REFUSED,
+    TAXONOMY,
+    event,
+    history,
+    rated,
+    read,
+)
+
+
+def spoken(events: list[Event], key: str) -> list[SignalKind | None]:
+    thing = read(events).things.get(key)
+    return [reading.signal for reading in thing.readings] if thing else []
+
+
+@pytest.mark.parametrize(
+    ("stars", "signs"),
+    [
+        ((5, 5, 5, 5, 4, 4), [POSITIVE] * 4 + [NEGATIVE] * 2),
+        ((2, 2, 2, 2, 3, 3), [NEGATIVE] * 4 + [POSITIVE] * 2),
+        ((1, 3, 3, 3, 3, 5), [NEGATIVE, None, None, None, None, POSITIVE]),
+    ],
+    ids=["a generous rater's 4 is low", "a harsh rater's 3 is high", "what is near the mean says nothing"],
+)
+def test_ratings_are_read_against_the_own_mean(stars: tuple[float, ...], signs: list[SignalKind | None]) -> None:
+    found = read(rated([("Jazz", star) for star in stars]))
+    assert [reading.signal for reading in found.things["music/jazz"].readings] == signs
+    assert found.mean == pytest.approx(mean(stars))
+
+
+@pytest.mark.parametrize("n", [1, 3, 5, 20])
+@pytest.mark.parametrize(("star", "sign"), [(5, POSITIVE), (4, POSITIVE), (2, NEGATIVE), (1, NEGATIVE)])
+def test_ratings_that_are_all_equal_are_read_against_the_middle(n: int, star: float, sign: SignalKind) -> None:
+    readings = read(rated([("Jazz", star)] * n)).things["music/jazz"].readings
+    assert [(reading.signal, reading.deviation) for reading in readings] == [(sign, None)] * n
+
+
+def test_with_few_ratings_the_own_mean_is_drawn_to_the_middle() -> None:
+    assert read(rated([("Jazz", 5), ("Horror", 4)])).mean == pytest.approx((9 + 2 * 3.5) / 4)
+
+
+@pytest.mark.parametrize("scale", [5, 10, 100])
+def test_scales_of_ten_and_a_hundred_read_like_five_stars(scale: int) -> None:
+    stars = [("Jazz", 5), ("Jazz", 4), ("Horror", 1), ("Horror", 2), ("Pop", 3)]
+    found = read(rated([(genre, star * scale / 5) for genre, star in stars]))
+    assert found.mean == pytest.approx(3)
+    assert [reading.deviation for reading in found.things["music/jazz"].readings] == pytest.approx([2, 1])
+
+
+def test_each_source_has_a_scale_of_its_own() -> None:
+    films = rated([("Horror", 10), ("Horror", 9)], source="ten")
+    songs = rated([("Jazz", 1), ("Jazz", 2)], source="five")
+    found = read(films + songs)
+    assert all(reading.signal is POSITIVE for reading in found.things["genre/horror"].readings)
+    assert all(reading.signal is NEGATIVE for reading in found.things["music/jazz"].readings)
+
+
+@pytest.mark.parametrize(
+    ("kind", "meta", "sign"),
+    [
+        ("purchase", {}, DONE),
+        ("play", {}, DONE),
+        ("like", {}, POSITIVE),
+        ("block", {}, NEGATIVE),
+        ("return", {}, REFUSED),
+        ("skip", {}, REFUSED),
+        ("view", {}, DONE),
+        ("view", {"dwell_seconds": 2}, REFUSED),
+        ("view", {"dwell_seconds": 12}, None),
+        ("view", {"dwell_seconds": 240}, DONE),
+        ("view", {"dwell_seconds": "long"}, DONE),
+        ("application", {}, None),
+        ("teleport", {}, None),
+    ],
+)
+def test_acts_speak_by_their_kind(kind: str, meta: dict[str, object], sign: SignalKind | None) -> None:
+    assert spoken([event(1, kind, genre="Jazz", meta=meta)], "music/jazz") == ([sign] if sign else [])
+
+
+def test_an_unknown_source_and_kind_are_read_without_a_word() -> None:
+    found = read([event(1, "teleport", source="moon", text="I love jazz", value=3, genre="Jazz")])
+    assert (dict(found.things), found.rated, math.isnan(found.mean)) == ({}, 0, True)
+
+
+@pytest.mark.parametrize("end", ["return", "a low rating"])
+def test_a_purchase_that_was_regretted_speaks_for_nothing(end: str) -> None:
+    bought = event(1, "purchase", genre="Jazz", item_id="i1")
+    other = event(9, "rating", value=5, genre="Pop")
+    regret = event(2, "return", item_id="i1", genre="Jazz")
+    if end == "a low rating":
+        regret = event(2, "rating", value=1, item_id="i1", genre="Jazz")
+    assert spoken([bought, regret, other], "music/jazz") == [REFUSED if end == "return" else NEGATIVE]
+
+
+def test_a_purchase_rated_high_speaks_twice() -> None:
+    bought = event(1, "purchase", genre="Jazz", item_id="i1")
+    praised = event(2, "rating", value=5, item_id="i1", genre="Jazz")
+    assert spoken([bought, praised, event(9, value=1, genre="Pop")], "music/jazz") == [DONE, POSITIVE]
+
+
+@pytest.mark.parametrize(
+    ("text", "word", "sign"),
+    [
+        ("I love jazz", "jazz", POSITIVE),
+        ("I don't like jazz", "jazz", NEGATIVE),
+        ("I can't stand jazz any more", "jazz", NEGATIVE),
+        ("never liked jazz", "jazz", NEGATIVE),
+        ("I'm sick of coffee", "coffee", NEGATIVE),
+        ("heard some jazz on the way home", "jazz", DONE),
+        ("I hate pop music, but I love jazz", "jazz", POSITIVE),
+        ("I love jazz but not into pop music", "pop music", NEGATIVE),
+        ("Jazz is boring. I enjoy film noir", "film noir", POSITIVE),
+        ("Jazz got 4.5 stars because it is great", "Jazz", POSITIVE),
+        ("我喜欢科幻", "科幻", POSITIVE),
+        ("我不喜欢科幻", "科幻", NEGATIVE),
+        ("讨厌恐怖片", "恐怖片", NEGATIVE),
+        ("咖啡戒了", "咖啡", NEGATIVE),
+        ("看了一部纪录片", "纪录片", DONE),
+        ("不爱看综艺，但喜欢纪录片", "纪录片", POSITIVE),
+        ("喜欢纪录片，受不了综艺", "综艺", NEGATIVE),
+    ],
+)
+def test_the_clause_around_a_word_says_how_it_is_meant(text: str, word: str, sign: SignalKind) -> None:
+    start = text.index(word)
+    assert said(text, start, start + len(word)) is sign
+
+
+@pytest.mark.parametrize(
+    ("text", "word", "against"),
+    [
+        ("Romance is rated 1.2 stars below their own mean.", "Romance", True),
+        ("Science fiction is rated 1.2 stars above their own mean.", "Science fiction", False),
+        ("They rarely finish musicals.", "musicals", True),
+        ("对爱情片的评分比平均分低1.2星。", "爱情片", True),
+        ("对科幻片的评分比平均分高1.2星。", "科幻片", False),
+        ("对综艺不感兴趣。", "综艺", True),
+    ],
+)
+def test_a_portrait_turns_against_a_thing_in_more_ways(text: str, word: str, against: bool) -> None:
+    start = text.index(word)
+    assert says_against(text, start, start + len(word)) is against
+
+
+def test_a_thing_counts_once_a_text_and_once_an_event() -> None:
+    post = event(1, "post", text="jazz, jazz, jazz and again jazz")
+    review = event(2, "review", text="jazz at its best: jazz!", value=5, genre="Jazz")
+    assert len(spoken([post, review], "music/jazz")) == 2
+
+
+def test_what_a_film_is_about_is_not_the_reviewers_own_life() -> None:
+    review = event(1, "review", text="A dog and its piano; fine film noir.", value=5, genre="Drama", title="The Keys")
+    assert set(read([review, event(2, value=1, genre="Pop")]).things) == {"genre/drama", "genre/film-noir", "music/pop"}
+
+
+def test_a_stated_fact_has_the_words_that_state_it() -> None:
+    found = read([event(1, "message", text="Please note, I'm vegetarian.")])
+    (reading,) = found.facts["diet/vegetarian"].readings
+    assert (reading.signal, reading.span) == (SignalKind.STATED, "I'm vegetarian")
+
+
+def test_the_text_of_a_rating_of_unknown_kind_states_nothing() -> None:
+    assert not read([event(1, "teleport", text="I'm vegetarian")]).facts
+
+
+@given(HISTORIES)
+def test_any_history_can_be_read_and_every_reading_points_into_it(raw: History) -> None:
+    found = signals(raw, TAXONOMY)
+    for thing in (*found.things.values(), *found.facts.values()):
+        assert thing.facet in TAXONOMY.facets
+        places = [reading.at for reading in thing.readings]
+        assert places == sorted(set(places))
+        assert set(places) <= set(range(len(raw.events)))
+        for reading in thing.readings:
+            assert reading.span is None or reading.span in raw.events[reading.at].text
+            assert reading.signal is not None or reading.deviation is not None
+
+
+@given(HISTORIES)
+def test_reading_the_same_history_again_gives_the_same(raw: History) -> None:
+    once, again = signals(raw, TAXONOMY), signals(history(raw.events), TAXONOMY)
+    assert (repr(once.things), repr(once.facts)) == (repr(again.things), repr(again.facts))
