@@ -53,16 +53,11 @@ def digest(
     """
     lines = _counted_lines(signals, habits, taxonomy, lang)
     examples = [_example(event) for event in _chosen(signals)]
-    text = "\n".join(lines + examples)
-    used = count_tokens(text)
+    costs = {line: count_tokens(f"{line}\n") for line in lines + examples}
+    used = sum(costs[line] for line in lines + examples)
     while used > budget and (examples or lines):
-        if examples:
-            examples.pop(0)
-        else:
-            lines.pop()
-        text = "\n".join(lines + examples)
-        used = count_tokens(text)
-    return text
+        used -= costs[examples.pop(0) if examples else lines.pop()]
+    return "\n".join(lines + examples)
 
 
 def safe(text: str) -> str:
