@@ -1,8 +1,8 @@
 """Users that nobody is: any number of histories of the same make, for measurements of time, memory and faults.
 
-Every second user writes Chinese. A user has genres, wares and topics they like and one genre they dislike, and half of
-their events are ratings, a third purchases, the rest posts. A user's history depends on their number and the seed alone:
-the first thousand of a million users are the thousand users, and two machines make the same file.
+Every second user writes Chinese. A user has genres, wares and topics they like and one genre they dislike; half of
+their events are ratings, a third purchases, the rest posts. A history depends on the user's number and the seed alone:
+the first thousand of a million users are the same as any thousand, and two machines make the same file.
 """
 
 from __future__ import annotations
@@ -41,17 +41,21 @@ class _World(NamedTuple):
     plain: tuple[str, ...]
 
 
+def _words(joined: str) -> tuple[str, ...]:
+    return tuple(joined.split(","))
+
+
 _ENGLISH = _World(
-    genres=tuple(
+    genres=_words(
         "Drama,Comedy,Action,Romance,Sci-Fi,Animation,Mystery,Thriller,Horror,Crime,Musical,War,Western,Fantasy,"
-        "Adventure,Documentary".split(",")
+        "Adventure,Documentary"
     ),
-    categories=tuple("Headphones,Running shoes,Cookware,Garden tools,Board games,Camping,Stationery,Tea".split(",")),
-    brands=tuple("Norvik,Halden,Bramwell,Kestrel & Co,Tarrow,Ostra,Pellow,Linden".split(",")),
-    adjectives=tuple("Quiet,Distant,Crooked,Silver,Last,Hidden,Burning,Patient,Hollow,Narrow".split(",")),
-    nouns=tuple("Harbour,Orchard,Signal,Winter,Bridge,Lantern,Meadow,Stranger,River,Garden".split(",")),
+    categories=_words("Headphones,Running shoes,Cookware,Garden tools,Board games,Camping,Stationery,Tea"),
+    brands=_words("Norvik,Halden,Bramwell,Kestrel & Co,Tarrow,Ostra,Pellow,Linden"),
+    adjectives=_words("Quiet,Distant,Crooked,Silver,Last,Hidden,Burning,Patient,Hollow,Narrow"),
+    nouns=_words("Harbour,Orchard,Signal,Winter,Bridge,Lantern,Meadow,Stranger,River,Garden"),
     title="The {adjective} {noun} {number}",
-    topics=tuple("science fiction,jazz,hiking,photography,documentaries,chess,gardening,cycling".split(",")),
+    topics=_words("science fiction,jazz,hiking,photography,documentaries,chess,gardening,cycling"),
     glad=(
         "I really enjoy {topic}, spent the whole evening on it.",
         "Still my favourite thing: {topic}. Anyone else?",
@@ -64,13 +68,13 @@ _ENGLISH = _World(
     ),
 )
 _CHINESE = _World(
-    genres=tuple("剧情,喜剧,动作,爱情,科幻,动画,悬疑,惊悚,恐怖,犯罪,歌舞,战争,西部,奇幻,冒险,纪录片".split(",")),
-    categories=tuple("耳机,跑鞋,锅具,园艺工具,桌游,露营装备,文具,茶叶".split(",")),
-    brands=tuple("山木,青禾,远帆,白鹭,拾光,南枝,北岸,小满".split(",")),
-    adjectives=tuple("安静的,遥远的,银色的,最后的,隐秘的,燃烧的,耐心的,空荡的,狭窄的,弯曲的".split(",")),
-    nouns=tuple("港湾,果园,信号,冬天,小桥,灯笼,草地,陌生人,河流,花园".split(",")),
+    genres=_words("剧情,喜剧,动作,爱情,科幻,动画,悬疑,惊悚,恐怖,犯罪,歌舞,战争,西部,奇幻,冒险,纪录片"),
+    categories=_words("耳机,跑鞋,锅具,园艺工具,桌游,露营装备,文具,茶叶"),
+    brands=_words("山木,青禾,远帆,白鹭,拾光,南枝,北岸,小满"),
+    adjectives=_words("安静的,遥远的,银色的,最后的,隐秘的,燃烧的,耐心的,空荡的,狭窄的,弯曲的"),
+    nouns=_words("港湾,果园,信号,冬天,小桥,灯笼,草地,陌生人,河流,花园"),
     title="{adjective}{noun}第{number}部",
-    topics=tuple("科幻,爵士乐,徒步,摄影,纪录片,围棋,园艺,骑行".split(",")),
+    topics=_words("科幻,爵士乐,徒步,摄影,纪录片,围棋,园艺,骑行"),
     glad=(
         "最近特别喜欢{topic}，一晚上都在看。",
         "{topic}真的让人着迷，推荐给大家。",
@@ -89,13 +93,12 @@ def history(number: int, *, each: int = EVENTS, seed: int = 7) -> Iterator[dict[
     """The events of one user as rows of a file, oldest first."""
     draw = Random(f"{seed} {number}")
     world = _CHINESE if number % 2 else _ENGLISH
-    liked, disliked = _split(draw.sample(world.genres, 4))
+    disliked, *liked = draw.sample(world.genres, 4)
     wares, topics = draw.sample(world.categories, 2), draw.sample(world.topics, 2)
-    hour = draw.choice((7, 13, 20, 23))
-    minutes = 0
+    hour, day = draw.choice((6, 13, 20, 22)), 0
     for place in range(each):
-        minutes += draw.randrange(240, 2_880)
-        at = FIRST + timedelta(minutes=minutes, hours=hour)
+        day += draw.randrange(1, 4)
+        at = FIRST + timedelta(days=day, hours=hour, seconds=draw.randrange(5_400))
         row: dict[str, Any] = {
             "event_id": f"e{place:03}",
             "user_id": user_id(number),
@@ -108,7 +111,11 @@ def history(number: int, *, each: int = EVENTS, seed: int = 7) -> Iterator[dict[
             row |= _purchase(draw, world, wares)
         else:
             said = draw.choice(world.glad).format(topic=draw.choice(topics))
-            row |= {"source": "social", "kind": "post", "text": said if draw.random() < 0.6 else draw.choice(world.plain)}
+            row |= {
+                "source": "social",
+                "kind": "post",
+                "text": said if draw.random() < 0.6 else draw.choice(world.plain),
+            }
         yield row
 
 
@@ -138,11 +145,6 @@ def write(
 
 def _opened(path: Path) -> BinaryIO:
     return cast(BinaryIO, gzip.open(path, "wb", compresslevel=1)) if path.suffix == ".gz" else path.open("wb")
-
-
-def _split(genres: list[str]) -> tuple[list[str], str]:
-    """The genres a user likes, and the one they dislike."""
-    return genres[1:], genres[0]
 
 
 def _rating(draw: Random, world: _World, liked: list[str], disliked: str) -> dict[str, Any]:
