@@ -25,7 +25,7 @@ from agents.model import Model
 from agents.pace import Pace
 from agents.remember import Remembering
 from limner.domain import Event, History, Language, ModelCall, Outcome, Persona, Tag
-from limner.errors import LimnerError, ServerDied, Unreachable
+from limner.errors import LimnerError, ServerDied, StoreError, Unreachable
 from prompts.library import Prompt
 from prompts.taxonomy import Taxonomy
 from store.events import EventStore
@@ -191,10 +191,14 @@ class Batch:
         self._tell()
 
     def _fail(self, user_id: str, began: float, kind: str, error: str) -> None:
-        self._failed += 1
         seconds = time.monotonic() - began
         outcome = Outcome(user_id=user_id, state="failed", error_kind=kind, error=error, seconds=seconds)
-        self._parts.runs.fail(self._run, outcome)
+        try:
+            self._parts.runs.fail(self._run, outcome)
+        except StoreError as trouble:  # not this user's: the disk is full, or the database is locked
+            self.stop(str(trouble))
+        else:
+            self._failed += 1
 
     async def _profile(self, user_id: str, began: float) -> None:
         parts = self._parts

@@ -145,7 +145,7 @@ def open_embedder(setting: str, home: Path, *, progress: Progress, key: str = "n
         ModelError: the endpoint does not answer as it should.
     """
     if setting == USE:
-        folder = home / "models" / "embedders" / USE
+        folder = place(home)
         pull_file(USE_FILE, USE, folder, "model.onnx", progress)
         return UseEmbedder(folder / "model.onnx")
     url, _, model = setting.partition("#")
@@ -154,6 +154,11 @@ def open_embedder(setting: str, home: Path, *, progress: Progress, key: str = "n
     raise SetupError(
         f"LIMNER_EMBEDDER is {setting}; it must be {USE}, or http://host:port/v1#name of a vLLM embedding server."
     )
+
+
+def place(home: Path) -> Path:
+    """Where the packaged embedder lies."""
+    return home / "models" / "embedders" / USE
 
 
 def _clean(text: str) -> str:

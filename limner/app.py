@@ -23,7 +23,7 @@ from agents.ingest import Ingested, ingest
 from agents.model import Finding, VllmModel, check
 from agents.pace import Pace
 from limner.domain import Event, Evidence, Language, Outcome, Profile, RunSummary, TagVersion
-from limner.errors import SetupError, StoreError, TagNotFound
+from limner.errors import LimnerError, ProfileNotFound, SetupError, StoreError
 from limner.settings import Settings
 from prompts import library, taxonomy
 from store.database import Database
@@ -209,19 +209,21 @@ class App:
         languages: tuple[Language, ...] = (),
         told: Stage,
         report: Callable[[int, batch.Progress], None],
+        say: Callable[[str], None] = lambda text: None,
     ) -> RunSummary:
         """Profile every user whose history or configuration changed.
 
         Args:
             users: Only these.
-            limit: At most this many of the changed users.
+            limit: Only the first so many, by id.
             resume: Go on with the newest run that did not end.
             retry_failed: Only the dead letters of the newest run, in that run.
             report: Told of the number of users and how far the run is.
+            say: Told what the user should know at once.
 
         Raises:
             BusyError: another run is under way on this database.
-            StoreError: there is nothing to resume or to retry.
+            StoreError: there is nothing to resume or to retry, or a user has no events.
         """
         with self.database.exclusive("run"):
             run = self._reopened(resume, retry_failed)
@@ -239,7 +241,10 @@ class App:
             if run is not None and retry_failed:
                 users = self.runs.failed_users(run)
             elif run is None:
-                total = len(users) if users is not None else self.events.counts()["users"]
+                total = self.events.counts()["users"]
+                if users is not None:  # one without events is told before the run begins
+                    total = sum(1 for _ in self.runs.work(parts.config_digest(), users=users))
+                total = total if limit is None else min(total, limit)
                 config = {**parts.config(), "digest": parts.config_digest(), "users": users, "limit": limit}
                 run = self.runs.start(config=config, users_total=total)
             settled = set() if retry_failed else set(self.runs.failed_users(run))
@@ -251,15 +256,23 @@ class App:
             if resume or retry_failed:
                 self.runs.resume(run)
             try:
-                halted = self._settle(run, parts, work, budget_tokens, concurrency, told, report)
+                halted = self._settle(run, parts, work, budget_tokens, concurrency, told, report, say)
+            except KeyboardInterrupt:
+                self.runs.finish(run, "stopped", f"It was interrupted. {RESUME}")
+                raise
+            except LimnerError as error:
+                self.runs.finish(run, "failed", f"{error} {RESUME}")
+                raise
             except BaseException as error:
                 self.runs.finish(run, "failed", f"It ended with {type(error).__name__}: {error}. {RESUME}")
                 raise
-            self.runs.finish(run, "stopped" if halted else "done", f"It stopped: {halted}. {RESUME}" if halted else "")
+            self.runs.finish(
+                run, "stopped" if halted else "done", f"It stopped: {halted.rstrip('.')}. {RESUME}" if halted else ""
+            )
             return self.runs.summary(run)
 
     def _reopened(self, resume: bool, retry_failed: bool) -> str | None:
-        """The run to go on with, marked as running again; None for a new one."""
+        """The run to go on with; None for a new one."""
         if not resume and not retry_failed:
             return None
         run = self.runs.latest() if retry_failed else self.runs.latest(("running", "stopped", "failed"))
@@ -267,6 +280,8 @@ class App:
             raise StoreError("There is no run to go on with; `limner run` begins one.")
         if retry_failed and not self.runs.failed_users(run):
             raise StoreError(f"Run {run} has no failed users to try again.")
+        if retry_failed and self.runs.summary(run).state != "done":
+            raise StoreError(f"Run {run} has not ended: `limner run --resume` first, then --retry-failed.")
         return run
 
     def _settle(
@@ -278,6 +293,7 @@ class App:
         concurrency: int | None,
         told: Stage,
         report: Callable[[int, batch.Progress], None],
+        say: Callable[[str], None],
     ) -> str:
         """Every unit of work done, its vectors indexed; why it stopped early, or ""."""
         unchanged = total = 0
@@ -293,7 +309,7 @@ class App:
         with self.model(told) as model:
             halted = asyncio.run(
                 self._batch(
-                    run, parts, work(), model, embedder, budget_tokens, concurrency, lambda at: report(total, at)
+                    run, parts, work(), model, embedder, budget_tokens, concurrency, lambda at: report(total, at), say
                 )
             )
         self._index(told, changed=True)
@@ -320,19 +336,29 @@ class App:
         budget_tokens: int | None,
         concurrency: int | None,
         report: Callable[[batch.Progress], None],
+        say: Callable[[str], None],
     ) -> str:
         async with Pace(lambda: model.url, fixed=concurrency) as pace:
             job = batch.Batch(
                 parts, run, model=model, embedder=embedder, pace=pace, budget_tokens=budget_tokens, report=report
             )
             loop = asyncio.get_running_loop()
+
+            def let_go() -> None:
+                for number in (signal.SIGINT, signal.SIGTERM):
+                    loop.remove_signal_handler(number)
+
+            def interrupted() -> None:
+                let_go()
+                job.stop("it was interrupted, and finished the users in flight")
+                say("Finishing the users in flight; Ctrl-C again ends at once.")
+
             for number in (signal.SIGINT, signal.SIGTERM):
-                loop.add_signal_handler(number, job.stop, "it was interrupted, and finished the users in flight")
+                loop.add_signal_handler(number, interrupted)
             try:
                 await job.over(work)
             finally:
-                for number in (signal.SIGINT, signal.SIGTERM):
-                    loop.remove_signal_handler(number)
+                let_go()
                 await model.aclose()
             return job.halted
 
@@ -377,19 +403,28 @@ class App:
         key = self._key(user_id, tag)
         return key, self.profiles.evidence(user_id, key)
 
-    def history(self, user_id: str, tag: str) -> list[TagVersion]:
-        return self.profiles.timeline(user_id, self._key(user_id, tag))
+    def history(self, user_id: str, tag: str) -> tuple[str, list[TagVersion]]:
+        """The key that `tag` names, and what was said of it over time."""
+        key = self._key(user_id, tag)
+        return key, self.profiles.timeline(user_id, key)
 
     def _key(self, user_id: str, tag: str) -> str:
-        """The key of the user's tag that is meant."""
+        """The key of the user's tag that is meant.
+
+        Raises:
+            ProfileNotFound: the user has no profile.
+            TagNotFound: they never had such a tag.
+        """
+        if self.profiles.digest(user_id) is None:
+            raise ProfileNotFound(user_id)
         known = self.profiles.open_tags(user_id)
         for named in known:
             if tag in {named.key, named.label.zh} or tag.casefold() == named.label.en.casefold():
                 return named.key
         term = self.taxonomy.resolve(tag)
         key = term.key if term is not None else tag
-        if key not in {named.key for named in known} and not self.profiles.timeline(user_id, key):
-            raise TagNotFound(user_id, tag)
+        if key not in {named.key for named in known}:
+            self.profiles.timeline(user_id, key)
         return key
 
     def check(self, told: Stage) -> list[Finding]:

@@ -6,13 +6,14 @@ failed, 2 wrong use.
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import wraps
 from pathlib import Path
-from typing import Annotated, Any, ParamSpec, TypeVar, cast
+from typing import Annotated, Any, Literal, ParamSpec, cast
 
 import typer
 
@@ -24,7 +25,19 @@ from limner.domain import Language
 from limner.errors import LimnerError
 from prompts import library, taxonomy
 
-cli = typer.Typer(no_args_is_help=True, rich_markup_mode="markdown", help=__doc__.splitlines()[0] if __doc__ else None)
+EXAMPLES = "[bold]Examples[/bold]\n"
+BEGIN = """limner init
+limner ingest events.jsonl
+limner run
+limner profile USER
+limner COMMAND --help"""
+
+cli = typer.Typer(
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    help="Turns user histories into proven tags and a persona text, with a language model you host yourself on vLLM.",
+    epilog=EXAMPLES + BEGIN,
+)
 model_cli = typer.Typer(no_args_is_help=True, help="Fetch, serve and check language models.")
 prompts_cli = typer.Typer(no_args_is_help=True, help="What limner says to a model.")
 taxonomy_cli = typer.Typer(no_args_is_help=True, help="The names of tags, and the rules that prove them.")
@@ -34,25 +47,33 @@ cli.add_typer(taxonomy_cli, name="taxonomy")
 
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
 P = ParamSpec("P")
-R = TypeVar("R")
 
 
 def command(
     group: typer.Typer, name: str | None = None, *, examples: str = ""
 ) -> Callable[[Callable[P, None]], Callable[P, None]]:
-    """A command whose foreseen errors become a plain sentence and an exit code; a defect keeps its traceback."""
+    """A command whose foreseen errors become a plain sentence and an exit code; a defect keeps its traceback.
+
+    A pipe that closes early (`limner profile --all | head`) is no error.
+    """
 
     def wrap(function: Callable[P, None]) -> Callable[P, None]:
         @wraps(function)
         def guarded(*args: P.args, **kwargs: P.kwargs) -> None:
             try:
                 function(*args, **kwargs)
+                sys.stdout.flush()
             except LimnerError as error:
                 show.failure(str(error))
                 raise typer.Exit(error.exit_code) from None
+            except KeyboardInterrupt:
+                show.failure("Interrupted. What was stored before is kept; the same command goes on from there.")
+                raise typer.Exit(1) from None
+            except BrokenPipeError:
+                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is still buffered goes nowhere
+                raise typer.Exit(0) from None
 
-        epilog = "**Examples**\n\n" + "\n\n".join(f"`{line}`" for line in examples.splitlines()) if examples else None
-        return cast(Callable[P, None], group.command(name, epilog=epilog)(guarded))
+        return group.command(name, epilog=EXAMPLES + examples if examples else None)(guarded)
 
     return wrap
 
@@ -89,8 +110,9 @@ def init(as_json: Json = False) -> None:
         if as_json:
             show.document({"home": home, "database": app.database.url, "settings": written, **found})
             return
-        show.out.print(f"Everything limner keeps lies in {home}.", markup=False)
-        show.out.print(f"{'Wrote' if written else 'Kept'} limner.toml. Next: limner ingest FILE, then limner run.")
+        show.line(f"Everything limner keeps lies in {home}: {found['users']:,} users, {found['events']:,} events.")
+        show.line("Wrote limner.toml: every setting, explained." if written else "Kept the limner.toml that is here.")
+        show.message("Next: limner ingest FILE, then limner run.")
 
 
 @command(cli, examples="limner doctor\nlimner doctor --rebuild-index")
@@ -108,7 +130,7 @@ def doctor(
         if as_json:
             show.document([finding._asdict() for finding in found])
         else:
-            show.findings((finding.name, finding.ok, finding.detail, finding.advice) for finding in found)
+            show.findings([(finding.name, finding.ok, finding.detail, finding.advice) for finding in found])
     if not all(finding.ok or not finding.needed for finding in found):
         raise typer.Exit(1)
 
@@ -126,8 +148,8 @@ def pull(
     if as_json:
         show.document(pulled.model_dump(mode="json") | {"folder": str(pulled.folder)})
     else:
-        show.out.print(f"{pulled.name} is ready ({pulled.precision}) in {pulled.folder}", markup=False)
-        show.out.print(f"  licence: {pulled.licence}\n  origin:  {pulled.origin}", markup=False)
+        show.line(f"{pulled.name} is ready ({pulled.precision}) in {pulled.folder}")
+        show.line(f"  licence: {pulled.licence}\n  origin:  {pulled.origin}")
 
 
 @command(model_cli, examples="limner model serve\nlimner model serve --port 8000")
@@ -158,7 +180,7 @@ def check(as_json: Json = False) -> None:
     if as_json:
         show.document(found)
     else:
-        show.findings((finding.name, finding.ok, finding.detail, finding.advice) for finding in found)
+        show.findings([(finding.name, finding.ok, finding.detail, finding.advice) for finding in found])
     if not all(finding.ok or not finding.needed for finding in found):
         raise typer.Exit(1)
 
@@ -186,17 +208,17 @@ def ingest(
         if as_json:
             show.document(got.as_json())
             return
-        show.out.print(
+        show.line(
             f"{got.accepted:,} events taken in, {got.duplicates:,} known already, {got.rejected:,} rejected; "
             f"{got.users:,} users."
         )
         for reason, rows in got.reasons.items():
-            show.out.print(f"  {rows:,} × {reason}", markup=False)
+            show.line(f"  {rows:,} × {reason}")
         if got.rejects_file:
-            show.out.print(f"  Rejected rows, each with its line and reason: {got.rejects_file}", markup=False)
+            show.line(f"  Rejected rows, each with its line and reason: {got.rejects_file}")
         if got.unknown_kinds:
             kinds = ", ".join(f"{kind} ({rows:,})" for kind, rows in got.unknown_kinds.items())
-            show.out.print(f"  Kinds limner has no reading for are kept and count for nothing: {kinds}", markup=False)
+            show.line(f"  Kinds limner has no reading for are kept and count for nothing: {kinds}")
         show.message("Next: limner run")
 
 
@@ -206,7 +228,7 @@ def ingest(
     "limner run --budget-tokens 1000000\nlimner run --resume\nlimner run --retry-failed",
 )
 def run(
-    limit: Annotated[int | None, typer.Option(min=1, help="At most this many users.")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Only the first so many users, by id.")] = None,
     users: Annotated[str | None, typer.Option(help="Only these users, separated by commas.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the newest run that did not end.")] = False,
     retry_failed: Annotated[
@@ -225,7 +247,15 @@ def run(
     as_json: Json = False,
 ) -> None:
     """Make tags and a persona for every user whose history changed. Unchanged users cost nothing."""
-    chosen = [user.strip() for user in users.split(",") if user.strip()] if users else None
+    if (resume or retry_failed) and (limit or users is not None or lang or dry_run or (resume and retry_failed)):
+        raise typer.BadParameter(
+            "--resume and --retry-failed go on with what the run was given: they stand without each other and without "
+            "--limit, --users, --lang and --dry-run"
+        )
+    chosen = [user.strip() for user in users.split(",") if user.strip()] if users is not None else None
+    if chosen == []:
+        raise typer.BadParameter("--users takes ids separated by commas, such as 42,43")
+    spoken = languages(lang)
     with opened() as app:
         if dry_run:
             with stages("Pricing") as told:
@@ -233,8 +263,8 @@ def run(
             if as_json:
                 show.document(price._asdict())
             else:
-                took = f", about {price.seconds / 60:,.0f} minutes at the rate so far" if price.seconds else ""
-                show.out.print(
+                took = f", about {show.duration(price.seconds)} at the rate so far" if price.seconds else ""
+                show.line(
                     f"{price.users:,} users to profile, {price.unchanged:,} unchanged: "
                     f"about {price.calls:,} model calls, "
                     f"{price.tokens_in:,} tokens in, {price.tokens_out:,} out{took}."
@@ -248,8 +278,9 @@ def run(
                 retry_failed=retry_failed,
                 budget_tokens=budget_tokens,
                 concurrency=concurrency,
-                languages=languages(lang),
+                languages=spoken,
                 told=lambda stage, done, total, unit: bar.at(done, total or None, extra=unit, title=stage.capitalize()),
+                say=bar.say,
                 report=lambda total, at: bar.at(
                     at.done + at.unchanged + at.failed,
                     total,
@@ -259,6 +290,8 @@ def run(
                 ),
             )
         report_run(app, summary.run, as_json)
+        if not summary.users["total"]:
+            show.message("There are no events yet: `limner ingest FILE` takes them in.")
     if summary.state != "done" or summary.users["failed"]:
         raise typer.Exit(1)
 
@@ -290,27 +323,29 @@ def report_run(app: App, run: str | None, as_json: bool) -> None:
 def profile(
     user: Annotated[str | None, typer.Argument(help="A user id.")] = None,
     every: Annotated[bool, typer.Option("--all", help="All users, as JSON Lines.")] = False,
-    as_of: Annotated[datetime | None, typer.Option(help="What was served at that UTC time.")] = None,
-    lang: Annotated[str | None, typer.Option(help="en or zh.")] = None,
-    include: Annotated[str | None, typer.Option(help="candidates: tags that are not proven, too.")] = None,
+    as_of: Annotated[
+        datetime | None,
+        typer.Option(parser=moment, metavar="TIME", help="What was served then: 2026-01-31, 2026-01-31T09:30 (UTC)."),
+    ] = None,
+    lang: Annotated[Language | None, typer.Option(help="Language of the persona; the user's own if not given.")] = None,
+    include: Annotated[Literal["candidates"] | None, typer.Option(help="Tags that are not proven, too.")] = None,
     as_json: Json = False,
 ) -> None:
     """Show a user's tags and persona, each with its evidence."""
-    if include not in {None, "candidates"} or (user is None) == (not every):
-        raise typer.BadParameter("give a user or --all, and nothing but candidates to --include")
-    chosen = (languages(lang) or (None,))[0]
+    if every and (user is not None or as_of is not None):
+        raise typer.BadParameter("--all stands without a user and without --as-of")
     candidates = include == "candidates"
     with opened() as app:
         if every:
-            show.lines(show.profile_document(one, chosen) for one in app.profiles.every(candidates=candidates))
+            show.lines(show.profile_document(one, lang) for one in app.profiles.every(candidates=candidates))
             return
-        assert user is not None
-        moment = as_of.replace(tzinfo=UTC) if as_of else None
-        found = app.profile(user, as_of=moment, candidates=candidates, lang=chosen)
+        if user is None:
+            raise typer.BadParameter("give a user, or --all")
+        found = app.profile(user, as_of=as_of, candidates=candidates, lang=lang)
         if as_json:
-            show.document(show.profile_document(found, chosen))
+            show.document(show.profile_document(found, lang))
         else:
-            show.card(found, app.examples(found), chosen)
+            show.card(found, app.examples(found), app.taxonomy, lang)
             show.message(
                 f"Where a tag comes from: limner evidence {user} TAG · what changed: limner history {user} TAG"
             )
@@ -335,7 +370,7 @@ def evidence(
                 }
             )
         else:
-            show.evidence(key, found)
+            show.evidence(user, key, found)
 
 
 @command(cli, examples="limner history 42 genre/horror")
@@ -344,11 +379,11 @@ def history(
 ) -> None:
     """What was said of a tag over time, and why it changed."""
     with opened() as app:
-        versions = app.history(user, tag)
+        key, versions = app.history(user, tag)
         if as_json:
             show.document([version.model_dump(mode="json") for version in versions])
         else:
-            show.timeline(versions)
+            show.timeline(user, key, versions)
 
 
 @command(prompts_cli, "list", examples="limner prompts list")
@@ -378,7 +413,7 @@ def prompts_show(prompt: str, as_json: Json = False) -> None:
         show.document(fields)
     else:
         for name, value in fields.items():
-            show.out.print(f"{name}: {', '.join(value) if isinstance(value, tuple) else value}", markup=False)
+            show.line(f"{name}: {', '.join(value) if isinstance(value, tuple) else value}")
 
 
 @command(prompts_cli, "diff", examples="limner prompts diff persona.v1 persona.v2")
@@ -388,7 +423,7 @@ def prompts_diff(old: str, new: str, as_json: Json = False) -> None:
     if as_json:
         show.document({"old": old, "new": new, "diff": changed})
     else:
-        show.out.print(changed or "They are the same.", markup=False)
+        show.line(changed or "They are the same.")
 
 
 @command(taxonomy_cli, "lint", examples="limner taxonomy lint my-taxonomy.yaml")
@@ -401,7 +436,7 @@ def taxonomy_lint(
     if as_json:
         show.document(problems)
     else:
-        show.out.print("\n".join(problems) or "Nothing is wrong with it.", markup=False)
+        show.line("\n".join(problems) or "Nothing is wrong with it.")
     if problems:
         raise typer.Exit(1)
 
@@ -427,12 +462,29 @@ def taxonomy_show(
         show.document({"version": known.version, "digest": known.digest, "facets": facets, "terms": terms})
         return
     if key is None:
-        rows = ((f.id, f.label.en, f.label.zh, f.served, str(f.most), str(f.rule)) for f in known.facets.values())
-        show.table(("facet", "en", "zh", "served", "most", "rule"), rows)
+        rows = ((f.id, f.label.en, f.label.zh, f.served, str(f.most), needs(f)) for f in known.facets.values())
+        show.table(("facet", "en", "zh", "served", "most", "proven by"), rows)
     show.table(
         ("key", "facet", "en", "zh", "also"),
         ((t.key, t.facet, t.label.en, t.label.zh, ", ".join(t.synonyms)) for t in terms),
     )
+
+
+def needs(facet: taxonomy.Facet) -> str:
+    """What proves a tag of a facet, in words."""
+    rule = facet.rule
+    if facet.stated_only:
+        return "the user's own words"
+    return (
+        f"{rule.min_explicit} ratings {rule.min_lift:g} stars off their mean, or {rule.min_explicit} said, "
+        f"or {rule.min_implicit} done"
+    )
+
+
+def moment(said: str) -> datetime:
+    """A time as `--as-of` takes it; UTC where it names no zone."""
+    time = datetime.fromisoformat(said)
+    return time if time.tzinfo else time.replace(tzinfo=UTC)
 
 
 def languages(asked: str | None) -> tuple[Language, ...]:
@@ -444,9 +496,5 @@ def languages(asked: str | None) -> tuple[Language, ...]:
 
 
 def main() -> None:
-    """The entry point; a pipe that closes early (`limner profile --all | head`) is no error."""
-    try:
-        cli()
-    except BrokenPipeError:
-        sys.stderr.close()
-        raise SystemExit(0) from None
+    """The entry point."""
+    cli()

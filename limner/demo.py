@@ -33,7 +33,7 @@ def main() -> None:
             step(
                 f"limner profile {profile.user_id}", "the whole card: each tag with the rule and an event that prove it"
             )
-            show.card(profile, app.examples(profile), None)
+            show.card(profile, app.examples(profile), app.taxonomy, None)
     app.close()
     show.out.print(
         "\n[b]Where to go next[/b]\n"

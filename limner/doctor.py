@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import tempfile
@@ -9,9 +10,9 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from agents import server, supply
+from agents import embedder, server, supply
 from limner.app import App
-from limner.errors import InputError, LimnerError
+from limner.errors import InputError, LimnerError, SetupError
 from limner.settings import Settings
 
 LEAST_FREE = 2 << 30
@@ -28,10 +29,9 @@ class Finding(NamedTuple):
 
 
 def examine(app: App) -> list[Finding]:
-    """Home, database, index, taxonomy, model and engine, in that order."""
-    return [
-        finding for look in (_home, _database, _index, _taxonomy, _model, _engine) for finding in _safely(look, app)
-    ]
+    """Home, database, index, settings, taxonomy, model, engine and embedder, in that order."""
+    looks = (_home, _database, _index, _timezone, _taxonomy, _model, _engine, _embedder)
+    return [finding for look in looks for finding in _safely(look, app)]
 
 
 def _safely(look: Callable[[App], Iterator[Finding]], app: App) -> list[Finding]:
@@ -53,7 +53,7 @@ def _home(app: App) -> Iterator[Finding]:
         return
     free = shutil.disk_usage(home).free
     advice = f"Free some space: less than {LEAST_FREE >> 30} GB is left."
-    yield Finding("home", free > LEAST_FREE, f"{home}, {free / 1e9:.0f} GB free", advice)
+    yield Finding("home", free > LEAST_FREE, f"{home}, {free / 1e9:.1f} GB free", advice, needed=False)
 
 
 def _database(app: App) -> Iterator[Finding]:
@@ -63,7 +63,11 @@ def _database(app: App) -> Iterator[Finding]:
 
 def _index(app: App) -> Iterator[Finding]:
     problems = app.index.probe()
-    yield Finding("index", not problems, "; ".join(problems) or "agrees with SQL", "limner doctor --rebuild-index")
+    yield Finding("index", not problems, " ".join(problems) or "agrees with the database")
+
+
+def _timezone(app: App) -> Iterator[Finding]:
+    yield Finding("timezone", True, f"hours and weekdays are read in {app.zone}")
 
 
 def _taxonomy(app: App) -> Iterator[Finding]:
@@ -74,34 +78,53 @@ def _taxonomy(app: App) -> Iterator[Finding]:
 
 
 def _model(app: App) -> Iterator[Finding]:
-    name = app.settings.model
-    if app.settings.model_url:
-        yield Finding("model", True, f"{name} at {app.settings.model_url}; `limner model check` asks it")
+    settings = app.settings
+    name = app.model_name
+    if settings.model_url:
+        with server.running(url=settings.model_url, model=name, home=settings.home, key=settings.model_key):
+            yield Finding("model", True, f"{name} is served at {settings.model_url}; `limner model check` tests it")
         return
-    folder = supply.located(name, app.settings.home)
-    yield Finding(
-        "model", folder is not None, f"{name} in {folder}" if folder else f"{name} is not here", "limner model pull"
-    )
+    folder = supply.located(settings.model, settings.home)
+    seen = f"{name} in {folder}" if folder else f"{name} is not here, or not whole"
+    yield Finding("model", folder is not None, seen, "`limner model pull` fetches it, and goes on where it stopped.")
 
 
 def _engine(app: App) -> Iterator[Finding]:
     if not app.settings.model_url:
         python = server.vllm_python(app.settings.vllm_python)
-        yield Finding("vLLM", os.access(python, os.X_OK), str(python), "make setup")
+        yield Finding("engine", os.access(python, os.X_OK), f"vLLM by {python}", "`make setup` installs it.")
+
+
+def _embedder(app: App) -> Iterator[Finding]:
+    if app.settings.embedder == embedder.USE:
+        here = supply.pulled(embedder.place(app.settings.home)) is not None
+        yield Finding("embedder", True, f"{embedder.USE}" + ("" if here else ", fetched by the first run"))
+    else:
+        opened = app.embedder(lambda stage, done, total, unit: None)
+        yield Finding("embedder", True, f"{opened.name} at {app.settings.embedder}, {opened.dimensions} dimensions")
 
 
 def write_settings(path: Path) -> bool:
-    """Write a limner.toml in which every setting is explained and none is set; False where there is one already."""
+    """Write a limner.toml in which every setting is explained and none is set; False where there is one already.
+
+    Raises:
+        SetupError: the folder cannot be written to.
+    """
     if path.exists():
         return False
     lines = [
-        "# Settings of limner. Each can also be given as an environment variable: LIMNER_MODEL, LIMNER_HOME, …",
+        "# Settings of limner. Take away the # before one to change it. The environment goes before this file:",
+        "# LIMNER_MODEL, LIMNER_HOME, …",
         "",
     ]
     for name, field in Settings.model_fields.items():
-        default = field.get_default()
-        lines += [f"# {field.description}", f'# {name} = "{default or ""}"', ""]
-    path.write_text("\n".join(lines) + "\n", "utf-8")
+        default = field.get_default(call_default_factory=True, validated_data={})
+        lines += [f"# {line}" for line in (field.description or "").splitlines()]
+        lines += [f"# {name} = (unset)" if default is None else f"#{name} = {json.dumps(str(default))}", ""]
+    try:
+        path.write_text("\n".join(lines), "utf-8")
+    except OSError as error:
+        raise SetupError(f"{path.resolve()} cannot be written ({error.strerror}): go to another folder.") from error
     return True
 
 

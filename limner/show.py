@@ -5,23 +5,47 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NoReturn
 
 import orjson
-from rich.console import Console, Group
+from rich import box
+from rich.cells import cell_len
+from rich.console import Console
 from rich.markup import escape
 from rich.panel import Panel
 from rich.progress import BarColumn, Progress, ProgressColumn, SpinnerColumn, Task, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 
-from limner.domain import Event, Evidence, Language, Outcome, Profile, RunSummary, Tag, TagVersion
+from limner.domain import Event, Evidence, Language, Outcome, Profile, RunSummary, SignalKind, Tag, TagVersion
+from prompts.taxonomy import Taxonomy
 
-out = Console(soft_wrap=False, highlight=False)
+
+class Out(Console):
+    """stdout; that its reader has gone (`| head`) is for the command line to deal with."""
+
+    def on_broken_pipe(self) -> NoReturn:
+        raise BrokenPipeError
+
+
+out = Out(highlight=False)
 err = Console(stderr=True, highlight=False)
 
 SIGNS = {1: ("+", "green"), -1: ("−", "red"), 0: ("•", "cyan")}
 LEANS = {1: "likes", -1: "dislikes", 0: "is"}
+SIGNALS = {
+    SignalKind.EXPLICIT_POSITIVE: ("+ said", "green"),
+    SignalKind.IMPLICIT_POSITIVE: ("+ did", "green"),
+    SignalKind.EXPLICIT_NEGATIVE: ("− said", "red"),
+    SignalKind.IMPLICIT_NEGATIVE: ("− did", "red"),
+    SignalKind.STATED: ("• stated", "cyan"),
+}
+"""What the user said (ratings, reviews, words) or did (purchases, plays, skips), for or against."""
+INDENT = 4
+QUIET_SECONDS = 5.0
+"""How often progress is told where there is no terminal."""
+TELLING = 5
+"""Dead letters that a summary names."""
 
 
 def document(value: Any) -> None:
@@ -52,130 +76,222 @@ def profile_document(profile: Profile, lang: Language | None) -> dict[str, Any]:
     return whole | {"persona": personas[0] if personas else None, "personas": personas}
 
 
-def card(profile: Profile, events: Mapping[str, Event], lang: Language | None) -> None:
-    """A profile with the persona first, then each tag with what proves it."""
+def card(profile: Profile, events: Mapping[str, Event], known: Taxonomy, lang: Language | None) -> None:
+    """A profile: the persona, then each tag with what proves it and one event of it.
+
+    Args:
+        events: The first event that each tag cites, by id.
+        known: Names the facets.
+    """
     shown = lang or (profile.personas[0].language if profile.personas else "en")
-    parts: list[Any] = []
-    for text in profile.personas:
-        if text.language == shown:
-            parts.append(Text(text.text + "\n"))
-            if text.writer == "rule":
-                parts.append(Text("(in limner's own wording: the model's text did not pass the checks)\n", style="dim"))
-    if not profile.tags:
-        parts.append(Text("Nothing is proven yet: too few events agree. `--include candidates` shows what is open."))
-    else:
-        parts.append(_tags(profile.tags, events, shown))
-    title = f"[b]{escape(profile.user_id)}[/b] · revision {profile.revision} · run {profile.run}"
-    out.print(Panel(Group(*parts), title=title, title_align="left", expand=True))
-
-
-def _tags(tags: Sequence[Tag], events: Mapping[str, Event], lang: Language) -> Table:
-    table = Table(box=None, pad_edge=False, show_edge=False)
-    for heading, style in (("", None), ("tag", "bold"), ("facet", "dim"), ("sure", None), ("proof", None)):
-        table.add_column(heading, style=style, overflow="fold")
-    for tag in tags:
-        sign, colour = SIGNS[tag.polarity]
-        name = getattr(tag.label, lang) + ("" if tag.status != "candidate" else " (candidate)")
-        table.add_row(
-            Text(sign, style=colour),
-            name,
-            tag.facet,
-            f"{tag.probability:.2f}",
-            Text(f"{tag.reason}{_example(tag, events)}"),
+    told = [text for text in profile.personas if text.language == shown]
+    body = Text("\n\n").join(Text(text.text) for text in told)
+    if any(text.writer == "rule" for text in told):
+        body.append("\n(in limner's own wording: the model's text did not pass the checks)", style="dim")
+    if not told:
+        body.append(
+            f"No persona in {shown} yet: `limner run --lang {shown}` writes one."
+            if profile.tags
+            else "Nothing is proven yet: too few events agree. `--include candidates` shows what is open.",
+            style="dim",
         )
-    return table
+    title = f"[b]{escape(profile.user_id)}[/b] · revision {profile.revision} of {profile.created_at:%Y-%m-%d}"
+    out.print(Panel(body, title=title, title_align="left", border_style="cyan", padding=(0, 1)))
+    _tags(profile.tags, events, known, shown)
+    out.print()
 
 
-def _example(tag: Tag, events: Mapping[str, Event]) -> str:
-    event = events.get(tag.evidence[0].event_id) if tag.evidence else None
-    return f"\n  {tag.evidence[0].signal.value}: {_event(event)}" if event is not None else ""
+def _tags(tags: Sequence[Tag], events: Mapping[str, Event], known: Taxonomy, lang: Language) -> None:
+    """Two lines a tag: what it says and how sure that is; an event that it rests on."""
+    names = [getattr(tag.label, lang) for tag in tags]
+    facets = [getattr(known.facets[tag.facet].label, lang) if tag.facet in known.facets else tag.facet for tag in tags]
+    width, room = (min(max(map(cell_len, column), default=0), most) for column, most in ((names, 26), (facets, 14)))
+    order = sorted(zip(tags, names, facets, strict=True), key=lambda row: (row[0].status == "candidate", _turn(row[0])))
+    for tag, name, facet in order:
+        sign, colour = ("?", "yellow") if tag.status == "candidate" else SIGNS[tag.polarity]
+        line = Text.assemble(
+            (f" {sign} ", colour),
+            _cell(name, width, "bold"),
+            "  ",
+            _cell(facet, room, "dim"),
+            f"  {tag.probability:.2f}  ",
+            _proof(tag, known, lang),
+        )
+        out.print(_fitted(line))
+        event = events.get(tag.evidence[0].event_id) if tag.evidence else None
+        if event is not None:
+            out.print(_fitted(Text(" " * INDENT + _event(event), style="dim")))
+
+
+def _turn(tag: Tag) -> int:
+    """Likes first, then dislikes, then plain facts."""
+    return (1, -1, 0).index(tag.polarity)
+
+
+def _cell(text: str, width: int, style: str) -> Text:
+    cell = Text(text, style=style)
+    cell.truncate(width, overflow="ellipsis", pad=True)
+    return cell
+
+
+def _fitted(line: Text) -> Text:
+    line.truncate(out.width, overflow="ellipsis")
+    return line
+
+
+def _proof(tag: Tag, known: Taxonomy, lang: Language) -> str:
+    """Why a tag holds, in few words; for a candidate, why it does not yet."""
+    if tag.status == "candidate":
+        return f"{LEANS[tag.polarity]}? {tag.reason}" if lang == "en" else tag.reason
+    said, positive, negative = tag.counts.stated, _for(tag), _against(tag)
+    if tag.measure is not None:
+        term = known.terms.get(tag.key)
+        what = getattr(term.description, lang) if term is not None and term.description is not None else tag.reason
+        return f"{tag.measure:.2f}: {what}" if lang == "en" else f"{tag.measure:.2f}：{what}"
+    if lang == "zh":
+        if tag.basis == "stated":
+            return f"本人说过{said}次"
+        off = "" if tag.lift is None else f"比自己的平均分{'高' if tag.lift > 0 else '低'}{abs(tag.lift):.1f}星，"
+        return f"{off}支持{positive}次，相反{negative}次"
+    if tag.basis == "stated":
+        return "in their own words" + (f", {said} times" if said > 1 else "")
+    off = "" if tag.lift is None else f"{abs(tag.lift):.1f} stars {'above' if tag.lift > 0 else 'below'} own mean, "
+    return f"{off}{positive} for, {negative} against"
+
+
+def _for(tag: Tag) -> int:
+    counts = tag.counts
+    return (
+        counts.explicit_negative + counts.implicit_negative
+        if tag.polarity < 0
+        else counts.explicit_positive + counts.implicit_positive
+    )
+
+
+def _against(tag: Tag) -> int:
+    return tag.counts.total - tag.counts.stated - _for(tag)
 
 
 def _event(event: Event) -> str:
+    """An event on one line: when, what, where it is found."""
     when = f"{event.ts:%Y-%m-%d} " if event.ts else ""
-    title = str(event.item.get("title", ""))
-    value = f" {event.value:g}" if event.value is not None else ""
+    return f"{event.event_id}  {when}{_deed(event)}  {_words(event)}"
+
+
+def _deed(event: Event) -> str:
+    return event.kind + (f" {event.value:g}" if event.value is not None else "")
+
+
+def _words(event: Event) -> str:
+    """The title of an event's item and what was written."""
+    title = " ".join(str(event.item.get("title") or "").split())
     text = " ".join(event.text.split())
-    what = f"{title}: {text}" if title and title not in text else text or title
-    return f"{when}{event.kind}{value} · {what[:110]}{'…' if len(what) > 110 else ''} [{event.event_id}]"
+    return text if not title or title in text else f"“{title}” {text}".rstrip()
 
 
-def evidence(tag: str, found: Sequence[tuple[Evidence, Event]]) -> None:
+def evidence(user: str, tag: str, found: Sequence[tuple[Evidence, Event]]) -> None:
     """The events that speak about a tag."""
-    table = Table("event", "signal", "what happened", title=f"{tag}: {len(found)} events cited", title_justify="left")
+    grid = Table("event", "when", "signal", "deed", "what happened", box=box.SIMPLE_HEAD, pad_edge=False)
+    for column in grid.columns[:4]:
+        column.no_wrap = True
+    grid.columns[-1].overflow = "fold"
     for cited, event in found:
-        said = f" “{cited.span}”" if cited.span else ""
-        table.add_row(event.event_id, cited.signal.value, Text(_event(event) + said))
-    out.print(table)
+        mark, colour = SIGNALS[cited.signal]
+        what = Text(_words(event))
+        if cited.span:
+            what.highlight_words([cited.span], "bold")
+        when = f"{event.ts:%Y-%m-%d}" if event.ts else ""
+        grid.add_row(Text(event.event_id), when, Text(mark, style=colour), Text(_deed(event)), what)
+    out.print(Text.assemble((user, "bold"), f" · {tag}: {_number(len(found), 'event')}, the strongest first"))
+    out.print(grid)
 
 
-def timeline(versions: Sequence[TagVersion]) -> None:
+def timeline(user: str, tag: str, versions: Sequence[TagVersion]) -> None:
     """What was said of a tag, and why, oldest first."""
-    table = Table("revision", "from", "until", "tag", "sure", "why")
+    grid = Table("revision", "from (UTC)", "until", "says", "sure", "why", box=box.SIMPLE_HEAD, pad_edge=False)
     for version in versions:
-        tag = version.tag
-        table.add_row(
+        said = version.tag
+        candidate = " (candidate)" if said.status == "candidate" else ""
+        ended = f"; ended: {version.reason}" if version.reason else ""
+        grid.add_row(
             str(version.revision),
             f"{version.recorded_at:%Y-%m-%d %H:%M}",
             f"{version.retired_at:%Y-%m-%d %H:%M}" if version.retired_at else "now",
-            f"{LEANS[tag.polarity]} {tag.label.en} ({tag.status})",
-            f"{tag.probability:.2f}",
-            Text(version.reason or tag.reason),
+            Text(f"{LEANS[said.polarity]} {said.label.en} {said.label.zh}{candidate}"),
+            f"{said.probability:.2f}",
+            Text(said.reason + ended),
         )
-    out.print(table)
+    out.print(Text.assemble((user, "bold"), f" · {tag}"))
+    out.print(grid)
 
 
 def summary(run: RunSummary, dead: Sequence[Outcome] = ()) -> None:
     """How a run stands, its failures by kind, and how to go on."""
     users, tokens = run.users, run.tokens
     spent = tokens["in"] + tokens["out"]
-    done = users["done"] or 1
-    out.print(
-        f"[b]run {run.run}[/b] {run.state}: {users['done']:,} profiled, {users['unchanged']:,} unchanged, "
-        f"{users['failed']:,} failed, of {users['total']:,} users in {_duration(run.seconds)}"
+    line(
+        f"run {run.run} {run.state}: {users['done']:,} profiled, {users['unchanged']:,} unchanged, "
+        f"{users['failed']:,} failed, of {_number(users['total'], 'user')} in {duration(run.seconds)}"
     )
     if run.model_calls:
-        out.print(
-            f"  {run.model_calls:,} model calls, {tokens['in']:,} tokens in, {tokens['out']:,} out "
-            f"({spent / done:,.0f} a user, {run.seconds / done:.2f} s a user)"
+        each = f" ({spent / users['done']:,.0f} a user, {run.seconds / users['done']:.2f} s a user)"
+        line(
+            f"  {_number(run.model_calls, 'model call')}, {tokens['in']:,} tokens in, {tokens['out']:,} out"
+            + (each if users["done"] else "")
         )
     for kind, number in run.failures.items():
-        out.print(f"  [red]{number:,} × {escape(kind)}[/red]")
-    for letter in dead[:5]:
-        out.print(Text(f"    {letter.user_id}: {letter.error.strip().splitlines()[-1][:200]}"))
-    if len(dead) > 5:
-        out.print(f"    … and {len(dead) - 5:,} more: `limner status {run.run} --json`")
+        line(f"  {number:,} × {kind}", style="red")
+    for letter in dead[:TELLING]:
+        line(f"    {letter.user_id}: {(letter.error.strip().splitlines() or [''])[-1][:200]}")
+    if len(dead) > TELLING:
+        line(f"    … and {len(dead) - TELLING:,} more: `limner status {run.run} --json`")
+    if dead and run.state == "done":
+        line("  `limner run --retry-failed` tries them again.")
     if run.note:
-        out.print(Text(f"  {run.note}"))
+        line(f"  {run.note}")
 
 
 def table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    grid = Table(*headings)
+    grid = Table(*headings, box=box.SIMPLE_HEAD, pad_edge=False)
     for row in rows:
         grid.add_row(*(Text(cell) for cell in row))
     out.print(grid)
 
 
-def findings(rows: Iterable[tuple[str, bool, str, str]]) -> None:
+def findings(rows: Sequence[tuple[str, bool, str, str]]) -> None:
     """What was looked at: name, whether it is well, what was seen, and what to do."""
+    width = max((cell_len(name) for name, *_ in rows), default=0)
     for name, ok, detail, advice in rows:
-        err_mark = "[green]✓[/green]" if ok else "[red]✗[/red]"
-        out.print(f"{err_mark} [b]{escape(name)}[/b]  {escape(detail)}")
+        mark = ("✓", "green") if ok else ("✗", "red")
+        out.print(Text.assemble(mark, " ", _cell(name, width, "bold"), f"  {detail}"), soft_wrap=True)
         if advice and not ok:
-            out.print(f"    → {escape(advice)}")
+            line(f"{' ' * (width + INDENT)}→ {advice}")
+
+
+def line(text: str, style: str = "") -> None:
+    """A line of a result, never broken by us."""
+    out.print(Text(text, style=style), soft_wrap=True)
 
 
 def message(text: str) -> None:
-    err.print(text, markup=False)
+    err.print(Text(text), soft_wrap=True)
 
 
 def failure(text: str) -> None:
-    err.print(Text.assemble(("limner: ", "bold red"), text))
+    err.print(Text.assemble(("limner: ", "bold red"), text), soft_wrap=True)
 
 
-def _duration(seconds: float) -> str:
+def duration(seconds: float) -> str:
+    """Seconds in words."""
     minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes:02d} min"
     return f"{minutes} min {rest:02d} s" if minutes else f"{seconds:.1f} s"
+
+
+def _number(count: int, what: str) -> str:
+    return f"{count:,} {what}{'' if count == 1 else 's'}"
 
 
 class _Rates(ProgressColumn):
@@ -193,16 +309,19 @@ class Bar:
     def __init__(self, progress: Progress, title: str, unit: str) -> None:
         self._progress = progress
         self._task = progress.add_task(title, total=None, unit=unit, extra="")
-        self._title, self._unit, self._told = title, unit, 0.0
+        self._title, self._unit, self._told = title, unit, progress.get_time()
 
     def at(self, done: float, total: float | None = None, *, extra: str = "", title: str | None = None) -> None:
         self._progress.update(self._task, completed=done, total=total, extra=extra, description=title or self._title)
-        if not err.is_terminal:
-            now = self._progress.get_time()
-            if now - self._told >= 5:
-                self._told = now
-                of = f" of {total:,.0f}" if total else ""
-                err.print(f"{title or self._title}: {done:,.0f}{of} {self._unit} {extra}".rstrip(), markup=False)
+        now = self._progress.get_time()
+        if not err.is_terminal and now - self._told >= QUIET_SECONDS:
+            self._told = now
+            of = f" of {total:,.0f}" if total else ""
+            message(" ".join(filter(None, (f"{title or self._title}: {done:,.0f}{of}", self._unit, extra))))
+
+    def say(self, text: str) -> None:
+        """A message at once, above the bar."""
+        self._progress.console.print(Text(text), soft_wrap=True)
 
 
 @contextmanager

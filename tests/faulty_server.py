@@ -10,13 +10,15 @@
 
 `FaultyServer(answer=function)` is the instant mode: the function gets the request body and returns the text. In a
 process of its own (so that a measurement sees only the client): `with apart("path/to/file.py:function") as url`.
-It knows /v1/chat/completions, /v1/models, /tokenize (a token a word), /health and /metrics (`running`, `waiting`).
+It knows /v1/chat/completions, /v1/models, /v1/embeddings (of no meaning, but the same for the same text), /tokenize (a
+token a word), /health and /metrics (`running`, `waiting`).
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import hashlib
 import importlib.util
 import json
 import socket
@@ -86,7 +88,7 @@ class Fault(StrEnum):
     """structured_outputs is ignored: prose, status 200."""
 
 
-def example(schema: Mapping[str, Any], text: str = "word", *, root: Mapping[str, Any] | None = None) -> Any:  # noqa: PLR0911
+def example(schema: Mapping[str, Any], text: str = "word", *, root: Mapping[str, Any] | None = None) -> Any:
     """The smallest instance of a JSON schema, each string made of `text`."""
     root = root or schema
     if "$ref" in schema:
@@ -225,6 +227,9 @@ class FaultyServer:
     def reply(self, method: str, path: str, payload: bytes) -> Said:
         if path == "/v1/chat/completions":
             return self._chat(orjson.loads(payload))
+        if path == "/v1/embeddings":
+            texts = orjson.loads(payload)["input"]
+            return _ok({"data": [{"index": at, "embedding": _vector(text)} for at, text in enumerate(texts)]})
         if path == "/tokenize":
             words = str(orjson.loads(payload).get("prompt", "")).split()
             return _ok({"count": len(words), "max_model_len": self.context, "tokens": list(range(len(words)))})
@@ -242,7 +247,7 @@ class FaultyServer:
             return Said(0, 200, {"content-type": "text/plain"}, text.encode())
         return _failure(404, f"{method} {path} is not here")
 
-    def _chat(self, body: Body) -> Said:  # noqa: PLR0911, PLR0912
+    def _chat(self, body: Body) -> Said:  # noqa: PLR0912
         with self._heard:
             self.count += 1
             if self.keep:
@@ -307,6 +312,10 @@ class FaultyServer:
                 "usage": {"prompt_tokens": asked, "completion_tokens": given, "total_tokens": asked + given},
             }
         )
+
+
+def _vector(text: str) -> list[float]:
+    return [byte - 127.5 for byte in hashlib.blake2b(text.encode(), digest_size=16).digest()]
 
 
 def _ok(document: Body) -> Said:
