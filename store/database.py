@@ -66,7 +66,8 @@ class Database:
         self.url = parsed.render_as_string(hide_password=True)
         self._file = Path(parsed.database) if self.dialect == "sqlite" and parsed.database else None
         self._engine = self._open(parsed, patience)
-        self._reader = self._engine.execution_options(reading=True)
+        snapshot = {} if self.dialect == "sqlite" else {"isolation_level": "REPEATABLE READ"}
+        self._reader = self._engine.execution_options(reading=True, **snapshot)
         try:
             with self.connection() as connection:
                 if self.dialect == "postgresql":
@@ -81,7 +82,7 @@ class Database:
         return self._transaction(self._engine)
 
     def reading(self) -> AbstractContextManager[Connection]:
-        """One reading transaction, which waits for nobody and lets others write meanwhile."""
+        """One reading transaction: a snapshot, which waits for nobody and lets others write meanwhile."""
         return self._transaction(self._reader)
 
     def insert(self, table: type[Table]) -> sqlite.Insert | postgresql.Insert:

@@ -30,6 +30,7 @@ USER: BindParameter[str] = bindparam("user")
 HISTORY = (
     select(EventRow.content).where(EventRow.user_id == USER).order_by(EventRow.ts.asc().nulls_first(), EventRow.seq)
 )
+DIGEST = select(UserRow.digest).where(UserRow.user_id == USER)
 SOME = select(EventRow.content).where(EventRow.user_id == USER, EventRow.event_id.in_(bindparam("ids", expanding=True)))
 STORED = {
     "sqlite": text(
@@ -122,7 +123,7 @@ class EventStore:
     def user_digest(self, user_id: str) -> str:
         """The digest of a user's events, whatever order they came in; of no events where the user is not known."""
         with self._database.reading() as connection:
-            return connection.scalar(select(UserRow.digest).where(UserRow.user_id == user_id)) or _hex(0)
+            return connection.scalar(DIGEST, {"user": user_id}) or _hex(0)
 
     def baseline(self, limit: int = 20_000) -> Mapping[tuple[str, str], int]:
         """Events in the population that carry an item attribute's value, by (attribute, value), largest first.

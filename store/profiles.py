@@ -60,6 +60,7 @@ SAVED = select(RunItemRow.revision).where(RunItemRow.run == bindparam("run"), Ru
 NEWEST = select(ProfileRow).where(ProfileRow.user_id == USER).order_by(ProfileRow.revision.desc()).limit(1)
 NEWEST_THEN = NEWEST.where(ProfileRow.created_at <= bindparam("then"))
 DIGESTS = select(TagRow.key, TagRow.revision, TagRow.digest).where(TagRow.user_id == USER, OPEN)
+OPEN_TAGS = select(*TAG_COLUMNS).where(TagRow.user_id == USER, OPEN).order_by(TagRow.key)
 ADD_PROFILE, ADD_PERSONA = insert(ProfileRow), insert(PersonaRow)
 RETIRE = (
     update(TagRow)
@@ -179,9 +180,8 @@ class ProfileStore:
 
     def open_tags(self, user_id: str) -> tuple[Tag, ...]:
         """The tags that hold now and the candidates, without their evidence, by key."""
-        tags = select(*TAG_COLUMNS).where(TagRow.user_id == USER, OPEN).order_by(TagRow.key)
         with self._database.reading() as connection:
-            return tuple(_tag(row) for row in connection.execute(tags, {"user": user_id}))
+            return tuple(_tag(row) for row in connection.execute(OPEN_TAGS, {"user": user_id}))
 
     def personas(self, user_id: str) -> tuple[Persona, ...]:
         """The personas of the newest revision, by language; none where the user has no profile."""

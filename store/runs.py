@@ -12,7 +12,7 @@ from itertools import islice
 from typing import Any, Literal
 
 import psutil
-from sqlalchemy import Select, func, insert, select, update
+from sqlalchemy import Select, bindparam, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import InstrumentedAttribute
 
@@ -24,6 +24,13 @@ from store.tables import AnyRow, ModelCallRow, RunItemRow, RunRow, UserRow
 State = Literal["running", "done", "stopped", "failed"]
 PAGE = 5_000
 NEWEST_FIRST = select(RunRow).order_by(RunRow.started_at.desc(), RunRow.run.desc())
+ADD_CALL = insert(ModelCallRow)
+ANSWER = (
+    select(ModelCallRow.answer)
+    .where(ModelCallRow.request_digest == bindparam("asked"), ModelCallRow.answer.is_not(None))
+    .order_by(ModelCallRow.id.desc())
+    .limit(1)
+)
 DIED = "Its process died. `limner run --resume` goes on; what is done stays done."
 
 
@@ -122,14 +129,12 @@ class RunStore:
         """Enter one attempt at asking the model into the ledger."""
         fields = call.__dict__ | {"detail": call.detail.replace("\0", "\ufffd"), "run": run, "at": datetime.now(UTC)}
         with self._database.connection() as connection:
-            connection.execute(insert(ModelCallRow), fields)
+            connection.execute(ADD_CALL, fields)
 
     def answer(self, request_digest: str) -> str | None:
         """The newest validated answer that was given to exactly this request."""
-        row = ModelCallRow
-        given = select(row.answer).where(row.request_digest == request_digest, row.answer.is_not(None))
         with self._database.reading() as connection:
-            return connection.scalar(given.order_by(row.id.desc()).limit(1))
+            return connection.scalar(ANSWER, {"asked": request_digest})
 
     def rates(self, model: str) -> tuple[float | None, float | None]:
         """Tokens of one answer, and tokens answered per second, over the newest finished run with this model.

@@ -25,7 +25,7 @@ import orjson
 from chromadb.api import ClientAPI
 from chromadb.api.models.Collection import Collection
 from chromadb.config import Settings
-from chromadb.errors import ChromaError, NotFoundError
+from chromadb.errors import ChromaError, InternalError, NotFoundError
 from numpy.typing import NDArray
 from sqlalchemy import ColumnElement, Connection, Select, and_, delete, func, select
 
@@ -41,7 +41,6 @@ PAGE = 2_000
 SAMPLE = 32
 SEAL = "seal.json"
 CURE = "`limner doctor --rebuild-index` makes it again from the database"
-QUIET = Settings(anonymized_telemetry=False)
 SPACE = {"hnsw": {"space": "cosine", "ef_construction": 200, "ef_search": 200}}
 
 Entry, Label, Persona = IndexEntryRow, LabelVectorRow, PersonaRow
@@ -67,6 +66,8 @@ class VectorIndex:
         self._database = database
         self._url = url
         self._place = url or str(self._folder)
+        self._sound = ""
+        """The folder whose seal this object has checked to the last byte."""
 
     def rebuild(self, embedder: str, progress: Progress | None = None) -> int:
         """Make the index again from SQL.
@@ -136,8 +137,10 @@ class VectorIndex:
     ) -> list[tuple[str, float]]:
         if state is None or not state.whole:
             raise StoreError(f"There is no whole index; {CURE}.")
-        if self._url is None and (broken := _broken_seal(self._folder / state.current, contents=False)):
-            raise StoreError(f"The index is damaged: {broken}; {CURE}.")
+        if self._url is None:
+            if broken := _broken_seal(self._folder / state.current, contents=state.current != self._sound):
+                raise StoreError(f"The index is damaged: {broken}; {CURE}.")
+            self._sound = state.current
         with self._client(state) as client:
             collection = client.get_collection(_collection(kind, state.embedder), embedding_function=None)
             found = collection.query(
@@ -216,7 +219,7 @@ class VectorIndex:
             self._folder.mkdir(parents=True, exist_ok=True)
             for left in self._folder.glob("*.tmp"):
                 shutil.rmtree(left)
-            with _opened(lambda: chromadb.PersistentClient(str(aside), settings=QUIET), str(aside)) as client:
+            with opened(aside) as client:
                 for kind in get_args(Kind):
                     self._fill(client, kind, embedder, report)
             _seal(aside)
@@ -225,6 +228,8 @@ class VectorIndex:
             for old in self._folder.iterdir():
                 if old != finished:
                     shutil.rmtree(old)
+        except ChromaError as error:
+            raise _unusable(self._place, error) from error
         except OSError as error:
             raise StoreError(f"The index cannot be written in {self._folder}: {error.strerror}.") from error
         finally:
@@ -288,30 +293,49 @@ class VectorIndex:
 
     @contextmanager
     def _client(self, state: _State | None) -> Iterator[ClientAPI]:
+        """Chroma, opened for one block, its errors put into words."""
         if self._url is None:
-            folder = self._folder / (state.current if state else "")
-            with _opened(lambda: chromadb.PersistentClient(str(folder), settings=QUIET), str(folder)) as client:
-                yield client
+            opening = opened(self._folder / state.current if state else self._folder)
         else:
-            url = urlsplit(self._url)
-            secure = url.scheme == "https"
-            host, port = url.hostname or "localhost", url.port or (443 if secure else 8000)
-            with _opened(lambda: chromadb.HttpClient(host, port, secure, settings=QUIET), self._url) as client:
+            opening = connected(self._url)
+        try:
+            with opening as client:
                 yield client
+        except (ChromaError, ValueError, httpx.HTTPError) as error:
+            raise _unusable(self._place, error) from error
 
 
 @contextmanager
-def _opened(opening: Callable[[], ClientAPI], place: str) -> Iterator[ClientAPI]:
-    """A Chroma client that is closed at the end, its errors put into words."""
+def opened(folder: Path) -> Iterator[ClientAPI]:
+    """An embedded Chroma."""
     try:
-        client = opening()
-        try:
-            yield client
-        finally:
-            client.close()  # type: ignore[attr-defined]
-    except (ChromaError, ValueError, httpx.HTTPError) as error:
-        reason = str(error).strip().split("\n")[0][:300]
-        raise StoreError(f"The index in {place} could not be used ({reason}). If it is up, {CURE}.") from error
+        client = chromadb.PersistentClient(str(folder), settings=Settings(anonymized_telemetry=False))
+    except AttributeError as error:  # what its own cleaning up raises after it could not read its files
+        raise InternalError("its files cannot be read") from error
+    try:
+        yield client
+    finally:
+        client.close()  # type: ignore[attr-defined]
+
+
+@contextmanager
+def connected(address: str) -> Iterator[ClientAPI]:
+    """A Chroma server."""
+    url = urlsplit(address)
+    secure = url.scheme == "https"
+    port = url.port or (443 if secure else 8000)
+    client = chromadb.HttpClient(url.hostname or "", port, secure, settings=Settings(anonymized_telemetry=False))
+    try:
+        yield client
+    finally:
+        for server in (client._server, client._admin_client._server):  # type: ignore[attr-defined]
+            server._session.close()  # close() forgets the connections
+        client.close()  # type: ignore[attr-defined]
+
+
+def _unusable(place: str, error: Exception) -> StoreError:
+    reason = str(error).strip().split("\n")[0][:300]
+    return StoreError(f"The index in {place} could not be used ({reason}). If nothing else is wrong, {CURE}.")
 
 
 def _vectors(kind: Kind, embedder: str) -> Select[*tuple[Any, ...]]:
