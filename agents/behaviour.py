@@ -103,9 +103,13 @@ def _proved(habit: _Habit, events: Sequence[Event]) -> Behaviour | None:
 
 
 def _habits(zone: tzinfo) -> list[_Habit]:
+    times: dict[datetime, datetime] = {}
+
     def local(event: Event) -> datetime:
         assert event.ts is not None
-        return event.ts.astimezone(zone)
+        if (time := times.get(event.ts)) is None:
+            time = times[event.ts] = event.ts.astimezone(zone)
+        return time
 
     def evening(event: Event) -> date:
         return (local(event) - timedelta(hours=4)).date()  # what happens at 2 a.m. belongs to the evening before
@@ -114,7 +118,7 @@ def _habits(zone: tzinfo) -> list[_Habit]:
         return local(event).date()
 
     def at_night(event: Event) -> bool:
-        return local(event).hour >= 22 or local(event).hour < 4
+        return not 4 <= local(event).hour < 22
 
     return [
         _Habit("behaviour/night-owl", _timed, at_night, 0.4, evening),

@@ -124,6 +124,6 @@ def _evidence(claim: Claim, signals: Signals) -> tuple[Evidence, ...]:
 
     spoken = [(reading, reading.signal) for reading in claim.readings if reading.signal is not None]
     return tuple(
-        Evidence.model_construct(event_id=signals.events[reading.at].event_id, signal=signal, span=reading.span)
+        Evidence(event_id=signals.events[reading.at].event_id, signal=signal, span=reading.span)
         for reading, signal in sorted(spoken, key=weight)[:MOST_EVIDENCE]
     )

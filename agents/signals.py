@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 import re
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -58,7 +57,7 @@ _FOR = re.compile(
     re.IGNORECASE,
 )
 _LOW = re.compile(
-    r"\b(?:dislikes|hates|avoids|below|lower|low|less|least|poorly|rarely|negative|disappoint\w*|unimpressed|averse|"
+    r"\b(?:dislik\w*|hat(?:es|ed|ing)|avoid\w*|below|lower|low|less|least|poorly|rarely|negative|disappoint\w*|unimpressed|averse|"
     r"aversion|critical|struggles?|not)\b|不太|较低|偏低|低于|低[0-9一二两三半]|不感兴趣|反感|差评|很少|失望|回避",
     re.IGNORECASE,
 )
@@ -104,13 +103,13 @@ class Signals(NamedTuple):
 
 def counted(readings: Iterable[Reading]) -> Counts:
     """How many readings there are of each kind."""
-    tally = Counter(reading.signal for reading in readings)
-    return Counts.model_construct(
-        explicit_positive=tally[SignalKind.EXPLICIT_POSITIVE],
-        implicit_positive=tally[SignalKind.IMPLICIT_POSITIVE],
-        explicit_negative=tally[SignalKind.EXPLICIT_NEGATIVE],
-        implicit_negative=tally[SignalKind.IMPLICIT_NEGATIVE],
-        stated=tally[SignalKind.STATED],
+    kinds = [reading.signal for reading in readings]
+    return Counts(
+        explicit_positive=kinds.count(SignalKind.EXPLICIT_POSITIVE),
+        implicit_positive=kinds.count(SignalKind.IMPLICIT_POSITIVE),
+        explicit_negative=kinds.count(SignalKind.EXPLICIT_NEGATIVE),
+        implicit_negative=kinds.count(SignalKind.IMPLICIT_NEGATIVE),
+        stated=kinds.count(SignalKind.STATED),
     )
 
 

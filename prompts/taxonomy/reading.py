@@ -6,6 +6,7 @@ import hashlib
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -163,12 +164,12 @@ class Source:
         """Values that name nothing in any attribute."""
         return list(self.data.get("ignored", []))
 
-    @property
+    @cached_property
     def heads(self) -> tuple[str, ...]:
         """Compacted words that may stand before a name: "interestin", 喜欢."""
         return tuple(compact(head) for head in self.data.get("heads", ()))
 
-    @property
+    @cached_property
     def tails(self) -> dict[str, frozenset[str] | None]:
         """Compacted words that may follow a name, with the groups they may follow in; None means any."""
         tails: dict[str, frozenset[str] | None] = {}
