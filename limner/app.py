@@ -227,8 +227,8 @@ class App:
         """
         with self.database.exclusive("run"):
             run = self._reopened(resume, retry_failed)
+            earlier = {} if run is None else self.runs.config(run)
             if run is not None:
-                earlier = self.runs.config(run)
                 languages, users, limit = tuple(earlier["languages"]), earlier["users"], earlier["limit"]
             if self.settings.model_url is None:
                 self.model_folder(told)  # its digest is part of what decides a profile

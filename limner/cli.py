@@ -78,6 +78,12 @@ def command(
     return wrap
 
 
+def moment(said: str) -> datetime:
+    """A time as `--as-of` takes it; UTC where it names no zone."""
+    time = datetime.fromisoformat(said)
+    return time if time.tzinfo else time.replace(tzinfo=UTC)
+
+
 @contextmanager
 def opened() -> Iterator[App]:
     """The app over the settings of this process."""
@@ -479,12 +485,6 @@ def needs(facet: taxonomy.Facet) -> str:
         f"{rule.min_explicit} ratings {rule.min_lift:g} stars off their mean, or {rule.min_explicit} said, "
         f"or {rule.min_implicit} done"
     )
-
-
-def moment(said: str) -> datetime:
-    """A time as `--as-of` takes it; UTC where it names no zone."""
-    time = datetime.fromisoformat(said)
-    return time if time.tzinfo else time.replace(tzinfo=UTC)
 
 
 def languages(asked: str | None) -> tuple[Language, ...]:
