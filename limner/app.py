@@ -18,7 +18,7 @@ from typing import NamedTuple
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from agents import batch, propose, server, supply
-from agents.embedder import Embedder, open_embedder
+from agents.embedder import Embedder, EndpointEmbedder, open_embedder
 from agents.ingest import Ingested, ingest
 from agents.model import Finding, VllmModel, check
 from agents.pace import Pace
@@ -62,6 +62,7 @@ class App:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self._open = ExitStack()
+        self._embedder: Embedder | None = None
 
     def close(self) -> None:
         self._open.close()
@@ -112,7 +113,11 @@ class App:
             ) from error
 
     def embedder(self, told: Stage) -> Embedder:
-        return open_embedder(self.settings.embedder, self.settings.home, progress=told)
+        if self._embedder is None:
+            self._embedder = open_embedder(self.settings.embedder, self.settings.home, progress=told)
+            if isinstance(self._embedder, EndpointEmbedder):
+                self._open.callback(self._embedder.close)
+        return self._embedder
 
     def pull(self, name: str | None, told: Stage) -> supply.PulledModel:
         """The named model, fetched and made ready; the one of the settings where none is named."""
