@@ -58,7 +58,7 @@ def _portrait(told: Sequence[tuple[str, str]], *, chinese: bool) -> str:
 
 
 def _tags(asked: str) -> str:
-    counted = [(name.strip()[:20], _LEANING[sign]) for sign, name in _SIGNAL.findall(asked)]
+    counted = [(name.strip()[:20], _LEANING[sign]) for sign, name in _SIGNAL.findall(asked) if len(name.strip()) > 1]
     named = [{"facet": "interest", "en": name, "zh": name, "polarity": leaning} for name, leaning in counted[:4]]
     made = [{"facet": "interest", "en": en, "zh": zh, "polarity": "likes"} for en, zh in _OPEN]
     return orjson.dumps({"tags": [*named, *made][:6]}).decode()
