@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import date, datetime, timedelta, tzinfo
+from functools import lru_cache
 from typing import NamedTuple
 
 from scipy.special import betaincinv
@@ -41,17 +42,26 @@ class Behaviour(NamedTuple):
     """The events that show it."""
 
 
+class _Act(NamedTuple):
+    """An event with what several habits ask of its time."""
+
+    event: Event
+    local: datetime
+    """In the zone of the user; the start of time where the event has none."""
+
+
 class _Habit(NamedTuple):
     """A share of a base of events: the tag holds where its lower bound is at least the threshold."""
 
     key: str
     base: Callable[[Event], bool]
-    shows: Callable[[Event], bool]
+    shows: Callable[[_Act], bool]
     threshold: float
-    day: Callable[[Event], date] | None = None
+    day: Callable[[_Act], date] | None = None
     """For a habit of time: the day an event counts for; a day shows it when at least half of its events do."""
 
 
+@lru_cache(65_536)
 def lower_bound(hits: int, total: int, confidence: float = CONFIDENCE) -> float:
     """The one-sided Jeffreys lower bound of a share, 0 to 1."""
     return float(betaincinv(hits + 0.5, total - hits + 0.5, 1 - confidence)) if hits else 0.0
@@ -63,7 +73,8 @@ def behaviours(signals: Signals, zone: tzinfo) -> list[Behaviour]:
     Args:
         zone: The time zone in which hours and weekdays are read.
     """
-    found = [behaviour for habit in _habits(zone) if (behaviour := _proved(habit, signals.events))]
+    acts = [_Act(event, event.ts.astimezone(zone) if event.ts else datetime.min) for event in signals.events]
+    found = [behaviour for habit in HABITS if (behaviour := _proved(habit, acts))]
     if signals.rated >= LEAST_EVENTS:
         ratings = [
             Reading(index, SignalKind.EXPLICIT_POSITIVE)
@@ -88,47 +99,18 @@ GENEROUS, HARSH = 4.2, 2.8
 """Mean ratings, in five-star units."""
 
 
-def _proved(habit: _Habit, events: Sequence[Event]) -> Behaviour | None:
-    base = [at for at, event in enumerate(events) if habit.base(event)]
-    shown = [at for at in base if habit.shows(events[at])]
+def _proved(habit: _Habit, acts: Sequence[_Act]) -> Behaviour | None:
+    base = [at for at, act in enumerate(acts) if habit.base(act.event)]
+    shown = [at for at in base if habit.shows(acts[at])]
     hits, total, unit = len(shown), len(base), "events"
     if habit.day is not None:
-        active = Counter(habit.day(events[at]) for at in base)
-        showing = Counter(habit.day(events[at]) for at in shown)
+        days = {at: habit.day(acts[at]) for at in base}
+        active, showing = Counter(days.values()), Counter(days[at] for at in shown)
         hits, total, unit = sum(2 * showing[day] >= n for day, n in active.items()), len(active), "active days"
     if total < (LEAST_DAYS if habit.day else LEAST_EVENTS) or lower_bound(hits, total) < habit.threshold:
         return None
     readings = tuple(Reading(at, SignalKind.IMPLICIT_POSITIVE) for at in shown)
     return Behaviour(habit.key, hits, hits / total, total, unit, habit.threshold, readings)
-
-
-def _habits(zone: tzinfo) -> list[_Habit]:
-    times: dict[datetime, datetime] = {}
-
-    def local(event: Event) -> datetime:
-        assert event.ts is not None
-        if (time := times.get(event.ts)) is None:
-            time = times[event.ts] = event.ts.astimezone(zone)
-        return time
-
-    def evening(event: Event) -> date:
-        return (local(event) - timedelta(hours=4)).date()  # what happens at 2 a.m. belongs to the evening before
-
-    def day(event: Event) -> date:
-        return local(event).date()
-
-    def at_night(event: Event) -> bool:
-        return not 4 <= local(event).hour < 22
-
-    return [
-        _Habit("behaviour/night-owl", _timed, at_night, 0.4, evening),
-        _Habit("behaviour/early-bird", _timed, lambda event: 5 <= local(event).hour < 8, 0.4, day),
-        _Habit("behaviour/weekend-active", _dated, lambda event: local(event).weekday() >= 5, 0.5, day),
-        _Habit("behaviour/coupon-user", _bought, _with_coupon, 0.3),
-        _Habit("behaviour/price-sensitive", _bought, _discounted, 0.5),
-        _Habit("behaviour/returns-a-lot", _traded, lambda event: event.kind == "return", 0.2),
-        _Habit("behaviour/long-writer", _reviewed, lambda event: len(event.text) >= 200, 0.5),
-    ]
 
 
 def _dated(event: Event) -> bool:
@@ -166,3 +148,22 @@ def _discounted(event: Event) -> bool:
     saved = _amount(event, "saved")
     full = (event.value or 0.0) + saved
     return _amount(event, "discount") >= 0.2 or (full > 0 and saved / full >= 0.2)
+
+
+def _day(act: _Act) -> date:
+    return act.local.date()
+
+
+def _evening(act: _Act) -> date:
+    return (act.local - timedelta(hours=4)).date()  # what happens at 2 a.m. belongs to the evening before
+
+
+HABITS = (
+    _Habit("behaviour/night-owl", _timed, lambda act: not 4 <= act.local.hour < 22, 0.4, _evening),
+    _Habit("behaviour/early-bird", _timed, lambda act: 5 <= act.local.hour < 8, 0.4, _day),
+    _Habit("behaviour/weekend-active", _dated, lambda act: act.local.weekday() >= 5, 0.5, _day),
+    _Habit("behaviour/coupon-user", _bought, lambda act: _with_coupon(act.event), 0.3),
+    _Habit("behaviour/price-sensitive", _bought, lambda act: _discounted(act.event), 0.5),
+    _Habit("behaviour/returns-a-lot", _traded, lambda act: act.event.kind == "return", 0.2),
+    _Habit("behaviour/long-writer", _reviewed, lambda act: len(act.event.text) >= 200, 0.5),
+)

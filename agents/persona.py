@@ -8,7 +8,7 @@ is in the language asked for. Where too little is left after asking again, a fix
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from agents.digest import safe
@@ -165,9 +165,7 @@ def _misleaning(text: str, cited: Sequence[Fact], taxonomy: Taxonomy) -> str | N
     for fact in cited:
         for part in fact.tag.key.split("+"):
             leaning[part] = fact.tag.polarity
-    in_titles = [
-        match.span() for fact in cited for title in fact.titles for match in re.finditer(re.escape(title), text)
-    ]
+    in_titles = [span for fact in cited for title in fact.titles for span in _spans(title, text)]
     for key, start, end in taxonomy.mentions.find(text):
         if any(left <= start and end <= right for left, right in in_titles):
             continue
@@ -178,6 +176,14 @@ def _misleaning(text: str, cited: Sequence[Fact], taxonomy: Taxonomy) -> str | N
         if leaning[key] and says_against(text, start, end) != (leaning[key] < 0):
             return f"{text[start:end]} is {'liked' if leaning[key] > 0 else 'disliked'}, not the other way round."
     return None
+
+
+def _spans(title: str, text: str) -> Iterator[tuple[int, int]]:
+    """Where a title stands in a text."""
+    start = text.find(title)
+    while start >= 0:
+        yield start, start + len(title)
+        start = text.find(title, start + len(title))
 
 
 def _varied(tags: Sequence[Tag]) -> list[Tag]:
