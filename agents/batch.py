@@ -19,7 +19,7 @@ from typing import NamedTuple
 import numpy as np
 import orjson
 
-from agents import attribute, behaviour, calibrate, clean, digest, merge, persona, propose, signals, verify
+from agents import attribute, behaviour, calibrate, clean, digest, merge, persona, propose, redact, signals, verify
 from agents.embedder import Embedder
 from agents.model import Model
 from agents.pace import Pace
@@ -34,7 +34,7 @@ from store.runs import RunStore
 
 STEPS = {
     step.__name__: step.VERSION
-    for step in (clean, signals, behaviour, digest, propose, attribute, verify, calibrate, merge, persona)
+    for step in (clean, redact, signals, behaviour, digest, propose, attribute, verify, calibrate, merge, persona)
 }
 """A step's version goes up when it gives other results for the same history; then every user is done again."""
 

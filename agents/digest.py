@@ -119,4 +119,4 @@ def _example(event: Event) -> str:
         shown = title
     else:
         shown = text if not title or title in text else f"{title}: {text}"
-    return f'{event.kind}{stars}: "{shown}"'
+    return f'{safe(event.kind)}{stars}: "{shown}"'

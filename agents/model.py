@@ -478,7 +478,7 @@ class VllmModel(_Seam):
         """See `Model.count_tokens`.
 
         Raises:
-            ModelError: the server has to count, and does not.
+            Unreachable: the server has to count, and does not.
         """
         if self._tokenizer is not None:
             return len(self._tokenizer.encode(text, add_special_tokens=False).ids)
@@ -490,7 +490,11 @@ class VllmModel(_Seam):
             response = self._counting.post(url, content=asked, headers={"Content-Type": "application/json"})
             return int(response.raise_for_status().json()["count"])
         except (httpx.HTTPError, ValueError, KeyError, TypeError) as error:
-            raise ModelError(f"The model server does not count tokens at {url} ({cut(str(error))}).") from error
+            message = (
+                f"The model server does not count tokens at {url} ({cut(str(error))}). "
+                "Check that it runs and that LIMNER_MODEL_URL is right: `limner model check`."
+            )
+            raise Unreachable(message) from error
 
     async def aclose(self) -> None:
         for client in (*self._retired, self._client):

@@ -13,6 +13,8 @@ from typing import Any, NamedTuple
 import argus_redact
 from argus_redact import SecurityWarning
 
+VERSION = 1
+
 _PLACEHOLDERS = {
     "email": "[EMAIL]",
     "phone": "[PHONE]",

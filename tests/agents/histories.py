@@ -1,4 +1,4 @@
-"""Histories that the tests of the pipeline read: builders of single events, strategies for arbitrary ones, the sample."""
+"""Histories that the tests of the pipeline read: builders, strategies for arbitrary ones, and the sample."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from hypothesis import settings
 from hypothesis import strategies as st
 
 from agents import signals
@@ -19,6 +20,9 @@ from prompts import taxonomy
 SAMPLE = Path(__file__).parents[2] / "evals" / "datasets" / "sample.jsonl"
 NOON = datetime(2024, 5, 1, 12, 0, 30, tzinfo=UTC)
 TAXONOMY = taxonomy.load()
+settings.register_profile("busy", deadline=None)
+settings.load_profile("busy")  # how long an example takes says more about the machine than about the code
+
 POSITIVE, NEGATIVE = SignalKind.EXPLICIT_POSITIVE, SignalKind.EXPLICIT_NEGATIVE
 DONE, REFUSED = SignalKind.IMPLICIT_POSITIVE, SignalKind.IMPLICIT_NEGATIVE
 
