@@ -10,12 +10,12 @@ from typing import Any, NamedTuple
 
 import orjson
 from pydantic import TypeAdapter
-from sqlalchemy import BindParameter, Connection, bindparam, func, select, text
+from sqlalchemy import JSON, BindParameter, Connection, String, bindparam, cast, func, select, text
 
 from limner.domain import Added, Event, History
 from limner.errors import StoreError
 from store.database import Database, lock_key
-from store.tables import AnyRow, AttributeCountRow, EventRow, UserRow
+from store.tables import AttributeCountRow, EventRow, UserRow
 
 NOT_ATTRIBUTES = frozenset(
     {"title", "name", "description", "text", "summary", "content", "url", "image", "release", "date"}
@@ -31,7 +31,12 @@ HISTORY = (
     select(EventRow.content).where(EventRow.user_id == USER).order_by(EventRow.ts.asc().nulls_first(), EventRow.seq)
 )
 DIGEST = select(UserRow.digest).where(UserRow.user_id == USER)
-SOME = select(EventRow.content).where(EventRow.user_id == USER, EventRow.event_id.in_(bindparam("ids", expanding=True)))
+IDS = bindparam("ids", type_=String)
+NAMED = {
+    "sqlite": select(func.json_each(IDS).table_valued("value").c.value),
+    "postgresql": select(func.json_array_elements_text(cast(IDS, JSON)).table_valued("value").c.value),
+}
+"""The ids of a JSON list: one statement for lists of every length, where SQLite would keep each `IN (?, ?, …)` made."""
 STORED = {
     "sqlite": text(
         "SELECT e.user_id, e.event_id, e.digest FROM json_each(:keys) k CROSS JOIN events e"
@@ -98,8 +103,10 @@ class EventStore:
 
     def some(self, user_id: str, event_ids: Sequence[str]) -> dict[str, Event]:
         """Those of the named events that exist, by id."""
+        named = EventRow.event_id.in_(NAMED[self._database.dialect])
+        some = select(EventRow.content).where(EventRow.user_id == USER, named)
         with self._database.reading() as connection:
-            contents = connection.scalars(SOME, {"user": user_id, "ids": list(event_ids)}).all()
+            contents = connection.scalars(some, {"user": user_id, "ids": _json(event_ids)}).all()
         return {event.event_id: event for event in _events(contents)}
 
     def users(self, after: str | None = None) -> Iterator[str]:
@@ -141,7 +148,7 @@ class EventStore:
 
     def _stored(self, connection: Connection, keys: Iterable[tuple[str, str]]) -> dict[tuple[str, str], bytes]:
         """The digests of those events that are stored."""
-        rows = connection.execute(STORED[self._database.dialect], {"keys": orjson.dumps(list(keys)).decode()})
+        rows = connection.execute(STORED[self._database.dialect], {"keys": _json(keys)})
         return {(user_id, event_id): digest for user_id, event_id, digest in rows}
 
     def _update_users(self, connection: Connection, drafts: Iterable[_Draft]) -> None:
@@ -155,7 +162,8 @@ class EventStore:
             if ts is not None:
                 first[user] = min(ts, first.get(user, ts))
                 last[user] = max(ts, last.get(user, ts))
-        known = _known(connection, sorted(counts))
+        stored = select(UserRow).where(UserRow.user_id.in_(NAMED[self._database.dialect]))
+        known = {row.user_id: row for row in connection.execute(stored, {"ids": _json(counts)})}
         rows = []
         for user in sorted(counts):
             row = known.get(user)
@@ -215,13 +223,8 @@ def _attributes(item: Mapping[str, Any]) -> set[tuple[str, str]]:
     return set(found[:60])
 
 
-def _known(connection: Connection, user_ids: Sequence[str]) -> dict[str, AnyRow]:
-    """The users among these that are stored, asked in pages that every database takes."""
-    known: dict[str, AnyRow] = {}
-    for start in range(0, len(user_ids), PAGE):
-        page = select(UserRow).where(UserRow.user_id.in_(user_ids[start : start + PAGE]))
-        known.update((row.user_id, row) for row in connection.execute(page))
-    return known
+def _json(ids: Iterable[Any]) -> str:
+    return orjson.dumps(list(ids)).decode()
 
 
 def _hex(number: int) -> str:

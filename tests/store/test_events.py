@@ -10,6 +10,7 @@ from uuid import uuid4
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sqlalchemy import event as listener
 from sqlalchemy import text
 
 from limner.domain import Event
@@ -88,6 +89,17 @@ def test_the_same_id_with_other_content_is_a_conflict_and_the_older_one_stays(st
     assert store.add([event(value=1), event(value=5)]).conflicts == ("u1\te1",)
     assert store.add([event("e2", value=2), event("e2", value=3)]).conflicts == ("u1\te2",)
     assert {one.event_id: one.value for one in store.history("u1").events} == {"e1": 5, "e2": 2}
+
+
+def test_batches_of_every_size_are_the_same_few_statements(database: Database) -> None:
+    """The driver keeps each statement it has seen: one for every length of a list would fill the memory."""
+    store, seen = EventStore(database), list[set[str]]()
+    listener.listen(database._engine, "before_cursor_execute", lambda *args: seen[-1].add(args[2]))
+    for size in (1, 7, 60):
+        seen.append(set())
+        store.add([event(user_id=f"u{n}") for n in range(size)])
+        store.some("u1", [f"e{n}" for n in range(size)])
+    assert seen[0] == seen[1] == seen[2]
 
 
 def test_two_users_may_use_the_same_event_id(store: EventStore) -> None:
