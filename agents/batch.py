@@ -9,10 +9,12 @@ users in flight stay to be done.
 from __future__ import annotations
 
 import asyncio
+import gc
 import hashlib
 import time
 import traceback
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import tzinfo
 from typing import NamedTuple
 
@@ -42,6 +44,8 @@ PAGE = 500
 """Unchanged users written to the run at a time."""
 READ_AHEAD = 2
 """Users read and counted while all slots of the model are taken, so that it never waits for us."""
+COLLECTED = 200_000
+"""Objects made, more than let go of, between two looks for garbage."""
 LEAST_POPULATION = 1000
 """Events that a population must have before a user is compared with it."""
 
@@ -149,6 +153,10 @@ class Batch:
 
     async def over(self, work: Iterable[tuple[str, bool]]) -> None:
         """Settle every user of `work` (id, whether anything changed), or stop early with `halted` saying why."""
+        with _rare_collections():
+            await self._settle(work)
+
+    async def _settle(self, work: Iterable[tuple[str, bool]]) -> None:
         unchanged: list[str] = []
         try:
             for user_id, changed in work:
@@ -285,6 +293,19 @@ class Batch:
                 max(0, len(self._units) - 1),
             )
         )
+
+
+@contextmanager
+def _rare_collections() -> Iterator[None]:
+    """Looks for cycles of garbage once in some hundred users: histories form none, and looking costs a third."""
+    before = gc.get_threshold()
+    gc.freeze()
+    gc.set_threshold(COLLECTED, *before[1:])
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
+        gc.unfreeze()
 
 
 def _bytes(vector: np.ndarray) -> bytes:
