@@ -57,8 +57,8 @@ _FOR = re.compile(
     re.IGNORECASE,
 )
 _LOW = re.compile(
-    r"\b(?:dislik\w*|hat(?:es|ed|ing)|avoid\w*|below|lower|low|less|least|poor(?:ly)?|badly|worse|worst|seldom|rarely|negative|disappoint\w*|unimpressed|averse|"
-    r"aversion|critical|struggles?|not)\b|不太|不高|不佳|较低|偏低|低于|低[0-9一二两三半]|不感兴趣|反感|差评|很少|失望|回避",
+    r"\b(?:dislik\w*|hat(?:es|ed|ing)|avoid\w*|below|lower|low|less|least|poor(?:ly)?|badly|worse|worst|seldom|"
+    r"rarely|negative|disappoint\w*|unimpressed|averse|aversion|critical|struggles?|not)\b|不太|不高|不佳|较低|偏低|低于|低[0-9一二两三半]|不感兴趣|反感|差评|很少|失望|回避",
     re.IGNORECASE,
 )
 

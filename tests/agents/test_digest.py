@@ -31,10 +31,9 @@ def test_a_digest_fits_its_budget(raw: History, budget: int, lang: Language) -> 
 
 
 @given(HISTORIES)
-def test_a_digest_holds_no_personal_data_and_one_line_for_each_thing(raw: History) -> None:
+def test_a_digest_holds_no_personal_data(raw: History) -> None:
     text = told(list(raw.events))
     assert not any(planted in text for planted in ("me@example.com", "138 0013 8000", "4111 1111 1111 1111"))
-    assert len(text.splitlines()) <= 1 + 10 + 6 + 8 + 12 + 12 or not raw.events
 
 
 def test_a_hundred_thousand_events_cost_the_same_prompt_as_a_hundred() -> None:
