@@ -25,6 +25,7 @@ from hypothesis import strategies as st
 
 from agents import ingest as module
 from agents.ingest import Ingested, ingest
+from agents.wiring import _instant
 from limner.domain import Event
 from limner.errors import InputError
 from store.database import Database
@@ -213,7 +214,7 @@ def test_seconds_milliseconds_and_text_mean_the_same_moment(moment: datetime) ->
     moment = moment.replace(microsecond=0)
     seconds = int(moment.timestamp())
     for written in (seconds, seconds * 1000, str(seconds), str(seconds * 1000), moment.isoformat()):
-        assert module._instant(written) == moment
+        assert _instant(written) == moment
 
 
 LENIENT: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {

@@ -18,7 +18,9 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from agents import ingest as module
+from agents import rows as readers
 from agents.ingest import Ingested, ingest
+from agents.wiring import Refused, Wiring
 from limner.domain import Added, Event
 from limner.errors import InputError, LimnerError, StoreError
 from store.database import Database
@@ -153,7 +155,7 @@ def test_a_long_refused_row_is_cut(tmp_path: Path, read: Reads) -> None:
 def test_any_bytes_are_counted_line_by_line_or_refused_whole(
     content: bytes, memory: EventStore, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    assume(not module._ARRAY.match(content) and not content.lstrip().startswith(b"user_id"))
+    assume(not readers._ARRAY.match(content) and not content.lstrip().startswith(b"user_id"))
     folder = tmp_path_factory.mktemp("any")
     (folder / "a.jsonl").write_bytes(content)
     try:
@@ -166,12 +168,12 @@ def test_any_bytes_are_counted_line_by_line_or_refused_whole(
 
 @given(st.binary(max_size=200))
 def test_any_bytes_under_a_csv_header_become_events_or_refusals(content: bytes) -> None:
-    wiring = module._Wiring({})
-    for found in module._csv(io.BytesIO(b"user_id,kind,text\n" + content), ",", wiring, "a.csv"):
+    wiring = Wiring({})
+    for found in readers._csv(io.BytesIO(b"user_id,kind,text\n" + content), ",", wiring, "a.csv"):
         try:
             if isinstance(found.content, dict):
                 assert wiring.event(found.content, len(found.raw)).user_id
-        except module._Refused as refused:
+        except Refused as refused:
             assert refused.reason
 
 
@@ -354,7 +356,7 @@ def test_an_array_that_breaks_off_keeps_what_stands_before(tail: bytes, tmp_path
 
 
 def test_an_array_is_read_across_chunks(tmp_path: Path, read: Reads, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_CHUNK", 37)
+    monkeypatch.setattr(readers, "_CHUNK", 37)
     rows = [{"user_id": "u", "kind": "view", "text": '"}]\\' * n, "meta": {"n": [n, -1.5e3, None]}} for n in range(30)]
     (tmp_path / "a.json").write_text(json.dumps(rows, indent=1))
     assert read(tmp_path / "a.json")[0].accepted == 30
