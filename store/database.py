@@ -30,7 +30,7 @@ SQLITE_TROUBLE = {
     5: "is locked by another process: let that finish, or stop it, then start again",
     6: "is locked by another process: let that finish, or stop it, then start again",
     8: "cannot be written to: give limner a place where it may write (LIMNER_HOME, LIMNER_DATABASE_URL)",
-    10: "could not be read or written: the disk reports an error",
+    10: "could not be read or written: the disk is full, or reports an error. What was stored before is safe",
     11: "is damaged: restore a backup",
     13: "has no room left: the disk is full. What was stored before is safe; free some space, then start again",
     14: "cannot be opened: check that the folder exists and that limner may write there",

@@ -13,7 +13,9 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 import orjson
-from sqlalchemy import BindParameter, Connection, and_, bindparam, func, insert, or_, select, update
+from pydantic import TypeAdapter
+from sqlalchemy import BindParameter, Connection, and_, bindparam, func, or_, select, update
+from sqlalchemy.orm import aliased
 
 from limner.domain import (
     Counts,
@@ -25,7 +27,6 @@ from limner.domain import (
     Persona,
     Profile,
     Sentence,
-    SignalKind,
     Tag,
     TagVersion,
 )
@@ -44,12 +45,15 @@ from store.tables import (
     UserRow,
 )
 
-PAGE = 200
+PAGE = 20
+EVIDENCE = TypeAdapter(tuple[Evidence, ...])
 COUNTS = tuple(Counts.model_fields)
 PLAIN = ("facet", "key", "polarity", "probability", "basis", "status", "lift", "measure", "reason")
 """Fields of a tag that are columns of the same name, and need no care."""
 SAID = (*PLAIN, "valid_from", "valid_to", "label_en", "label_zh", *COUNTS)
 WRITTEN = ("user_id", "revision", "run", "recorded_at", "retired_reason", "digest", *SAID)
+HEAD = ("user_id", "revision", "run", "model", "prompts", "taxonomy", "digest", "created_at")
+PORTRAIT = ("user_id", "revision", "language", "writer", "sentences", "embedder", "vector")
 TAG_COLUMNS = [TagRow.revision, *(getattr(TagRow, name) for name in SAID)]
 USER: BindParameter[str] = bindparam("user")
 REVISION: BindParameter[int] = bindparam("at_revision")
@@ -61,7 +65,6 @@ NEWEST = select(ProfileRow).where(ProfileRow.user_id == USER).order_by(ProfileRo
 NEWEST_THEN = NEWEST.where(ProfileRow.created_at <= bindparam("then"))
 DIGESTS = select(TagRow.key, TagRow.revision, TagRow.digest).where(TagRow.user_id == USER, OPEN)
 OPEN_TAGS = select(*TAG_COLUMNS).where(TagRow.user_id == USER, OPEN).order_by(TagRow.key)
-ADD_PROFILE, ADD_PERSONA = insert(ProfileRow), insert(PersonaRow)
 RETIRE = (
     update(TagRow)
     .where(TagRow.user_id == USER, TagRow.key == bindparam("tag"), TagRow.revision == bindparam("opened"))
@@ -131,22 +134,13 @@ class ProfileStore:
             last = connection.execute(NEWEST, {"user": user}).first()
             revision = 1 if last is None else last.revision + 1
             now = now if last is None else max(now, last.created_at)  # a clock set back must not reorder revisions
-            connection.execute(
-                ADD_PROFILE,
-                {
-                    "user_id": user,
-                    "revision": revision,
-                    "run": draft.run,
-                    "model": draft.model,
-                    "prompts": dict(draft.prompts),
-                    "taxonomy": draft.taxonomy,
-                    "digest": draft.digest,
-                    "created_at": now,
-                },
-            )
-            self._save_tags(connection, draft, revision, now)
-            if draft.personas:
-                connection.execute(ADD_PERSONA, [_persona_row(draft, revision, one) for one in draft.personas])
+            prompts, moment = orjson.dumps(dict(draft.prompts)).decode(), self._database.moment(now)
+            head = (user, revision, draft.run, draft.model, prompts, draft.taxonomy, draft.digest, moment)
+            self._database.write(connection, ProfileRow, HEAD, [head])
+            open_rows = {} if last is None else {row.key: row for row in connection.execute(DIGESTS, {"user": user})}
+            self._save_tags(connection, draft, revision, now, open_rows)
+            portraits = [_portrait(draft, revision, persona) for persona in draft.personas]
+            self._database.write(connection, PersonaRow, PORTRAIT, portraits)
             connection.execute(PROFILED, {"user": user, "made_from": draft.digest})
             item = {"run": draft.run, "user_id": user, "revision": revision, "at": now}
             connection.execute(
@@ -237,19 +231,12 @@ class ProfileStore:
 
     def every(self, *, candidates: bool = False) -> Iterator[Profile]:
         """The current profile of every user who has one, by user id, read page by page."""
-        after = ""
-        newest = select(ProfileRow.user_id, func.max(ProfileRow.revision).label("revision")).group_by(
-            ProfileRow.user_id
-        )
+        after, older = "", aliased(ProfileRow)
+        newest = select(func.max(older.revision)).where(older.user_id == ProfileRow.user_id).scalar_subquery()
+        heads = select(ProfileRow).where(ProfileRow.revision == newest).order_by(ProfileRow.user_id).limit(PAGE)
         while True:
-            page = newest.where(ProfileRow.user_id > after).order_by(ProfileRow.user_id).limit(PAGE).subquery()
-            heads = (
-                select(ProfileRow)
-                .join(page, and_(page.c.user_id == ProfileRow.user_id, page.c.revision == ProfileRow.revision))
-                .order_by(ProfileRow.user_id)
-            )
             with self._database.reading() as connection:
-                rows = connection.execute(heads).all()
+                rows = connection.execute(heads.where(ProfileRow.user_id > after)).all()
                 profiles = [_profile(connection, head, candidates=candidates, language=None) for head in rows]
             yield from profiles
             if len(rows) < PAGE:
@@ -280,9 +267,10 @@ class ProfileStore:
             with self._database.connection() as connection:
                 connection.execute(self._database.insert(LabelVectorRow).on_conflict_do_nothing(), rows)
 
-    def _save_tags(self, connection: Connection, draft: Draft, revision: int, now: datetime) -> None:
+    def _save_tags(
+        self, connection: Connection, draft: Draft, revision: int, now: datetime, open_rows: dict[str, AnyRow]
+    ) -> None:
         """Open what is new or changed, retire what changed or ended, leave the rest alone."""
-        open_rows = {row.key: row for row in connection.execute(DIGESTS, {"user": draft.user_id})}
         reasons = defaultdict(lambda: "no longer found", draft.retired)
         tags, evidence, ended = [], [], []
         for tag in draft.tags:
@@ -318,9 +306,8 @@ def text_digest(text: str) -> bytes:
 
 
 def _evidence(cited: list[Any] | None) -> tuple[Evidence, ...]:
-    return tuple(
-        Evidence.model_construct(event_id=event_id, signal=SignalKind(signal), span=span)
-        for event_id, signal, span in cited or ()
+    return EVIDENCE.validate_python(
+        [{"event_id": event_id, "signal": signal, "span": span} for event_id, signal, span in cited or ()]
     )
 
 
@@ -334,17 +321,11 @@ def _tag(row: AnyRow, evidence: tuple[Evidence, ...] = ()) -> Tag:
     )
 
 
-def _persona_row(draft: Draft, revision: int, persona: Persona) -> dict[str, Any]:
+def _portrait(draft: Draft, revision: int, persona: Persona) -> tuple[Any, ...]:
     vector = draft.vectors.get(persona.language)
-    return {
-        "user_id": draft.user_id,
-        "revision": revision,
-        "language": persona.language,
-        "writer": persona.writer,
-        "sentences": [sentence.model_dump() for sentence in persona.sentences],
-        "embedder": None if vector is None else draft.embedder,
-        "vector": vector,
-    }
+    embedder = None if vector is None else draft.embedder
+    sentences = orjson.dumps([(one.text, one.tags) for one in persona.sentences]).decode()
+    return (draft.user_id, revision, persona.language, persona.writer, sentences, embedder, vector)
 
 
 def _personas(connection: Connection, head: AnyRow, language: Language | None) -> tuple[Persona, ...]:
@@ -352,7 +333,7 @@ def _personas(connection: Connection, head: AnyRow, language: Language | None) -
         Persona(
             language=row.language,
             writer=row.writer,
-            sentences=tuple(Sentence(text=one["text"], tags=tuple(one["tags"])) for one in row.sentences),
+            sentences=tuple(Sentence(text=text, tags=tuple(tags)) for text, tags in row.sentences),
         )
         for row in connection.execute(PERSONAS, {"user": head.user_id, "at_revision": head.revision})
         if language in (None, row.language)

@@ -263,6 +263,7 @@ class PersonaRow(Table):
     language: Mapped[str] = mapped_column(primary_key=True)
     writer: Mapped[str]
     sentences: Mapped[list[Any]]
+    """[text, [key of a tag it renders, …]] of each."""
     embedder: Mapped[str | None]
     vector: Mapped[bytes | None]
 

@@ -41,7 +41,7 @@ PAGE = 2_000
 SAMPLE = 32
 SEAL = "seal.json"
 CURE = "`limner doctor --rebuild-index` makes it again from the database"
-SPACE = {"hnsw": {"space": "cosine", "ef_construction": 200, "ef_search": 200}}
+SPACE = {"hnsw": {"space": "cosine", "ef_search": 200}}
 
 Entry, Label, Persona = IndexEntryRow, LabelVectorRow, PersonaRow
 NEWEST = select(func.max(ProfileRow.revision)).where(ProfileRow.user_id == Persona.user_id).scalar_subquery()
