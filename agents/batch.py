@@ -165,10 +165,10 @@ class Batch:
                     if len(unchanged) == PAGE:
                         self._settle_unchanged(unchanged)
                     continue
-                if self._budget is not None and self._tokens_in + self._tokens_out >= self._budget:
-                    self.stop(f"the budget of {self._budget:,} tokens is spent")
                 while len(self._units) >= self._pace.limit + READ_AHEAD and not self.halted:
                     await asyncio.wait(self._units, return_when=asyncio.FIRST_COMPLETED)
+                if self._budget is not None and self._tokens_in + self._tokens_out >= self._budget:
+                    self.stop(f"the budget of {self._budget:,} tokens is spent")
                 if self.halted:
                     break
                 unit = asyncio.create_task(self._unit(user_id))

@@ -200,7 +200,10 @@ class App:
             yield VllmModel("http://127.0.0.1:9/v1", self.model_name, tokenizer=folder).count_tokens
         else:
             with self.model(told) as model:
-                yield model.count_tokens
+                try:
+                    yield model.count_tokens
+                finally:
+                    asyncio.run(model.aclose())
 
     def run(
         self,

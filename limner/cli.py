@@ -497,4 +497,4 @@ def languages(asked: str | None) -> tuple[Language, ...]:
 
 def main() -> None:
     """The entry point."""
-    cli()
+    cli(prog_name="limner")

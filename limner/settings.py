@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tomllib
 from pathlib import Path
 
 from platformdirs import user_data_path
@@ -57,10 +58,15 @@ def read() -> Settings:
     """The settings of this process.
 
     Raises:
-        SetupError: a value is of the wrong type, or `limner.toml` has an unknown name.
+        SetupError: a value is of the wrong type, or `limner.toml` has an unknown name or is not TOML.
     """
     try:
         return Settings()
     except ValidationError as error:
         wrong = "; ".join(f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors())
         raise SetupError(f"The settings are wrong: {wrong}. They come from LIMNER_* and limner.toml.") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+        raise SetupError(
+            f"limner.toml in {Path.cwd()} cannot be read ({error}): correct it, or move it away and `limner init` "
+            "writes a new one."
+        ) from error

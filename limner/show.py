@@ -234,11 +234,9 @@ def summary(run: RunSummary, dead: Sequence[Outcome] = ()) -> None:
         f"{users['failed']:,} failed, of {_number(users['total'], 'user')} in {duration(run.seconds)}"
     )
     if run.model_calls:
-        each = f" ({spent / users['done']:,.0f} a user, {run.seconds / users['done']:.2f} s a user)"
-        line(
-            f"  {_number(run.model_calls, 'model call')}, {tokens['in']:,} tokens in, {tokens['out']:,} out"
-            + (each if users["done"] else "")
-        )
+        done = users["done"]
+        each = f" ({spent / done:,.0f} a user, {run.seconds / done:.2f} s a user)" if done else ""
+        line(f"  {_number(run.model_calls, 'model call')}, {tokens['in']:,} tokens in, {tokens['out']:,} out{each}")
     for kind, number in run.failures.items():
         line(f"  {number:,} × {kind}", style="red")
     for letter in dead[:TELLING]:
