@@ -34,6 +34,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple, TypeVar, cast
@@ -142,7 +143,8 @@ class Intake(NamedTuple):
     peak_megabytes: float
 
 
-class _Ingest(NamedTuple):
+@dataclass(frozen=True)
+class _Ingest:
     file: Path
     database: Path
 
@@ -199,7 +201,8 @@ class Own(NamedTuple):
     indexing: float
 
 
-class _Own(NamedTuple):
+@dataclass(frozen=True)
+class _Own:
     database: Path
     url: str | None
     """Of the instant server; None where the model answers in process."""
@@ -491,17 +494,18 @@ async def _bare(target: Target, bodies: Sequence[Sequence[bytes]], slots: int, t
 def _empty_cache(target: Target) -> None:
     """Raises where the server keeps its prefix cache."""
     url = f"{target.url.removesuffix('/v1')}/reset_prefix_cache"
-    for _ in range(20):
+    end = time.monotonic() + 10
+    while True:
         response = httpx.post(url, headers={"authorization": f"Bearer {target.key}"}, timeout=60)
-        if response.status_code != 200:
-            break
-        if response.json()["success"]:
+        if response.status_code == 200 and response.json()["success"]:
             return
+        if response.status_code != 200 or time.monotonic() > end:
+            raise SetupError(
+                f"The prefix cache of {target.url} cannot be emptied (status {response.status_code}), so the second "
+                "side would find the first one's prompts there: start vLLM with VLLM_SERVER_DEV_MODE=1, or unset "
+                "LIMNER_MODEL_URL."
+            )
         time.sleep(0.5)  # the last requests still hold their blocks
-    raise SetupError(
-        f"The prefix cache of {target.url} cannot be emptied (status {response.status_code}), so the second side would "
-        "find the first one's prompts there: start vLLM with VLLM_SERVER_DEV_MODE=1, or unset LIMNER_MODEL_URL."
-    )
 
 
 def _first_of_sample(file: Path, users: int) -> Path:
@@ -647,8 +651,11 @@ def _show(results: Sequence[Any], as_json: bool, title: str) -> None:
 
 
 def _show_rows(rows: Sequence[Mapping[str, Any]], title: str) -> None:
+    """A column for each measurement."""
     show.out.print(f"\n[b]{title}[/b]")
-    show.table([name.replace("_", " ") for name in rows[0]], [[_word(cell) for cell in row.values()] for row in rows])
+    head, *names = rows[0]
+    cells = ((name.replace("_", " "), *(_word(row[name]) for row in rows)) for name in names)
+    show.table((head, *(_word(row[head]) for row in rows)), cells)
 
 
 def _word(cell: object) -> str:
