@@ -246,7 +246,7 @@ class Batch:
         by_id: Mapping[str, Event] = {event.event_id: event for event in reading.signals.events}
         written: list[Persona] = []
         for lang in parts.languages or (reading.lang,):
-            told = persona.facts(tags, by_id, lang)
+            told = persona.points(tags, by_id, lang)
             if told:
                 written.append(
                     await persona.persona(

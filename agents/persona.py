@@ -1,8 +1,9 @@
-"""The persona: a few sentences worded by the model from verified tags alone, each checked against the tags it cites.
+"""The persona: a sentence for each point that the verified tags make, worded by the model and checked against them.
 
-A sentence stays only where code can tell that it says no more than its tags: the ids exist, every known thing, number,
-title and name in it comes from the facts it cites, it leans the way they lean, it claims nothing about gender, and it
-is in the language asked for. Where too little is left after asking again, a fixed wording takes its place.
+Code chooses the points, so that no sentence lists; the model finds the words. A sentence stays only where code can tell
+that it says no more than its tags: every known thing, number, title and name in it comes from them, each clause speaks
+of them, it leans the way they lean, it claims nothing about gender, and it is in the language asked for. A sentence
+that fails is replaced by the same point in a fixed wording.
 """
 
 from __future__ import annotations
@@ -16,16 +17,15 @@ from agents.model import Ledger, Message, Model
 from agents.signals import says_against
 from limner.domain import Event, Language, Persona, Polarity, Sentence, SignalKind, Tag
 from prompts import library
-from prompts.answers import PersonaAnswer, PersonaSentence
+from prompts.answers import PersonaAnswer
 from prompts.taxonomy import Taxonomy
 
 VERSION = 1
 
-MAX_TOKENS = 500
-MOST_FACTS = 10
+MAX_TOKENS = 400
+A_POINT = 2
+"""Likes, or dislikes, that share a sentence; of habits and facts one more."""
 MOST_EXEMPLARS = 2
-ENOUGH = 2
-"""Sentences that must pass the checks, or as many as there are facts."""
 
 _NUMBER = re.compile(r"\d+(?:\.\d+)?")
 _TITLE = re.compile(r"[\"“«《「『]([^\"”»》」』]{2,80})[\"”»》」』]")
@@ -35,6 +35,14 @@ _GENDER = re.compile(
     re.IGNORECASE,
 )
 _HAN = re.compile(r"[\u4e00-\u9fff]")
+_NOT_PROSE = re.compile(r"[{}\[\]<>|\\]")
+_TASTE = re.compile(
+    r"\b(?:dis)?(?:likes?|loves?|enjoys?|hates?|prefers?|favou?rites?)\b|喜欢|喜爱|偏爱|热爱|钟情|讨厌", re.IGNORECASE
+)
+_CLAUSE = re.compile(r"[!?;:,。！？；：，、—…]|\.(?!\d)|\b(?:and|but|while)\b")
+_WORD = re.compile(r"[^\W_]{4,}")
+_FREE = {"en": 24, "zh": 6}
+"""Characters that a clause may have without naming anything of its facts: a turn of phrase, no claim."""
 _MEDIA = frozenset(
     ["film", "films", "movie", "movies", "music", "books", "shows", "series", "电影", "影片", "影视", "音乐", "小说"]
 )
@@ -44,24 +52,35 @@ _MEDIA = frozenset(
 class Fact(NamedTuple):
     """A verified tag as the model is told it."""
 
-    id: str
     tag: Tag
     line: str
     titles: tuple[str, ...]
 
 
-def facts(tags: Sequence[Tag], events: Mapping[str, Event], lang: Language) -> list[Fact]:
-    """What the persona may say: the surest tags, no facet taking more than half of the room for another's."""
-    chosen = _varied([tag for tag in tags if tag.status != "candidate"])
-    found: list[Fact] = []
-    for number, tag in enumerate(chosen, 1):
-        titles = _exemplars(tag, events)
-        found.append(Fact(f"t{number}", tag, _line(tag, titles, lang), titles))
-    return found
+Point = tuple[Fact, ...]
+"""Facts that belong together: one sentence renders them."""
+
+
+def points(tags: Sequence[Tag], events: Mapping[str, Event], lang: Language) -> list[Point]:
+    """What the persona says, a sentence a point: first tastes, further likes, dislikes, habits, stated facts."""
+    known = sorted(
+        (tag for tag in tags if tag.status != "candidate"),
+        key=lambda tag: (-tag.probability * (1 + abs(tag.lift or 0)), -tag.counts.total, tag.key),
+    )
+    likes = [tag for tag in known if tag.polarity > 0]
+    first = [tag for tag in likes if tag.facet == "interest"][:A_POINT]
+    groups = [
+        first,
+        [tag for tag in likes if tag not in first][:A_POINT],
+        [tag for tag in known if tag.polarity < 0][:A_POINT],
+        [tag for tag in known if tag.polarity == 0 and tag.basis != "stated"][: A_POINT + 1],
+        [tag for tag in known if tag.polarity == 0 and tag.basis == "stated"][: A_POINT + 1],
+    ]
+    return [tuple(_fact(tag, events, lang) for tag in group) for group in groups if group]
 
 
 async def persona(
-    told: Sequence[Fact],
+    told: Sequence[Point],
     *,
     user_id: str,
     lang: Language,
@@ -70,96 +89,108 @@ async def persona(
     taxonomy: Taxonomy,
     ledger: Ledger,
 ) -> Persona:
-    """A portrait that says nothing the facts do not.
+    """A portrait that says nothing its points do not, a sentence each, in their order.
 
     Args:
-        told: At least one fact.
+        told: At least one point.
 
     Raises:
         AnswerError: the reply was not in the promised shape, nor when asked again.
         ModelError: the server did not answer.
     """
-    rendered = prompt.render(
-        tags=[f"{fact.id} {fact.line}" for fact in told], language=lang, sentences=min(4, len(told))
+    rendered = prompt.render(points=["; ".join(fact.line for fact in point) for point in told], language=lang)
+    answer = await model.answer(
+        [Message("system", rendered.system), Message("user", rendered.user)],
+        PersonaAnswer,
+        purpose=prompt.id,
+        prompt_digest=prompt.digest,
+        max_tokens=MAX_TOKENS,
+        user_id=user_id,
+        ledger=ledger,
     )
-    chat = [Message("system", rendered.system), Message("user", rendered.user)]
-    for _ in range(2):
-        answer = await model.answer(
-            chat,
-            PersonaAnswer,
-            purpose=prompt.id,
-            prompt_digest=prompt.digest,
-            max_tokens=MAX_TOKENS,
-            user_id=user_id,
-            ledger=ledger,
-        )
-        kept, complaints = checked(answer.sentences, told, lang, taxonomy)
-        if len(kept) >= min(ENOUGH, len(told)):
-            return Persona(language=lang, sentences=tuple(kept), writer="model")
-        wrong = "Wrong: " + " ".join(dict.fromkeys(complaints)) + " Write it again, only from the facts."
-        chat = [*chat, Message("assistant", answer.model_dump_json()), Message("user", wrong)]
-    return plain(told, lang)
-
-
-def plain(told: Sequence[Fact], lang: Language) -> Persona:
-    """The facts in a fixed wording, one sentence each."""
-    sentences = tuple(
-        Sentence(text=fact.line[0].upper() + fact.line[1:] + ("。" if lang == "zh" else "."), tags=(fact.tag.key,))
-        for fact in told[:4]
+    written = [" ".join(text.split()) for text in answer.sentences] + [""] * len(told)
+    good = [complaint(text, point, lang, taxonomy) is None for text, point in zip(written, told, strict=False)]
+    return Persona(
+        language=lang,
+        sentences=tuple(
+            Sentence(text=text if kept else plain(point, lang), tags=tuple(fact.tag.key for fact in point))
+            for text, kept, point in zip(written, good, told, strict=False)
+        ),
+        writer="model" if all(good) else "mixed" if any(good) else "rule",
     )
-    return Persona(language=lang, sentences=sentences, writer="rule")
 
 
-def checked(
-    sentences: Sequence[PersonaSentence], told: Sequence[Fact], lang: Language, taxonomy: Taxonomy
-) -> tuple[list[Sentence], list[str]]:
-    """The sentences that say no more than the facts they cite, and what is wrong with the others."""
-    by_id = {fact.id: fact for fact in told}
-    kept: list[Sentence] = []
-    complaints: list[str] = []
-    for sentence in sentences:
-        text = " ".join(sentence.text.split())
-        cited = [by_id[id] for id in dict.fromkeys(sentence.tags) if id in by_id]
-        complaint = _complaint(text, cited, lang, taxonomy)
-        if complaint is not None:
-            complaints.append(complaint)
-        elif text not in {other.text for other in kept}:
-            kept.append(Sentence(text=text, tags=tuple(fact.tag.key for fact in cited)))
-    return kept, complaints
+def plain(point: Point, lang: Language) -> str:
+    """A point in a fixed wording."""
+    if lang == "zh":
+        return "；".join(fact.line for fact in point) + "。"
+    text = "; ".join(fact.line for fact in point)
+    return text[0].upper() + text[1:] + "."
 
 
-def _complaint(text: str, cited: Sequence[Fact], lang: Language, taxonomy: Taxonomy) -> str | None:
-    """What is wrong with a sentence, in words for the model; None where nothing is."""
-    if not cited:
-        return "A sentence names no id of a fact."
-    own = _without_titles(text, cited)
-    if (len(_HAN.findall(own)) * 2 > len(own)) != (lang == "zh"):
-        return "A sentence is in the wrong language."
-    if _GENDER.search(own):
-        return "Nothing is known of gender: write of this user."
-    carried = " ".join([fact.line for fact in cited] + [fact.tag.label.en for fact in cited]).casefold()
-    numbers = {float(number) for number in _NUMBER.findall(carried)}
-    for number in _NUMBER.findall(text):
-        if float(number) not in numbers:
-            return f"The number {number} is in no cited fact."
+def complaint(text: str, point: Point, lang: Language, taxonomy: Taxonomy) -> str | None:
+    """What a sentence says that its facts do not, in words; None where nothing is wrong with it."""
+    own = _without_titles(text, point)
+    if not own or (len(_HAN.findall(own)) * 2 > len(own)) != (lang == "zh"):
+        return "it is in the wrong language"
+    if stray := _NOT_PROSE.search(own):
+        return f"{stray[0]} has no place in it"
+    if gender := _GENDER.search(own):
+        return f"{gender[0]}: nothing is known of gender"
+    if point[0].tag.polarity == 0 and (taste := _TASTE.search(own)):
+        return f"{taste[0]}: a habit or a fact is no taste"
+    carried = " ".join([fact.line for fact in point] + [fact.tag.label.en for fact in point]).casefold()
     for title in _TITLE.findall(text):
         if title.casefold().strip(" ,.") not in carried:
-            return f"“{title}” is in no cited fact."
+            return f"“{title}” is in none of its facts"
     if lang == "en":
         for name in _NAME.findall(own):
             if name.casefold() not in carried and name != "I":
-                return f"{name} is in no cited fact."
-    return _misleaning(text, cited, taxonomy)
+                return f"{name} is in none of its facts"
+    return _unsaid(text, point) or _loose(own, point, lang) or _misleaning(text, point, taxonomy)
 
 
-def _without_titles(text: str, cited: Sequence[Fact]) -> str:
+def _unsaid(text: str, point: Point) -> str | None:
+    """A number that none of the facts named beside it carries."""
+    for clause in _CLAUSE.split(text):
+        folded = clause.casefold()
+        named = [
+            fact for fact in point if {fact.tag.label.en.casefold(), fact.tag.label.zh} & _labels_in(folded, point)
+        ]
+        numbers = {float(number) for fact in named or point for number in _NUMBER.findall(fact.line)}
+        for number in _NUMBER.findall(clause):
+            if float(number) not in numbers:
+                return f"the number {number} is not said of that"
+    return None
+
+
+def _labels_in(folded: str, point: Point) -> set[str]:
+    labels = {label for fact in point for label in (fact.tag.label.en.casefold(), fact.tag.label.zh)}
+    return {label for label in labels if label in folded}
+
+
+def _loose(own: str, point: Point, lang: Language) -> str | None:
+    """A clause long enough to claim something that has no word of the facts in it."""
+    carried = " ".join(fact.line for fact in point).casefold()
+    words = set(_WORD.findall(carried))
+    pairs = {label[i : i + 2] for fact in point for label in [fact.tag.label.zh] for i in range(len(label) - 1)}
+    for clause in _CLAUSE.split(own):
+        said = clause.strip().casefold()
+        if len(said) <= _FREE[lang] or _NUMBER.search(said):
+            continue
+        if not any(pair in said for pair in pairs) and not words & set(_WORD.findall(said)):
+            return f"“{said}” is in none of its facts"
+    return None
+
+
+def _without_titles(text: str, cited: Point) -> str:
     """The writer's own words: a title may be in another language, and be that of The Iron Lady."""
     for title in sorted({title for fact in cited for title in fact.titles}, key=len, reverse=True):
         text = text.replace(title, "")
     return text
 
 
-def _misleaning(text: str, cited: Sequence[Fact], taxonomy: Taxonomy) -> str | None:
+def _misleaning(text: str, cited: Point, taxonomy: Taxonomy) -> str | None:
     """What a sentence says of a thing that its facts do not, or say the other way round."""
     leaning: dict[str, Polarity] = {}
     for fact in cited:
@@ -186,18 +217,9 @@ def _spans(title: str, text: str) -> Iterator[tuple[int, int]]:
         start = text.find(title, start + len(title))
 
 
-def _varied(tags: Sequence[Tag]) -> list[Tag]:
-    """The surest tags by turns of polarity and facet, so that many liked genres leave room for a habit or a fact."""
-    lanes: dict[tuple[str, int], list[Tag]] = {}
-    for tag in sorted(tags, key=lambda tag: (-tag.probability * (1 + abs(tag.lift or 0)), -tag.counts.total, tag.key)):
-        lanes.setdefault((tag.facet, tag.polarity), []).append(tag)
-    chosen: list[Tag] = []
-    while len(chosen) < MOST_FACTS and lanes:
-        for lane in list(lanes):
-            chosen.append(lanes[lane].pop(0))
-            if not lanes[lane]:
-                del lanes[lane]
-    return chosen[:MOST_FACTS]
+def _fact(tag: Tag, events: Mapping[str, Event], lang: Language) -> Fact:
+    titles = _exemplars(tag, events) if tag.polarity else ()
+    return Fact(tag, _line(tag, titles, lang), titles)
 
 
 def _exemplars(tag: Tag, events: Mapping[str, Event]) -> tuple[str, ...]:

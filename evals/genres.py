@@ -145,7 +145,7 @@ def main(
         raise typer.BadParameter(f"{data} is not there: the data sets are not part of limner.")
     base = settings.read()
     results: dict[str, Scored] = {}
-    shown: list[tuple[Profile, dict[str, Event]]] = []
+    shown: list[tuple[Profile, dict[str, Event], Taxonomy]] = []
     for name, users in (("movielens", movielens), ("douban", douban)):
         home = base.home / "quality" / name
         home.mkdir(parents=True, exist_ok=True)
@@ -155,7 +155,7 @@ def main(
         with show.bar(name, "users") as bar:
             results[name] = score(app, data / name, users, bar)
         chosen = sorted(_chosen(data / name, users))[:cards]
-        shown += [(profile, app.examples(profile)) for profile in map(app.profile, chosen)]
+        shown += [(profile, app.examples(profile), app.taxonomy) for profile in map(app.profile, chosen)]
         app.close()
     if as_json:
         show.document({name: result._asdict() for name, result in results.items()})
@@ -173,8 +173,8 @@ def main(
             ("personas in the model's words", *(str(result.written_by_model) for result in results.values())),
         ],
     )
-    for profile, examples in shown:
-        show.card(profile, examples, None)
+    for profile, examples, known in shown:
+        show.card(profile, examples, known, None)
 
 
 METRICS = ("polarity_precision", "polarity_recall")

@@ -134,8 +134,8 @@ class Persona(Value):
 
     language: Language
     sentences: tuple[Sentence, ...]
-    writer: Literal["model", "rule"]
-    """Who worded it: the model, or a fixed wording where the model's own text did not pass the checks."""
+    writer: Literal["model", "mixed", "rule"]
+    """Whose words: the model's, a fixed wording's where the model's sentences failed the checks, or some of each."""
 
     @property
     def text(self) -> str:

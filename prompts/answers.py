@@ -10,8 +10,6 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-TagId = Annotated[str, StringConstraints(pattern=r"^t[0-9]{1,2}$")]
-
 
 class Answer(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -21,7 +19,7 @@ class Proposed(Answer):
     """One tag the model names."""
 
     facet: str = Field(max_length=20)
-    en: str = Field(min_length=2, max_length=40)
+    en: str = Field(pattern=r"^[A-Za-z][A-Za-z0-9 &'-]{1,38}$")
     zh: str = Field(min_length=1, max_length=20)
     polarity: Literal["likes", "dislikes", "is"]
 
@@ -29,16 +27,10 @@ class Proposed(Answer):
 class ProposeAnswer(Answer):
     """Answer to the `propose` prompts."""
 
-    tags: list[Proposed] = Field(max_length=6)
-
-
-class PersonaSentence(Answer):
-    text: str = Field(min_length=8, max_length=240)
-    tags: list[TagId] = Field(min_length=1, max_length=4)
-    """Ids of the facts it renders, as the prompt numbered them: t1, t2, …"""
+    tags: list[Proposed] = Field(max_length=4)
 
 
 class PersonaAnswer(Answer):
-    """Answer to the `persona` prompts."""
+    """Answer to the `persona` prompts: a sentence a point, in their order."""
 
-    sentences: list[PersonaSentence] = Field(min_length=1, max_length=6)
+    sentences: list[Annotated[str, StringConstraints(min_length=4, max_length=220)]] = Field(min_length=1, max_length=5)
