@@ -38,7 +38,7 @@ def main() -> None:
     show.out.print(
         "\n[b]Where to go next[/b]\n"
         "  export LIMNER_HOME=.limner PATH=.venv/bin:$PATH\n"
-        "  limner evidence nell genre/horror        the events behind a tag\n"
+        "  limner evidence nell genre/musical       the events behind a tag\n"
         "  limner profile laozhou --lang zh --json  what a program reads\n"
         "  limner ingest YOUR.csv --map user_id=customer --map ts=created_at && limner run\n"
         "  limner --help · README.md"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from pathlib import Path
+from urllib.parse import quote
 
 from platformdirs import user_data_path
 from pydantic import Field, ValidationError
@@ -40,7 +41,7 @@ class Settings(BaseSettings):
 
     @property
     def database(self) -> str:
-        return self.database_url or f"sqlite:///{self.home / 'limner.db'}"
+        return self.database_url or f"sqlite:///{quote(str(self.home / 'limner.db'))}"
 
     @classmethod
     def settings_customise_sources(

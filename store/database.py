@@ -33,7 +33,7 @@ SQLITE_TROUBLE = {
     10: "could not be read or written: the disk is full, or reports an error. What was stored before is safe",
     11: "is damaged: restore a backup",
     13: "has no room left: the disk is full. What was stored before is safe; free some space, then start again",
-    14: "cannot be opened: check that the folder exists and that limner may write there (LIMNER_HOME, LIMNER_DATABASE_URL)",
+    14: "cannot be opened: give limner a folder that exists and where it may write (LIMNER_HOME, LIMNER_DATABASE_URL)",
     26: "is not a database: name another file (LIMNER_DATABASE_URL), or move this one away",
 }
 """By primary result code, https://www.sqlite.org/rescode.html."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import json
 import os
+import re
 import subprocess
 import sys
 from contextlib import redirect_stderr, redirect_stdout
@@ -13,13 +15,14 @@ from unittest.mock import patch
 
 import orjson
 
-from evals import instant
 from limner import cli
 from tests.faulty_server import Body, FaultyServer
 
 ROOT = Path(__file__).parents[2]
 SAMPLE = ROOT / "evals" / "datasets" / "sample.jsonl"
 COMMAND = Path(sys.executable).with_name("limner")
+POINT = re.compile(r"^\d+\. (.+)$", re.MULTILINE)
+"""What a persona is to say, a sentence each."""
 
 
 class Said(NamedTuple):
@@ -75,8 +78,14 @@ def ended(process: subprocess.Popen[str], seconds: float = 60) -> Said:
 
 
 def answer(body: Body) -> str:
-    """A model that answers as it should, from the facts it is given."""
-    return instant.answer([message["content"] for message in body["messages"]])
+    """What a model that does as it is told says: a tag of its own, or each point as it was given."""
+    asked = str(body["messages"][1]["content"])
+    points = POINT.findall(asked)
+    if not points:
+        proposed = {"facet": "interest", "en": "space operas", "zh": "太空歌剧", "polarity": "likes"}
+        return json.dumps({"tags": [proposed]})
+    opening, end = ("这位用户", "。") if "中文" in asked else ("This user ", ".")
+    return json.dumps({"sentences": [f"{opening}{point[:200]}{end}" for point in points]})
 
 
 def environment(server: FaultyServer, home: Path) -> dict[str, str]:
