@@ -53,11 +53,13 @@ def digest(
     """
     lines = _counted_lines(signals, habits, taxonomy, lang)
     examples = [_example(event) for event in _chosen(signals)]
-    costs = {line: count_tokens(f"{line}\n") for line in lines + examples}
-    used = sum(costs[line] for line in lines + examples)
-    while used > budget and (examples or lines):
-        used -= costs[examples.pop(0) if examples else lines.pop()]
-    return "\n".join(lines + examples)
+    told = "\n".join(lines + examples)
+    while told and (used := count_tokens(told)) > budget:  # counting may ask the server: a few times, not every line
+        most = len(told.encode("utf-8", "replace")) * budget // used
+        while len(told.encode("utf-8", "replace")) > most and (examples or lines):
+            _ = examples.pop(0) if examples else lines.pop()
+            told = "\n".join(lines + examples)
+    return told
 
 
 def safe(text: str) -> str:

@@ -1,7 +1,7 @@
 """A model and an embedder that answer at once, so that what is measured is limner alone.
 
-Their answers are of the size and sort a real model gives: six tags named from the digest that was asked about, four
-sentences that render the facts they were given. They follow from the request and nothing else, so that two runs over
+Their answers are of the size and sort a real model gives: four tags, two of them named from the digest that was asked
+about, and a sentence for each point of a portrait. They follow from the request and nothing else, so that two runs over
 the same users can be compared.
 
     InstantModel()                      in this process
@@ -33,9 +33,10 @@ from agents.model import Asked, ScriptedModel
 NAME = "instant"
 DIMENSIONS = 512
 
-_FACT = re.compile(r"^t(\d+) (.+)$", re.MULTILINE)
+_POINT = re.compile(r"^\d+\. (.+)$", re.MULTILINE)
 _SIGNAL = re.compile(r"^([+*-]) ([^:\n]+)", re.MULTILINE)
-_OPEN = (("weekend tinkering", "周末动手"), ("gift hunting", "挑选礼物"), ("slow evenings", "慢节奏夜晚"))
+_MADE = (("weekend tinkering", "周末动手"), ("gift hunting", "挑选礼物"))
+"""Tags that no event proves."""
 _LEANING = {"+": "likes", "-": "dislikes", "*": "likes"}
 
 
@@ -45,23 +46,26 @@ def tokens(text: str) -> int:
 
 
 def answer(chat: Sequence[str]) -> str:
-    """What this model says to the texts of a chat: sentences where it holds numbered facts, tags otherwise."""
+    """What this model says to the texts of a chat: a sentence for each numbered point, or tags where there is none."""
     asked = chat[1]
-    told = _FACT.findall(asked)
-    return _portrait(told, chinese="请用中文" in asked) if told else _tags(asked)
+    told = _POINT.findall(asked)
+    return _portrait(told, chinese="句中文" in asked) if told else _tags(asked)
 
 
-def _portrait(told: Sequence[tuple[str, str]], *, chinese: bool) -> str:
+def _portrait(told: Sequence[str], *, chinese: bool) -> str:
     opening, end = ("这位用户", "。") if chinese else ("This user ", ".")
-    sentences = [{"text": f"{opening}{line}{end}"[:240], "tags": [f"t{number}"]} for number, line in told[:4]]
-    return orjson.dumps({"sentences": sentences}).decode()
+    return orjson.dumps({"sentences": [f"{opening}{line}{end}"[:220] for line in told[:5]]}).decode()
 
 
 def _tags(asked: str) -> str:
-    counted = [(name.strip()[:20], _LEANING[sign]) for sign, name in _SIGNAL.findall(asked) if len(name.strip()) > 1]
-    named = [{"facet": "interest", "en": name, "zh": name, "polarity": leaning} for name, leaning in counted[:4]]
-    made = [{"facet": "interest", "en": en, "zh": zh, "polarity": "likes"} for en, zh in _OPEN]
-    return orjson.dumps({"tags": [*named, *made][:6]}).decode()
+    """Two tags that were counted, in the history's language, and two that were not."""
+    counted = [(name.strip()[:20], _LEANING[sign]) for sign, name in _SIGNAL.findall(asked)]
+    named = [
+        (name if name.isascii() else f"interest {at}", name, leaning) for at, (name, leaning) in enumerate(counted)
+    ]
+    made = [(en, zh, "likes") for en, zh in _MADE]
+    tags = [{"facet": "interest", "en": en, "zh": zh, "polarity": leaning} for en, zh, leaning in [*named[:2], *made]]
+    return orjson.dumps({"tags": tags}).decode()
 
 
 class InstantModel(ScriptedModel):

@@ -52,9 +52,9 @@ def test_every_second_synthetic_user_writes_chinese() -> None:
 
 def test_instant_answers_are_what_the_prompts_ask_for() -> None:
     tags = instant.answer(["", "+ drama: 9 ratings, +0.5\n- horror: 4 ratings, -0.9\n* tea: 3 times"])
-    persona = instant.answer(["", "t1 likes drama\nt2 dislikes horror\nWrite 2 sentences in English"])
-    assert len(judged(Reply(tags, "stop", 1, 1), ProposeAnswer).tags) == FEW
-    assert [one.tags for one in judged(Reply(persona, "stop", 1, 1), PersonaAnswer).sentences] == [["t1"], ["t2"]]
+    persona = instant.answer(["", "1. likes drama\n2. dislikes horror\nWrite 2 sentences in English"])
+    assert [tag.en for tag in judged(Reply(tags, "stop", 1, 1), ProposeAnswer).tags][:2] == ["drama", "horror"]
+    assert len(judged(Reply(persona, "stop", 1, 1), PersonaAnswer).sentences) == 2
 
 
 @pytest.fixture(scope="module")
