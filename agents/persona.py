@@ -1,9 +1,9 @@
-"""The persona: a sentence for each point that the verified tags make, worded by the model and checked against them.
+"""The persona: what the verified tags say, point by point, worded by the model and checked sentence by sentence.
 
-Code chooses the points, so that no sentence lists; the model finds the words. A sentence stays only where code can tell
-that it says no more than its tags: every known thing, number, title and name in it comes from them, each clause speaks
-of them, it leans the way they lean, it claims nothing about gender, and it is in the language asked for. A sentence
-that fails is replaced by the same point in a fixed wording.
+Code chooses the points; the model finds the words; code finds the tags that a sentence names. It stays only where code
+can tell that it says no more than they do: every known thing, number, title and name in it comes from them, each clause
+speaks of them, it leans the way they lean, it claims nothing about gender, and it is in the language asked for. What no
+sentence says is added in a fixed wording.
 """
 
 from __future__ import annotations
@@ -40,7 +40,24 @@ _TASTE = re.compile(
     r"\b(?:dis)?(?:likes?|loves?|enjoys?|hates?|prefers?|favou?rites?)\b|喜欢|喜爱|偏爱|热爱|钟情|讨厌", re.IGNORECASE
 )
 _CLAUSE = re.compile(r"[!?;:,。！？；：，、—…]|\.(?!\d)|\b(?:and|but|while)\b")
-_WORD = re.compile(r"[^\W_]{4,}")
+_FAVOUR = re.compile(
+    r"\b(?:likes?d?|loves?d?|enjoy(?:s|ed)?|prefer(?:s|red)?|favou?rites?|above|higher|best)\b|(?<!不)(?:喜欢|喜爱|偏爱)|高",
+    re.IGNORECASE,
+)
+_SPELT = re.compile(
+    r"\b(?:two|three|four|five|six|seven|eight|nine|ten|\w{2,6}teen|eleven|twelve|\w{3,6}ty|dozens?|hundreds?) "
+    r"(?:stars|times|events)\b"
+    r"|[两二三四五六七八九十百千]+颗?[星次]",
+    re.IGNORECASE,
+)
+_USER = re.compile(r"这位用户|\bth(?:is user|ey)\b")
+_UNTITLED = re.compile(r"[\"“«《「『][\"”»》」』]")
+_WORD = re.compile(r"[^\W_]{3,}")
+_IDLE = frozenset(["the", "and", "for", "has", "own", "their", "like", "disl"])
+"""Beginnings of words in facts that speak of nothing."""
+_SENTENCE = re.compile(r".+?(?:[。！？]|[.!?]+[”\"]?(?=\s|$)|$)", re.DOTALL)
+_STEM = 5
+"""Letters by which "returns a lot" is known in "they return a lot"."""
 _FREE = {"en": 24, "zh": 6}
 """Characters that a clause may have without naming anything of its facts: a turn of phrase, no claim."""
 _MEDIA = frozenset(
@@ -89,7 +106,7 @@ async def persona(
     taxonomy: Taxonomy,
     ledger: Ledger,
 ) -> Persona:
-    """A portrait that says nothing its points do not, a sentence each, in their order.
+    """A portrait that says all of its points and nothing else.
 
     Args:
         told: At least one point.
@@ -108,16 +125,47 @@ async def persona(
         user_id=user_id,
         ledger=ledger,
     )
-    written = [" ".join(text.split()) for text in answer.sentences] + [""] * len(told)
-    good = [complaint(text, point, lang, taxonomy) is None for text, point in zip(written, told, strict=False)]
+    kept: dict[str, Point] = {}
+    for text in split(answer.sentences):
+        cited = named(text, [fact for point in told for fact in point], taxonomy)
+        if cited and complaint(text, cited, lang, taxonomy) is None:
+            kept.setdefault(text, cited)
+    said = {fact.tag.key for cited in kept.values() for fact in cited}
+    missing = [tuple(fact for fact in point if fact.tag.key not in said) for point in told]
+    written = [(text, cited) for text, cited in kept.items()]
+    filled = [(plain(point, lang), point) for point in missing if point]
     return Persona(
         language=lang,
         sentences=tuple(
-            Sentence(text=text if kept else plain(point, lang), tags=tuple(fact.tag.key for fact in point))
-            for text, kept, point in zip(written, good, told, strict=False)
+            Sentence(text=text, tags=tuple(fact.tag.key for fact in cited)) for text, cited in written + filled
         ),
-        writer="model" if all(good) else "mixed" if any(good) else "rule",
+        writer="mixed" if written and filled else "model" if written else "rule",
     )
+
+
+def split(texts: Sequence[str]) -> list[str]:
+    """The sentences of an answer: small models put several into one."""
+    return [
+        " ".join(sentence.split()) for text in texts for sentence in _SENTENCE.findall(text) if sentence.strip(" .。")
+    ]
+
+
+def named(text: str, told: Sequence[Fact], taxonomy: Taxonomy) -> Point:
+    """The facts whose thing a sentence names, in the order told."""
+    keys = {found.key for found in taxonomy.mentions.find(text)}
+    stems = {word[:_STEM] for word in _WORD.findall(text.casefold())}
+
+    def is_named(fact: Fact) -> bool:
+        label = fact.tag.label
+        words = {word[:_STEM] for word in _WORD.findall(label.en.casefold())}
+        return (
+            bool(keys & set(fact.tag.key.split("+")))
+            or label.zh in text
+            or label.en.casefold() in text.casefold()
+            or (bool(words) and words <= stems)
+        )
+
+    return tuple(fact for fact in told if is_named(fact))
 
 
 def plain(point: Point, lang: Language) -> str:
@@ -140,6 +188,8 @@ def complaint(text: str, point: Point, lang: Language, taxonomy: Taxonomy) -> st
     if point[0].tag.polarity == 0 and (taste := _TASTE.search(own)):
         return f"{taste[0]}: a habit or a fact is no taste"
     carried = " ".join([fact.line for fact in point] + [fact.tag.label.en for fact in point]).casefold()
+    if (spelt := _SPELT.search(own)) and spelt[0].casefold() not in carried:
+        return f"{spelt[0]}: the facts have their numbers in digits"
     for title in _TITLE.findall(text):
         if title.casefold().strip(" ,.") not in carried:
             return f"“{title}” is in none of its facts"
@@ -147,16 +197,14 @@ def complaint(text: str, point: Point, lang: Language, taxonomy: Taxonomy) -> st
         for name in _NAME.findall(own):
             if name.casefold() not in carried and name != "I":
                 return f"{name} is in none of its facts"
-    return _unsaid(text, point) or _loose(own, point, lang) or _misleaning(text, point, taxonomy)
+    return _unsaid(text, point) or _loose(own, point, lang, taxonomy) or _misleaning(text, point, taxonomy)
 
 
 def _unsaid(text: str, point: Point) -> str | None:
     """A number that none of the facts named beside it carries."""
     for clause in _CLAUSE.split(text):
         folded = clause.casefold()
-        named = [
-            fact for fact in point if {fact.tag.label.en.casefold(), fact.tag.label.zh} & _labels_in(folded, point)
-        ]
+        named = [fact for fact in point if any(name in folded for name in _names(fact))]
         numbers = {float(number) for fact in named or point for number in _NUMBER.findall(fact.line)}
         for number in _NUMBER.findall(clause):
             if float(number) not in numbers:
@@ -164,23 +212,38 @@ def _unsaid(text: str, point: Point) -> str | None:
     return None
 
 
-def _labels_in(folded: str, point: Point) -> set[str]:
-    labels = {label for fact in point for label in (fact.tag.label.en.casefold(), fact.tag.label.zh)}
-    return {label for label in labels if label in folded}
+def _names(fact: Fact) -> tuple[str, str]:
+    return fact.tag.label.en.casefold(), fact.tag.label.zh
 
 
-def _loose(own: str, point: Point, lang: Language) -> str | None:
-    """A clause long enough to claim something that has no word of the facts in it."""
-    carried = " ".join(fact.line for fact in point).casefold()
-    words = set(_WORD.findall(carried))
-    pairs = {label[i : i + 2] for fact in point for label in [fact.tag.label.zh] for i in range(len(label) - 1)}
+def _loose(own: str, point: Point, lang: Language, taxonomy: Taxonomy) -> str | None:
+    """A clause long enough to claim something, or all that is said of a taste, that has no word of the facts in it."""
+    carried = _carried(point, lang, taxonomy)
+    spoken = point[0].tag.polarity == 0
     for clause in _CLAUSE.split(own):
-        said = clause.strip().casefold()
-        if len(said) <= _FREE[lang] or _NUMBER.search(said):
-            continue
-        if not any(pair in said for pair in pairs) and not words & set(_WORD.findall(said)):
+        said = _USER.sub("", clause.casefold()).strip()
+        if _NUMBER.search(said) or _UNTITLED.search(said) or _speaks(said, carried, lang):
+            spoken = True
+        elif len(said) > _FREE[lang]:
             return f"“{said}” is in none of its facts"
-    return None
+    return None if spoken else f"“{own}” is in none of its facts"
+
+
+def _carried(point: Point, lang: Language, taxonomy: Taxonomy) -> set[str]:
+    """Marks of these facts: a clause that speaks of them has one; beginnings of words, in Chinese two characters."""
+    terms = [taxonomy.terms[part] for fact in point for part in fact.tag.key.split("+") if part in taxonomy.terms]
+    synonyms = [name.casefold() for term in terms for name in term.synonyms]
+    if lang == "en":
+        told = " ".join([*synonyms, *(fact.line.casefold() for fact in point)])
+        return {word[:4] for word in _WORD.findall(told)} - _IDLE
+    names = [fact.tag.label.zh.casefold() for fact in point] + [name for name in synonyms if _HAN.search(name)]
+    return {name[i : i + 2] for name in names for i in range(max(1, len(name) - 1))}
+
+
+def _speaks(said: str, carried: set[str], lang: Language) -> bool:
+    if lang == "en":
+        return any(word[:4] in carried for word in _WORD.findall(said))
+    return any(mark in said for mark in carried)
 
 
 def _without_titles(text: str, cited: Point) -> str:
@@ -196,15 +259,22 @@ def _misleaning(text: str, cited: Point, taxonomy: Taxonomy) -> str | None:
     for fact in cited:
         for part in fact.tag.key.split("+"):
             leaning[part] = fact.tag.polarity
+    own = _without_titles(text, cited)
+    against = [clause for clause in _CLAUSE.split(own) if says_against(clause, 0, len(clause))]
+    if min(leaning.values()) > 0 and (low := [clause for clause in against if _NUMBER.search(clause)]):
+        return f"{low[0].strip()}: it is liked, not the other way round."
+    elliptical = bool(against) and not _FAVOUR.search(own)
+    habits = [name for fact in cited if not fact.tag.polarity for name in _names(fact)]
     in_titles = [span for fact in cited for title in fact.titles for span in _spans(title, text)]
     for key, start, end in taxonomy.mentions.find(text):
         if any(left <= start and end <= right for left, right in in_titles):
             continue
         if key not in leaning:
-            if text[start:end].casefold() in _MEDIA:
+            if text[start:end].casefold() in _MEDIA or any(text[start:end].casefold() in name for name in habits):
                 continue
             return f"{text[start:end]} is in no cited fact."
-        if leaning[key] and says_against(text, start, end) != (leaning[key] < 0):
+        turned = says_against(text, start, end) or (leaning[key] < 0 and elliptical)
+        if leaning[key] and turned != (leaning[key] < 0):
             return f"{text[start:end]} is {'liked' if leaning[key] > 0 else 'disliked'}, not the other way round."
     return None
 
