@@ -31,7 +31,8 @@ _NUMBER = re.compile(r"\d+(?:\.\d+)?")
 _TITLE = re.compile(r"[\"“«《「『]([^\"”»》」』]{2,80})[\"”»》」』]")
 _NAME = re.compile(r"(?<![.!?\"“]\s)(?<!^)\b[A-Z][\w'-]+")
 _GENDER = re.compile(
-    r"\b(?:he|she|him|her|his|hers|man|woman|male|female|gentleman|lady|guy|girl|boy)\b|她|(?<![其吉])他(?!人)|男性|女性|男士|女士|先生|小姐",
+    r"\b(?:he|she|him|her|his|hers|man|woman|male|female|gentleman|lady|guy|girl|boy)\b|"
+    r"她|(?<![其吉])他(?!人)|男性|女性|男士|女士|先生|小姐",
     re.IGNORECASE,
 )
 _HAN = re.compile(r"[\u4e00-\u9fff]")
@@ -56,6 +57,7 @@ _WORD = re.compile(r"[^\W_]{3,}")
 _IDLE = frozenset(["the", "and", "for", "has", "own", "their", "like", "disl"])
 """Beginnings of words in facts that speak of nothing."""
 _SENTENCE = re.compile(r".+?(?:[。！？]|[.!?]+[”\"]?(?=\s|$)|$)", re.DOTALL)
+_ALIKE = re.compile(r"\b(?:both|all|each)\b|[均都]")
 _STEM = 5
 """Letters by which "returns a lot" is known in "they return a lot"."""
 _FREE = {"en": 24, "zh": 6}
@@ -205,9 +207,10 @@ def _unsaid(text: str, point: Point) -> str | None:
     for clause in _CLAUSE.split(text):
         folded = clause.casefold()
         named = [fact for fact in point if any(name in folded for name in _names(fact))]
-        numbers = {float(number) for fact in named or point for number in _NUMBER.findall(fact.line)}
+        by_fact = [{float(number) for number in _NUMBER.findall(fact.line)} for fact in named or point]
+        carried = set.intersection(*by_fact) if _ALIKE.search(folded) else set.union(*by_fact)
         for number in _NUMBER.findall(clause):
-            if float(number) not in numbers:
+            if float(number) not in carried:
                 return f"the number {number} is not said of that"
     return None
 
@@ -265,7 +268,8 @@ def _misleaning(text: str, cited: Point, taxonomy: Taxonomy) -> str | None:
         return f"{low[0].strip()}: it is liked, not the other way round."
     elliptical = bool(against) and not _FAVOUR.search(own)
     habits = [name for fact in cited if not fact.tag.polarity for name in _names(fact)]
-    in_titles = [span for fact in cited for title in fact.titles for span in _spans(title, text)]
+    told = {name for fact in cited for name in (*fact.titles, fact.tag.label.en, fact.tag.label.zh)}
+    quoted = [span for name in told for span in _spans(name.casefold(), text.casefold())]
     for key, start, end in taxonomy.mentions.find(text):
         if any(left <= start and end <= right for left, right in in_titles):
             continue
