@@ -57,7 +57,7 @@ _WORD = re.compile(r"[^\W_]{3,}")
 _IDLE = frozenset(["the", "and", "for", "has", "own", "their", "like", "disl"])
 """Beginnings of words in facts that speak of nothing."""
 _SENTENCE = re.compile(r".+?(?:[。！？]|[.!?]+[”\"]?(?=\s|$)|$)", re.DOTALL)
-_ALIKE = re.compile(r"\b(?:both|all|each)\b|[均都]")
+_ALIKE = re.compile(r"\b(?:both|all|each)\b|(?<!平)均|都")
 _STEM = 5
 """Letters by which "returns a lot" is known in "they return a lot"."""
 _FREE = {"en": 24, "zh": 6}
@@ -147,9 +147,16 @@ async def persona(
 
 def split(texts: Sequence[str]) -> list[str]:
     """The sentences of an answer: small models put several into one."""
-    return [
-        " ".join(sentence.split()) for text in texts for sentence in _SENTENCE.findall(text) if sentence.strip(" .。")
-    ]
+    found = (" ".join(sentence.split()) for text in texts for sentence in _SENTENCE.findall(text))
+    return [_ended(sentence) for sentence in found if sentence.strip(" .。")]
+
+
+def _ended(text: str) -> str:
+    """The sentence with the punctuation of its language, and an end."""
+    if _HAN.search(text):
+        text = text.replace("; ", "；")
+        return text if text[-1] in "。！？" else text.rstrip("；，、.") + "。"
+    return text if text[-1] in '.!?”"' else text.rstrip(";,") + "."
 
 
 def named(text: str, told: Sequence[Fact], taxonomy: Taxonomy) -> Point:
@@ -268,13 +275,14 @@ def _misleaning(text: str, cited: Point, taxonomy: Taxonomy) -> str | None:
         return f"{low[0].strip()}: it is liked, not the other way round."
     elliptical = bool(against) and not _FAVOUR.search(own)
     habits = [name for fact in cited if not fact.tag.polarity for name in _names(fact)]
-    told = {name for fact in cited for name in (*fact.titles, fact.tag.label.en, fact.tag.label.zh)}
-    quoted = [span for name in told for span in _spans(name.casefold(), text.casefold())]
+    in_titles = [span for fact in cited for title in fact.titles for span in _spans(title, text)]
+    in_names = [span for fact in cited for name in _names(fact) for span in _spans(name, text.casefold())]
     for key, start, end in taxonomy.mentions.find(text):
         if any(left <= start and end <= right for left, right in in_titles):
             continue
         if key not in leaning:
-            if text[start:end].casefold() in _MEDIA or any(text[start:end].casefold() in name for name in habits):
+            inside = any(left <= start and end <= right for left, right in in_names)
+            if inside or text[start:end].casefold() in _MEDIA or any(text[start:end] in name for name in habits):
                 continue
             return f"{text[start:end]} is in no cited fact."
         turned = says_against(text, start, end) or (leaning[key] < 0 and elliptical)
