@@ -134,7 +134,7 @@ async def persona(
             kept.setdefault(text, cited)
     said = {fact.tag.key for cited in kept.values() for fact in cited}
     missing = [tuple(fact for fact in point if fact.tag.key not in said) for point in told]
-    written = [(text, cited) for text, cited in kept.items()]
+    written = list(kept.items())
     filled = [(plain(point, lang), point) for point in missing if point]
     return Persona(
         language=lang,
