@@ -6,9 +6,9 @@
 
 **own.** Users of 100 events go through the whole batch while the model and the embedder answer at once: in this
 process, which leaves limner alone, and over HTTP from a process of its own, which adds the client. What is counted is
-processor time (user and system, all threads), so that other load on the machine changes little. Time inside calls of
-the store counts as reading or writing, the rest as computing. Each size is measured in a process of its own, for its
-peak memory; the index is timed apart, for it is built once a run.
+processor time (user and system, all threads), with the time of a plain loop beside it, for a busy neighbour slows both.
+Time inside calls of the store counts as reading or writing, the rest as computing. Each size is measured in a process
+of its own, for its peak memory; the index is timed apart, for it is built once a run.
 
 **throughput.** limner runs over N users on a real vLLM and every request body it sends is remembered. A bare client
 (httpx, one worker a slot, the next user's requests as soon as a slot is free, a persona after its proposal) then sends
@@ -129,6 +129,14 @@ def peak() -> float:
     return next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM")) * 1024 / MEGABYTE
 
 
+def yardstick() -> float:
+    """Milliseconds of the processor that a million turns of a plain loop take now."""
+    began, total = time.process_time(), 0
+    for turn in range(1_000_000):
+        total += turn * turn % 7
+    return (time.process_time() - began) * 1e3
+
+
 # --- ingest ---
 
 
@@ -194,11 +202,13 @@ class Own(NamedTuple):
     users_per_second: float
     peak_megabytes: float
     calls: int
-    failed: int
     again: float
     """The second run, over unchanged users."""
     calls_again: int
     indexing: float
+    yardstick: float
+    """Milliseconds of the processor for a million turns of a plain loop, around the run: neighbours on the same machine
+    make every number of this row larger by the same factor as this one."""
 
 
 @dataclass(frozen=True)
@@ -213,7 +223,9 @@ class _Own:
         with closing(Database(f"sqlite:///{self.database}")) as database:
             clock = _Clock()
             parts = clock.watched(_parts(database, instant.NAME))
+            before = yardstick()
             first = asyncio.run(self._run(parts, embedder, told))
+            stick = (before + yardstick()) / 2
             whole, reading, writing = first.cost, clock.spent["reading"], clock.spent["writing"]
             second = asyncio.run(self._run(parts, embedder, told))
             began = time.process_time()
@@ -230,10 +242,10 @@ class _Own:
             users_per_second=first.users / whole.seconds,
             peak_megabytes=whole.peak,
             calls=first.calls,
-            failed=first.failed,
             again=second.cost.processor * each,
             calls_again=second.calls,
             indexing=indexing * each,
+            yardstick=stick,
         )
 
     async def _run(self, parts: Parts, embedder: Embedder, told: Told) -> _Ran:
@@ -253,7 +265,6 @@ class _Ran(NamedTuple):
     """One run of the batch."""
 
     users: int
-    failed: int
     calls: int
     cost: Cost
     slots: int
@@ -279,7 +290,9 @@ async def _profiled(parts: Parts, model: Model, embedder: Embedder, pace: Pace, 
     parts.runs.finish(run, "done")
     cost = Cost(time.monotonic() - began, time.process_time() - processor, peak())
     summary = parts.runs.summary(run)
-    return _Ran(total, summary.users["failed"], summary.model_calls, cost, slots)
+    if letters := parts.runs.dead_letters(run):
+        raise ModelError(f"{len(letters)} of {total} users failed, such as {letters[0].user_id}: {letters[0].error}")
+    return _Ran(total, summary.model_calls, cost, slots)
 
 
 class _Clock:
