@@ -19,6 +19,7 @@ from limner.domain import Event, Language, Persona, Polarity, Sentence, SignalKi
 from prompts import library
 from prompts.answers import PersonaAnswer
 from prompts.taxonomy import Taxonomy
+from prompts.taxonomy.words import Found
 
 VERSION = 1
 
@@ -161,7 +162,7 @@ def _ended(text: str) -> str:
 
 def named(text: str, told: Sequence[Fact], taxonomy: Taxonomy) -> Point:
     """The facts whose thing a sentence names, in the order told."""
-    keys = {found.key for found in taxonomy.mentions.find(text)}
+    keys = {found.key for found in _mentions(text, taxonomy)}
     stems = {word[:_STEM] for word in _WORD.findall(text.casefold())}
 
     def is_named(fact: Fact) -> bool:
@@ -194,8 +195,10 @@ def complaint(text: str, point: Point, lang: Language, taxonomy: Taxonomy) -> st
         return f"{stray[0]} has no place in it"
     if gender := _GENDER.search(own):
         return f"{gender[0]}: nothing is known of gender"
-    if point[0].tag.polarity == 0 and (taste := _TASTE.search(own)):
-        return f"{taste[0]}: a habit or a fact is no taste"
+    habits = [fact for fact in point if not fact.tag.polarity]
+    for clause in _CLAUSE.split(own):
+        if (taste := _TASTE.search(clause)) and (len(habits) == len(point) or named(clause, habits, taxonomy)):
+            return f"{taste[0]}: a habit or a fact is no taste"
     carried = " ".join([fact.line for fact in point] + [fact.tag.label.en for fact in point]).casefold()
     if (spelt := _SPELT.search(own)) and spelt[0].casefold() not in carried:
         return f"{spelt[0]}: the facts have their numbers in digits"
@@ -273,11 +276,13 @@ def _misleaning(text: str, cited: Point, taxonomy: Taxonomy) -> str | None:
     against = [clause for clause in _CLAUSE.split(own) if says_against(clause, 0, len(clause))]
     if min(leaning.values()) > 0 and (low := [clause for clause in against if _NUMBER.search(clause)]):
         return f"{low[0].strip()}: it is liked, not the other way round."
+    mixed = min(leaning.values()) < 0 < max(leaning.values())
+    praised = [clause.casefold() for clause in _CLAUSE.split(own) if _FAVOUR.search(clause)]
     elliptical = bool(against) and not _FAVOUR.search(own)
     habits = [name for fact in cited if not fact.tag.polarity for name in _names(fact)]
     in_titles = [span for fact in cited for title in fact.titles for span in _spans(title, text)]
     in_names = [span for fact in cited for name in _names(fact) for span in _spans(name, text.casefold())]
-    for key, start, end in taxonomy.mentions.find(text):
+    for key, start, end in _mentions(text, taxonomy):
         if any(left <= start and end <= right for left, right in in_titles):
             continue
         if key not in leaning:
@@ -286,9 +291,16 @@ def _misleaning(text: str, cited: Point, taxonomy: Taxonomy) -> str | None:
                 continue
             return f"{text[start:end]} is in no cited fact."
         turned = says_against(text, start, end) or (leaning[key] < 0 and elliptical)
+        if mixed and leaning[key] > 0 and not any(text[start:end].casefold() in clause for clause in praised):
+            turned = True
         if leaning[key] and turned != (leaning[key] < 0):
             return f"{text[start:end]} is {'liked' if leaning[key] > 0 else 'disliked'}, not the other way round."
     return None
+
+
+def _mentions(text: str, taxonomy: Taxonomy) -> list[Found]:
+    """What is named in a text; "it" is no trade."""
+    return [found for found in taxonomy.mentions.find(text) if text[found.start : found.end] not in ("it", "It")]
 
 
 def _spans(title: str, text: str) -> Iterator[tuple[int, int]]:
