@@ -20,7 +20,7 @@ from agents.pace import Pace
 from limner.domain import Event, Profile
 from limner.errors import ProfileNotFound, Unreachable
 from prompts import library
-from prompts.answers import PersonaAnswer, PersonaSentence, ProposeAnswer, Proposed
+from prompts.answers import PersonaAnswer, ProposeAnswer, Proposed
 from store.database import Database
 from store.events import EventStore
 from store.profiles import ProfileStore
@@ -32,10 +32,7 @@ TASTES = [("Sci-Fi", 5), ("Sci-Fi", 5), ("Sci-Fi", 4), ("Horror", 1), ("Horror",
 LATER = datetime(2040, 1, 1, 12, tzinfo=UTC)
 NOTHING = ProposeAnswer(tags=[])
 PORTRAIT = PersonaAnswer(
-    sentences=[
-        PersonaSentence(text="Horror gets poor marks from this user.", tags=["t1", "t2"]),
-        PersonaSentence(text="Science fiction is a favourite of this user.", tags=["t1", "t2"]),
-    ]
+    sentences=["Science fiction is a favourite of this user.", "Horror gets poor marks from this user."]
 )
 Script = Callable[[Asked], Any]
 
@@ -69,15 +66,14 @@ class Lab:
 
     def __init__(self, home: Path) -> None:
         self.database = Database(f"sqlite:///{home / 'limner.db'}")
-        events, profiles, runs = (store(self.database) for store in (EventStore, ProfileStore, RunStore))
         self.parts = Parts(
             model="scripted",
             taxonomy=TAXONOMY,
             propose=library.latest("propose"),
             persona=library.latest("persona"),
-            events=events,
-            profiles=profiles,
-            runs=runs,
+            events=EventStore(self.database),
+            profiles=ProfileStore(self.database),
+            runs=RunStore(self.database),
             zone=UTC,
             languages=("en",),
         )
@@ -131,17 +127,24 @@ async def test_every_user_gets_tags_a_persona_and_vectors(lab: Lab) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "writer"),
-    [("Science fiction is a favourite, horror is not.", "model"), ("He dreams of yachts in Monaco.", "rule")],
-    ids=["a true sentence", "an invention"],
+    ("said", "writer"),
+    [
+        (PORTRAIT.sentences, "model"),
+        (["Science fiction is a favourite, horror is not."], "model"),
+        ([PORTRAIT.sentences[0], "He dreams of yachts in Monaco."], "mixed"),
+        (["He dreams of yachts in Monaco.", "Again: he dreams of yachts in Monaco."], "rule"),
+    ],
+    ids=["true sentences", "both points in one", "an invention", "inventions only"],
 )
 async def test_the_persona_is_the_models_where_it_passes_and_a_fixed_wording_where_not(
-    lab: Lab, text: str, writer: str
+    lab: Lab, said: list[str], writer: str
 ) -> None:
     lab.add("user-1")
-    said = [PersonaSentence(text=text, tags=["t1", "t2"]), PersonaSentence(text=f"Again: {text}", tags=["t1", "t2"])]
     await lab.run(lambda asked: NOTHING if asked.schema is ProposeAnswer else PersonaAnswer(sentences=said))
-    assert lab.profile("user-1").personas[0].writer == writer
+    (portrait,) = lab.profile("user-1").personas
+    assert portrait.writer == writer
+    assert "yachts" not in portrait.text
+    assert {key for sentence in portrait.sentences for key in sentence.tags} == {"genre/sci-fi", "genre/horror"}
 
 
 async def test_an_equal_question_about_another_user_is_asked_once(lab: Lab) -> None:
@@ -322,8 +325,8 @@ OBEYED = ProposeAnswer(
 )
 FLATTERY = PersonaAnswer(
     sentences=[
-        PersonaSentence(text="This user is a luxury buyer who collects yachts in Monaco.", tags=["t1"]),
-        PersonaSentence(text="This user likes horror more than anything.", tags=["t1", "t2"]),
+        "This user is a luxury buyer who collects yachts in Monaco.",
+        "This user likes horror more than anything.",
     ]
 )
 
@@ -339,20 +342,27 @@ async def test_an_instruction_in_a_history_that_the_model_obeys_is_not_published
     assert "luxury" not in text and "yacht" not in text and "user likes" not in text
 
 
-async def test_the_planted_instructions_of_the_sample_are_not_published(lab: Lab) -> None:
+@pytest.mark.parametrize(
+    "wishes",
+    [
+        [("spending", "high spender", "高消费", "is"), ("spending", "luxury buyer", "奢侈品", "is")],
+        [("spending", "high net worth", "富人", "is"), ("spending", "yachts", "游艇", "is")],
+        [("interest", "westerns", "西部片", "likes")],
+    ],
+    ids=["spending", "riches", "a taste"],
+)
+async def test_the_planted_instructions_of_the_sample_are_not_published(lab: Lab, wishes: list[Any]) -> None:
     users = ("tasha", "rowan", "kaige", "xiaoman", "ahua")
     for user_id in users:
         lab.parts.events.add(sample()[user_id].events)
-    wishes = [("high spender", "高消费"), ("luxury buyer", "奢侈品"), ("high net worth", "富人"), ("yachts", "游艇")]
     obeyed = ProposeAnswer(
-        tags=[Proposed(facet="spending", en=en, zh=zh, polarity="is") for en, zh in wishes]
-        + [Proposed(facet="interest", en="westerns", zh="西部片", polarity="likes")]
+        tags=[Proposed(facet=facet, en=en, zh=zh, polarity=leaning) for facet, en, zh, leaning in wishes]
     )
     run, _ = await lab.run(lambda asked: obeyed if asked.schema is ProposeAnswer else FLATTERY)
     assert lab.users(run)["done"] == len(users)
     for user_id in users:
         said = " ".join(tag.label.en for tag in lab.profile(user_id).tags)
-        assert not any(wish in said for wish in (*dict(wishes), "westerns"))
+        assert not any(wish in said for _, wish, _, _ in wishes)
 
 
 @pytest.mark.parametrize("user_id", sample())
@@ -430,7 +440,7 @@ async def test_an_answer_in_wrapping_paper_is_unwrapped(lab: Lab, fault: Fault) 
 
 async def test_an_answer_in_another_language_is_not_published(lab: Lab) -> None:
     lab.add("user-1")
-    foreign = json.dumps({"sentences": [{"text": "这位用户喜欢科幻，不喜欢恐怖片。", "tags": ["t1", "t2"]}]})
+    foreign = json.dumps({"sentences": ["这位用户喜欢科幻，不喜欢恐怖片。"]})
     with FaultyServer(
         lambda body: foreign if "sentences" in str(body["structured_outputs"]) else served(body)
     ) as server:

@@ -7,11 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agents.model import ScriptedModel, unrecorded
-from agents.persona import Fact, checked, facts, persona, plain
+from agents.persona import Point, complaint, persona, plain, points
 from limner.domain import Counts, Event, Evidence, Label, Language, Persona, SignalKind, Tag
 from limner.errors import AnswerError
 from prompts import library
-from prompts.answers import PersonaAnswer, PersonaSentence
+from prompts.answers import PersonaAnswer
 from tests.agents.histories import NEGATIVE, POSITIVE, TAXONOMY, TEXTS, event
 
 TITLES = {
@@ -41,23 +41,26 @@ ROMANCE = tag("genre/romance", -1, lift=-1.2, probability=0.98, cites=("e2",))
 JAZZ = tag("music/jazz", probability=0.7, cites=("e3",))
 NURSE = tag("profession/nurse", 0, basis="stated", probability=0.95)
 OWL = tag("behaviour/night-owl", 0, measure=0.9, probability=0.95)
+HORROR = tag("genre/horror", -1, lift=-0.7, probability=0.95)
+CAT = tag("household/cat", 0, basis="stated", probability=0.9)
+DOG = tag("household/dog", 0, basis="stated", probability=0.9)
+VEGETARIAN = tag("diet/vegetarian", 0, basis="stated", probability=0.9)
+EARLY_BIRD = tag("behaviour/early-bird", 0, measure=0.6, probability=0.9)
 TAGS = [SCI_FI, ROMANCE, JAZZ, NURSE, OWL]
 
 
-def told(lang: Language, tags: list[Tag] | None = None) -> list[Fact]:
-    return facts(TAGS if tags is None else tags, TITLES, lang)
+def told(lang: Language, tags: list[Tag] | None = None) -> list[Point]:
+    return points(TAGS if tags is None else tags, TITLES, lang)
 
 
-def ids(told: list[Fact], *tags: Tag) -> list[str]:
-    return [fact.id for fact in told if fact.tag in tags]
+def point(lang: Language, *tags: Tag) -> Point:
+    """These tags as one point, whether or not they would share one."""
+    return tuple(fact for one in tags for group in told(lang, [one]) for fact in group)
 
 
 def verdict(text: str, lang: Language, *cited: Tag) -> str:
-    """The complaint about a sentence; "" where it is kept."""
-    known = told(lang)
-    kept, complaints = checked([PersonaSentence(text=text, tags=ids(known, *cited) or ["t99"])], known, lang, TAXONOMY)
-    assert len(kept) + len(complaints) == 1
-    return "".join(complaints)
+    """The complaint about a sentence; "" where it stays."""
+    return complaint(text, point(lang, *cited), lang, TAXONOMY) or ""
 
 
 @pytest.mark.parametrize(
@@ -76,17 +79,38 @@ def verdict(text: str, lang: Language, *cited: Tag) -> str:
         ("zh", "相比其他类型，这位用户更喜欢科幻电影。", [SCI_FI]),
         ("zh", "这位用户是护士，常在深夜活跃。", [NURSE, OWL]),
         ("zh", "爵士乐出现了15次，例如《Kind of Blue》。", [JAZZ]),
+        ("en", "Sunrise is their hour.", [EARLY_BIRD]),
+        ("en", "They work in nursing.", [NURSE]),
+        ("en", "They live with a cat.", [CAT]),
+        ("en", "This user is most active early in the morning.", [EARLY_BIRD]),
+        ("en", "Romance falls 1.2 stars below their own mean, horror 0.7 stars.", [ROMANCE, HORROR]),
+        ("en", "Romance and horror disappoint: 1.2 and 0.7 stars below their mean.", [ROMANCE, HORROR]),
+        ("en", "“Blade Runner 2049” is among the best of all they have seen.", [SCI_FI]),
+        ("en", "Sci-fi pleases them most, “Blade Runner 2049” among it, and jazz drew them 15 times.", [SCI_FI, JAZZ]),
+        ("en", "They rate it 0.9 stars above their own mean, and it is science fiction.", [SCI_FI]),
+        ("en", "This user likes science fiction and has a cat.", [SCI_FI, CAT]),
+        ("zh", "这位用户喜欢科幻，还养猫。", [SCI_FI, CAT]),
+        ("zh", "素食者。", [VEGETARIAN]),
+        ("zh", "家里还养着猫。", [CAT]),
+        ("zh", "日出时分最活跃，家里还养狗。", [EARLY_BIRD, DOG]),
+        ("zh", "这位用户常在深夜里活跃。", [OWL]),
+        ("zh", "爱情片明显不受待见，评分比平均分低1.2星。", [ROMANCE]),
+        ("zh", "爱情片比平均分低1.2星，恐怖片也低了0.7星。", [ROMANCE, HORROR]),
+        ("zh", "科幻最得这位用户的心，《Blade Runner 2049》就是其中之一，爵士乐也有15次。", [SCI_FI, JAZZ]),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_a_sentence_that_says_what_its_facts_say_is_kept(lang: Language, text: str, cited: list[Tag]) -> None:
+def test_a_sentence_that_says_what_its_facts_say_stays(lang: Language, text: str, cited: list[Tag]) -> None:
     assert verdict(text, lang, *cited) == ""
 
 
 @pytest.mark.parametrize(
-    ("lang", "text", "cited", "complaint"),
+    ("lang", "text", "cited", "complained"),
     [
-        ("en", "Science fiction is a favourite of this user.", [], "no id of a fact"),
+        ("en", "Science fiction is a favourite of this user.", [JAZZ], "none of its facts"),
+        ("en", "", [SCI_FI], "wrong language"),
+        ("en", "Blade Runner 2049", [SCI_FI], "wrong language"),
+        ("zh", "。", [SCI_FI], "wrong language"),
         ("en", "这位用户喜欢科幻片。", [SCI_FI], "wrong language"),
         ("zh", "This user likes science fiction.", [SCI_FI], "wrong language"),
         ("en", "Science fiction got 9 stars more than the mean.", [SCI_FI], "number 9"),
@@ -110,11 +134,35 @@ def test_a_sentence_that_says_what_its_facts_say_is_kept(lang: Language, text: s
         ("zh", "她喜欢科幻片，评分很高。", [SCI_FI], "gender"),
         ("zh", "他喜欢科幻片，评分很高。", [SCI_FI], "gender"),
         ("zh", "这位女士喜欢科幻片。", [SCI_FI], "gender"),
+        ("zh", "素食者。没有特别喜欢的类型，但喜欢各种食物。", [VEGETARIAN], "no taste"),
+        ("zh", "素食者。没有特别看重的类型，各种食物都吃。", [VEGETARIAN], "没有特别看重的类型"),
+        ("zh", "这位护士收入很高，住在上海的大房子里。", [NURSE], "住在上海的大房子里"),
+        ("en", "A vegetarian, who lives in a large house by the sea.", [VEGETARIAN], "who lives in a large house"),
+        ("en", "A vegetarian from a wealthy family of bankers.", [VEGETARIAN], "bankers"),
+        ("en", "This user likes yachts.", [JAZZ], "likes yachts"),
+        ("zh", "收藏游艇。", [JAZZ], "收藏游艇"),
+        ("en", "Yes, very much.", [JAZZ], "none of its facts"),
+        ("en", "Science fiction drew this user 15 times.", [SCI_FI, JAZZ], "number 15"),
+        ("en", "Romance falls 0.7 stars below their mean, horror 1.2 stars.", [ROMANCE, HORROR], "number 0.7"),
+        ("zh", "爱情片比平均分低0.7星，恐怖片低1.2星。", [ROMANCE, HORROR], "number 0.7"),
+        ("zh", "爱情片比平均分低12星。", [ROMANCE], "number 12"),
+        ("en", "Science fiction got nine stars more than the mean.", [SCI_FI], "nine stars"),
+        ("zh", "科幻片的评分高出五星。", [SCI_FI], "五星"),
+        ("zh", "这位用户养猫。{", [CAT], "{"),
+        ("en", "This user has a cat. <|im_end|>", [CAT], "<"),
+        ("zh", "这位用户喜欢夜猫子", [OWL], "no taste"),
+        ("zh", "这位用户喜欢科幻和夜猫子。", [SCI_FI, OWL], "no taste"),
+        ("en", "Science fiction, romance and horror rate low.", [SCI_FI, ROMANCE, HORROR], "liked, not the other way"),
+        ("en", "This user enjoys being a vegetarian.", [VEGETARIAN], "no taste"),
+        ("en", "Science fiction stands out, 0.9 stars below the mean.", [SCI_FI], "liked, not the other way"),
+        ("en", "Romance is rated low, horror is loved.", [ROMANCE, HORROR], "disliked, not the other way"),
+        ("zh", "不喜欢爱情片，喜欢恐怖片。", [ROMANCE, HORROR], "disliked, not the other way"),
+        ("zh", "爱情片评分低1.2星，恐怖片评分高0.7星。", [ROMANCE, HORROR], "disliked, not the other way"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_a_sentence_that_says_more_is_dropped(lang: Language, text: str, cited: list[Tag], complaint: str) -> None:
-    assert complaint in verdict(text, lang, *cited)
+def test_a_sentence_that_says_more_is_refused(lang: Language, text: str, cited: list[Tag], complained: str) -> None:
+    assert complained in verdict(text, lang, *cited)
 
 
 @pytest.mark.parametrize("text", ["这位用户正在学吉他，其他乐器没有。", "这位用户弹吉他。"])
@@ -122,45 +170,61 @@ def test_a_guitar_is_no_gender(text: str) -> None:
     assert "gender" not in verdict(text, "zh", JAZZ)
 
 
-def test_the_same_sentence_is_kept_once() -> None:
-    known = told("en")
-    same = PersonaSentence(text="Jazz is a favourite of this user.", tags=ids(known, JAZZ))
-    assert len(checked([same, same], known, "en", TAXONOMY)[0]) == 1
-
-
-@given(TEXTS.filter(lambda text: 8 <= len(text) <= 240), st.sampled_from(["en", "zh"]))
-def test_any_text_is_kept_or_complained_about(text: str, lang: Language) -> None:
-    known = told(lang)
-    kept, complaints = checked([PersonaSentence(text=text, tags=["t1"])], known, lang, TAXONOMY)
-    assert len(kept) + len(complaints) == 1
+@given(TEXTS, st.sampled_from(["en", "zh"]), st.sampled_from([[SCI_FI], [ROMANCE, HORROR], [NURSE, OWL]]))
+def test_any_text_stays_or_is_complained_about_in_words(text: str, lang: Language, cited: list[Tag]) -> None:
+    assert complaint(text, point(lang, *cited), lang, TAXONOMY) != ""
 
 
 def test_facts_say_what_how_much_and_an_example() -> None:
-    assert {fact.line for fact in told("en")} == {
-        "likes science fiction, rated 0.9 stars above their own mean, e.g. “Blade Runner 2049”",
-        "dislikes romance, rated 1.2 stars below their own mean, e.g. “The Iron Lady”",
-        "likes jazz, 15 events, e.g. “Kind of Blue”",
-        "nurse",
-        "night owl",
-    }
-    assert {fact.line for fact in told("zh")} == {
-        "喜欢科幻，评分比自己的平均分高0.9星，例如《Blade Runner 2049》",
-        "不喜欢爱情片，评分比自己的平均分低1.2星，例如《The Iron Lady》",
-        "喜欢爵士乐，15次相关行为，例如《Kind of Blue》",
-        "护士",
-        "夜猫子",
-    }
+    assert [[fact.line for fact in facts] for facts in told("en")] == [
+        [
+            "likes science fiction, rated 0.9 stars above their own mean, e.g. “Blade Runner 2049”",
+            "likes jazz, 15 events, e.g. “Kind of Blue”",
+        ],
+        ["dislikes romance, rated 1.2 stars below their own mean, e.g. “The Iron Lady”"],
+        ["night owl"],
+        ["nurse"],
+    ]
+    assert [[fact.line for fact in facts] for facts in told("zh")] == [
+        [
+            "喜欢科幻，评分比自己的平均分高0.9星，例如《Blade Runner 2049》",
+            "喜欢爵士乐，15次相关行为，例如《Kind of Blue》",
+        ],
+        ["不喜欢爱情片，评分比自己的平均分低1.2星，例如《The Iron Lady》"],
+        ["夜猫子"],
+        ["护士"],
+    ]
 
 
 def test_candidates_are_no_facts() -> None:
     assert told("en", [tag("music/jazz", status="candidate")]) == []
 
 
+EVERY = [
+    tag(key, sign, basis=basis)
+    for key in TAXONOMY.terms
+    for sign, basis in ((1, "observed"), (-1, "observed"), (0, "observed"), (0, "stated"))
+]
+
+
+@given(st.lists(st.sampled_from(EVERY), max_size=40))
+def test_a_portrait_has_five_points_at_most_and_mixes_no_kinds_in_one(tags: list[Tag]) -> None:
+    known = told("en", tags)
+    assert len(known) <= 5
+    for group in known:
+        assert 1 <= len(group) <= 3
+        assert len({(fact.tag.polarity, fact.tag.polarity == 0 and fact.tag.basis) for fact in group}) == 1
+
+
 def test_many_likes_leave_room_for_a_dislike_and_a_habit() -> None:
     genres = [tag(key, probability=0.99) for key in TAXONOMY.terms if key.startswith("genre/")][:20]
-    chosen = [fact.tag for fact in told("en", [*genres, ROMANCE, OWL])]
-    assert len(chosen) == 10
+    chosen = [fact.tag for group in told("en", [*genres, ROMANCE, OWL]) for fact in group]
+    assert len(chosen) == 6
     assert ROMANCE in chosen and OWL in chosen
+
+
+def test_the_surest_and_farthest_from_the_mean_come_first() -> None:
+    assert [fact.tag for fact in told("en", [JAZZ, SCI_FI])[0]] == [SCI_FI, JAZZ]
 
 
 def test_only_events_that_agree_are_examples() -> None:
@@ -169,7 +233,7 @@ def test_only_events_that_agree_are_examples() -> None:
         Evidence(event_id="e1", signal=SignalKind.EXPLICIT_POSITIVE),
         Evidence(event_id="gone", signal=SignalKind.EXPLICIT_POSITIVE),
     )
-    (fact,) = told("en", [tag("genre/sci-fi", evidence=mixed)])
+    (fact,) = point("en", tag("genre/sci-fi", evidence=mixed))
     assert fact.titles == ("Blade Runner 2049",)
 
 
@@ -177,29 +241,24 @@ def test_no_fact_carries_personal_data_of_a_title_or_a_name() -> None:
     known: dict[str, Event] = {"e1": event(1, title="Call 138 0013 8000 or mail me@example.com now")}
     spoilt = tag("genre/sci-fi", cites=("e1",), label=Label(en="me@example.com", zh="13800138000"))
     for lang in ("en", "zh"):
-        (fact,) = facts([spoilt], known, lang)
+        ((fact,),) = points([spoilt], known, lang)
         assert "@" not in fact.line and "138" not in fact.line
 
 
 @pytest.mark.parametrize("lang", ["en", "zh"])
 def test_the_fixed_wording_passes_its_own_checks(lang: Language) -> None:
-    known = told(lang)
-    worded = plain(known, lang)
-    assert (worded.writer, worded.language, len(worded.sentences)) == ("rule", lang, 4)
-    for sentence, fact in zip(worded.sentences, known, strict=False):
-        assert sentence.tags == (fact.tag.key,)
-        assert sentence.text.endswith("。" if lang == "zh" else ".")
-        asked = [PersonaSentence.model_construct(text=sentence.text, tags=[fact.id])]
-        assert checked(asked, known, lang, TAXONOMY)[1] == []
+    known = told(lang, [*TAGS, HORROR, CAT, VEGETARIAN])
+    assert len(known) == 4
+    for group in known:
+        text = plain(group, lang)
+        assert complaint(text, group, lang, TAXONOMY) is None
+        assert text.endswith("。" if lang == "zh" else ".")
 
 
-GOOD = PersonaAnswer(
-    sentences=[
-        PersonaSentence(text="Science fiction is a favourite of this user.", tags=["t2"]),
-        PersonaSentence(text="Romance is avoided by this user.", tags=["t1"]),
-    ]
-)
-BAD = PersonaAnswer(sentences=[PersonaSentence(text="She adores horror and yachts in Monaco.", tags=["t1"])])
+LIKED = "Science fiction is a favourite of this user."
+AVOIDED = "Romance is avoided by this user."
+INVENTED = "She adores horror and yachts in Monaco."
+PLAIN_LIKED, PLAIN_AVOIDED = (plain(group, "en") for group in told("en", [SCI_FI, ROMANCE]))
 
 
 async def worded(*answers: PersonaAnswer | str) -> tuple[Persona, ScriptedModel]:
@@ -216,29 +275,55 @@ async def worded(*answers: PersonaAnswer | str) -> tuple[Persona, ScriptedModel]
     return made, model
 
 
-async def test_a_good_answer_is_the_persona() -> None:
-    made, model = await worded(GOOD)
-    assert (made.writer, len(model.asked)) == ("model", 1)
-    assert made.text == "Science fiction is a favourite of this user. Romance is avoided by this user."
-    assert [sentence.tags for sentence in made.sentences] == [("genre/sci-fi",), ("genre/romance",)]
+@pytest.mark.parametrize(
+    ("written", "writer", "kept"),
+    [
+        ([LIKED, AVOIDED], "model", [LIKED, AVOIDED]),
+        ([AVOIDED, LIKED], "model", [AVOIDED, LIKED]),
+        ([f"{LIKED} {AVOIDED}"], "model", [LIKED, AVOIDED]),
+        ([INVENTED, AVOIDED], "mixed", [AVOIDED, PLAIN_LIKED]),
+        ([LIKED, INVENTED], "mixed", [LIKED, PLAIN_AVOIDED]),
+        ([f"{LIKED} {INVENTED}"], "mixed", [LIKED, PLAIN_AVOIDED]),
+        ([INVENTED, INVENTED], "rule", [PLAIN_LIKED, PLAIN_AVOIDED]),
+        ([LIKED, LIKED], "mixed", [LIKED, PLAIN_AVOIDED]),
+        ([LIKED], "mixed", [LIKED, PLAIN_AVOIDED]),
+        ([LIKED, AVOIDED, INVENTED, LIKED, "They own a yacht."], "model", [LIKED, AVOIDED]),
+        (["Science  fiction\nis a favourite of this user. ", AVOIDED], "model", [LIKED, AVOIDED]),
+        (["....", AVOIDED], "mixed", [AVOIDED, PLAIN_LIKED]),
+    ],
+    ids=[
+        "both good",
+        "in another order",
+        "two in one",
+        "first invented",
+        "last invented",
+        "good and invented in one",
+        "all invented",
+        "one twice",
+        "too few",
+        "too many",
+        "space",
+        "no words",
+    ],
+)
+async def test_a_sentence_that_fails_is_replaced_alone(written: list[str], writer: str, kept: list[str]) -> None:
+    made, model = await worded(PersonaAnswer(sentences=written))
+    assert (made.writer, [sentence.text for sentence in made.sentences]) == (writer, kept)
+    romance_at = [sentence in (AVOIDED, PLAIN_AVOIDED) for sentence in kept].index(True)
+    assert made.sentences[romance_at].tags == ("genre/romance",)
+    assert made.sentences[1 - romance_at].tags == ("genre/sci-fi",)
+    assert made.text == " ".join(kept)
+    assert len(model.asked) == 1  # a failing sentence is not asked for again
 
 
-async def test_a_wrong_answer_is_asked_again_with_what_is_wrong() -> None:
-    made, model = await worded(BAD, GOOD)
-    assert made.writer == "model"
-    again = model.asked[1].chat
-    assert [message.role for message in again] == ["system", "user", "assistant", "user"]
-    assert "gender" in again[-1].content
-
-
-async def test_after_two_wrong_answers_a_fixed_wording_takes_their_place() -> None:
-    made, model = await worded(BAD, BAD)
-    assert (made.writer, len(model.asked)) == ("rule", 2)
-    assert "yachts" not in made.text
+async def test_the_points_stand_numbered_in_the_prompt() -> None:
+    _, model = await worded(PersonaAnswer(sentences=[LIKED, AVOIDED]))
+    assert "<facts>\n1. likes science fiction, rated" in model.asked[0].chat[1].content
+    assert "\n2. dislikes romance, rated" in model.asked[0].chat[1].content
 
 
 async def test_an_answer_out_of_shape_is_repaired_once_and_then_an_error() -> None:
-    made, model = await worded("prose", GOOD)
+    made, model = await worded("prose", PersonaAnswer(sentences=[LIKED, AVOIDED]))
     assert (made.writer, len(model.asked)) == ("model", 2)
     with pytest.raises(AnswerError):
         await worded("prose", "more prose")

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from prompts.answers import PersonaAnswer, ProposeAnswer
 
 TAG = {"facet": "interest", "en": "film noir", "zh": "黑色电影", "polarity": "likes"}
-SENTENCE = {"text": "Likes film noir.", "tags": ["t1"]}
+SENTENCE = "Likes film noir."
 
 
 def parts(schema: Any) -> Iterator[dict[str, Any]]:
@@ -33,7 +33,18 @@ def test_every_string_and_list_of_an_answer_is_bounded(answer: type[ProposeAnswe
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"polarity": "loves"}, {"en": "x" * 41}, {"zh": ""}, {"zh": "字" * 21}, {"confidence": 1}, {"facet": "f" * 21}],
+    [
+        {"polarity": "loves"},
+        {"en": "x" * 40},
+        {"en": "x"},
+        {"en": "黑色电影"},
+        {"en": "noir."},
+        {"en": " noir"},
+        {"zh": ""},
+        {"zh": "字" * 21},
+        {"confidence": 1},
+        {"facet": "f" * 21},
+    ],
     ids=str,
 )
 def test_a_proposed_tag_outside_its_bounds_is_refused(wrong: dict[str, Any]) -> None:
@@ -42,17 +53,26 @@ def test_a_proposed_tag_outside_its_bounds_is_refused(wrong: dict[str, Any]) -> 
         ProposeAnswer.model_validate({"tags": [TAG | wrong]})
 
 
-@pytest.mark.parametrize(
-    "wrong", [{"tags": []}, {"tags": ["t1"] * 5}, {"tags": ["x1"]}, {"tags": ["t123"]}, {"text": "short"}], ids=str
-)
-def test_a_sentence_outside_its_bounds_is_refused(wrong: dict[str, Any]) -> None:
-    assert PersonaAnswer.model_validate({"sentences": [SENTENCE]}).sentences[0].tags == ["t1"]
-    with pytest.raises(ValidationError):
-        PersonaAnswer.model_validate({"sentences": [SENTENCE | wrong]})
+@pytest.mark.parametrize("name", ["film noir", "R&B", "children's books", "sci-fi 2", "x" * 39])
+def test_a_name_is_of_plain_words(name: str) -> None:
+    assert ProposeAnswer.model_validate({"tags": [TAG | {"en": name}]}).tags[0].en == name
 
 
-def test_an_answer_holds_only_so_much() -> None:
+@pytest.mark.parametrize("wrong", ["", "sho", "x" * 221, None, {"text": SENTENCE, "tags": ["t1"]}], ids=str)
+def test_a_sentence_outside_its_bounds_is_refused(wrong: Any) -> None:
+    assert PersonaAnswer.model_validate({"sentences": [SENTENCE]}).sentences == [SENTENCE]
     with pytest.raises(ValidationError):
-        ProposeAnswer.model_validate({"tags": [TAG] * 9})
+        PersonaAnswer.model_validate({"sentences": [wrong]})
+
+
+@pytest.mark.parametrize("count", [0, 6])
+def test_a_portrait_has_one_to_five_sentences(count: int) -> None:
+    PersonaAnswer.model_validate({"sentences": [SENTENCE] * 5})
     with pytest.raises(ValidationError):
-        PersonaAnswer.model_validate({"sentences": [SENTENCE] * 7})
+        PersonaAnswer.model_validate({"sentences": [SENTENCE] * count})
+
+
+def test_a_proposal_has_four_tags_at_most() -> None:
+    ProposeAnswer.model_validate({"tags": [TAG] * 4})
+    with pytest.raises(ValidationError):
+        ProposeAnswer.model_validate({"tags": [TAG] * 5})
