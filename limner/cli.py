@@ -101,7 +101,7 @@ def stages(title: str) -> Iterator[Callable[[str, int, int, str], None]]:
 
         def told(stage: str, done: int, total: int, unit: str) -> None:
             scale, shown = (1e6, "MB") if unit == "B" else (1, unit)
-            bar.at(done / scale, total / scale if total else None, extra=shown, title=f"{title}: {stage}")
+            bar.at(done / scale, total / scale if total else None, unit=shown, title=f"{title}: {stage}")
 
         yield told
 
@@ -165,7 +165,7 @@ def serve(
 ) -> None:
     """Serve the model with vLLM until Ctrl-C, with the flags that suit this machine."""
     with opened() as app, show.bar("Model", "s") as bar:
-        folder = app.model_folder(lambda stage, done, total, unit: bar.at(done, total or None, extra=unit, title=stage))
+        folder = app.model_folder(lambda stage, done, total, unit: bar.at(done, total or None, unit=unit, title=stage))
         server.serve(
             folder,
             name=app.model_name,
@@ -285,13 +285,15 @@ def run(
                 budget_tokens=budget_tokens,
                 concurrency=concurrency,
                 languages=spoken,
-                told=lambda stage, done, total, unit: bar.at(done, total or None, extra=unit, title=stage.capitalize()),
+                told=lambda stage, done, total, unit: bar.at(done, total or None, unit=unit, title=stage.capitalize()),
                 say=bar.say,
                 report=lambda total, at: bar.at(
                     at.done + at.unchanged + at.failed,
                     total,
                     title="Profiling",
-                    extra=f"· {at.tokens_in + at.tokens_out:,} tokens · {at.in_flight} in flight"
+                    unit="users",
+                    extra=f"· {(at.tokens_in + at.tokens_out) / (bar.seconds or 1):,.0f} tokens/s"
+                    + f" · {at.in_flight} in flight"
                     + (f" · {at.failed:,} failed" if at.failed else ""),
                 ),
             )

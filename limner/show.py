@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.panel import Panel
 from rich.progress import BarColumn, Progress, ProgressColumn, SpinnerColumn, Task, TextColumn, TimeRemainingColumn
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from limner.domain import Event, Evidence, Language, Outcome, Profile, RunSummary, SignalKind, Tag, TagVersion
@@ -293,12 +293,16 @@ def _number(count: int, what: str) -> str:
 
 
 class _Rates(ProgressColumn):
-    """Units, their rate, and the extra words of the task."""
+    """Units, their rate, and the extra words of the task, on one line."""
 
     def render(self, task: Task) -> Text:
-        rate = f"{task.speed:,.1f} {task.fields['unit']}/s" if task.speed else ""
+        if not task.total and not task.completed:
+            return Text(task.fields["extra"])
         total = f"{task.total:,.0f}" if task.total else "?"
-        return Text(f"{task.completed:,.0f}/{total} {rate} {task.fields['extra']}".rstrip())
+        unit = task.fields["unit"]
+        rate = f"{task.speed:,.1f} {unit}/s" if task.speed and task.total else unit
+        words = " ".join(filter(None, (f"{task.completed:,.0f}/{total}", rate, task.fields["extra"])))
+        return Text(words, no_wrap=True, overflow="ellipsis")
 
 
 class Bar:
@@ -309,13 +313,32 @@ class Bar:
         self._task = progress.add_task(title, total=None, unit=unit, extra="")
         self._title, self._unit, self._told = title, unit, progress.get_time()
 
-    def at(self, done: float, total: float | None = None, *, extra: str = "", title: str | None = None) -> None:
-        self._progress.update(self._task, completed=done, total=total, extra=extra, description=title or self._title)
+    @property
+    def seconds(self) -> float:
+        """Since the stage began."""
+        return self._progress.tasks[self._task].elapsed or 0.0
+
+    def at(
+        self,
+        done: float,
+        total: float | None = None,
+        *,
+        extra: str = "",
+        title: str | None = None,
+        unit: str | None = None,
+    ) -> None:
+        """How far it is; under another title a new stage begins, with a rate of its own."""
+        if title not in {None, self._title}:
+            self._progress.reset(self._task)
+        self._title, self._unit = title or self._title, self._unit if unit is None else unit
+        self._progress.update(
+            self._task, completed=done, total=total, extra=extra, unit=self._unit, description=self._title
+        )
         now = self._progress.get_time()
         if not err.is_terminal and now - self._told >= QUIET_SECONDS:
             self._told = now
             of = f" of {total:,.0f}" if total else ""
-            message(" ".join(filter(None, (f"{title or self._title}: {done:,.0f}{of}", self._unit, extra))))
+            message(" ".join(filter(None, (f"{self._title}: {done:,.0f}{of}", self._unit, extra))))
 
     def say(self, text: str) -> None:
         """A message at once, above the bar."""
@@ -328,8 +351,8 @@ def bar(title: str, unit: str) -> Iterator[Bar]:
     columns = (
         SpinnerColumn(),
         TextColumn("{task.description}"),
-        BarColumn(),
-        _Rates(),
+        BarColumn(bar_width=20),
+        _Rates(table_column=Column(no_wrap=True)),
         TimeRemainingColumn(compact=True),
     )
     with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as progress:

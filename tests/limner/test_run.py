@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.faulty_server import Fault, FaultyServer, unused_url
+from tests.faulty_server import Fault, FaultyServer, honest, unused_url
 from tests.limner.terminal import COMMAND, SAMPLE, apart, ended, events_of, limner
 
 USERS = ("ahua", "dex", "gordon", "nell")
@@ -241,11 +241,17 @@ def test_a_wrong_model_name_is_said_with_the_right_one(ingested: Path, command: 
     assert "serves faulty, not other: set LIMNER_MODEL to its name." in said.words
 
 
-def test_a_model_check_names_what_it_looked_at(home: Path, server: FaultyServer) -> None:
+def test_a_model_check_passes_what_a_server_can_do_and_names_what_it_cannot(home: Path, server: FaultyServer) -> None:
+    server.answer = honest
     said = limner("model", "check", "--json")
     assert all(finding.keys() >= {"name", "ok", "detail", "advice"} for finding in said.json)
-    assert said.code == (0 if all(finding["ok"] or not finding["needed"] for finding in said.json) else 1)
-    assert limner("model", "check").out.count("\n") >= len(said.json)
+    assert said.code == 0
+    assert "✓ guided JSON" in limner("model", "check").out
+    server.always(Fault.FREE)
+    free = limner("model", "check")
+    assert free.code == 1
+    assert "✗ guided JSON" in free.out
+    assert "→" in free.out
 
 
 def test_a_pipe_that_closes_early_is_no_error(profiled: Path) -> None:
