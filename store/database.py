@@ -68,6 +68,7 @@ class Database:
         self._engine = self._open(parsed, patience)
         snapshot = {} if self.dialect == "sqlite" else {"isolation_level": "REPEATABLE READ"}
         self._reader = self._engine.execution_options(reading=True, **snapshot)
+        self._idle: dict[Engine, list[Connection]] = {self._engine: [], self._reader: []}
         try:
             with self.connection() as connection:
                 if self.dialect == "postgresql":
@@ -117,6 +118,9 @@ class Database:
         return self._advisory_lock(what) if self.dialect == "postgresql" else self._file_lock(what)
 
     def close(self) -> None:
+        for idle in self._idle.values():
+            while idle:
+                idle.pop().close()
         self._engine.dispose()
 
     def _open(self, url: URL, patience: float) -> Engine:
@@ -142,9 +146,19 @@ class Database:
 
     @contextmanager
     def _transaction(self, engine: Engine) -> Iterator[Connection]:
+        idle = self._idle[engine]
         try:
-            with engine.begin() as connection:
-                yield connection
+            connection = idle.pop() if idle else engine.connect()
+            try:
+                with connection.begin():
+                    yield connection
+            except BaseException:
+                connection.close()
+                raise
+            if self.dialect == "sqlite":  # to check one out of the pool and in again takes longer than most queries
+                idle.append(connection)
+            else:
+                connection.close()
         except DBAPIError as error:
             trouble = self._trouble(error)
             if trouble is None:
@@ -251,8 +265,10 @@ def _prepare_sqlite(connection: Any, record: object) -> None:
 
 
 def _begin_sqlite(connection: Connection) -> None:
-    reading = connection.get_execution_options().get("reading", False)
-    connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
+    if connection.get_execution_options().get("reading", False):
+        connection.connection.cursor().execute("BEGIN")  # takes no lock yet, so it cannot fail
+    else:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
 def _in_utc(connection: Any, record: object) -> None:

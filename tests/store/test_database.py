@@ -94,7 +94,7 @@ def test_a_full_disk_loses_nothing_that_was_stored(tmp_path: Path) -> None:
     database = Database(at(tmp_path))
     store = EventStore(database)
     store.add([event("before")])
-    with database.reading() as connection:
+    with database.connection() as connection:
         pages = connection.scalar(text("PRAGMA page_count"))
         connection.execute(text(f"PRAGMA max_page_count = {pages + 2}"))
     with pytest.raises(StoreError, match="the disk is full"):
