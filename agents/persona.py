@@ -215,11 +215,13 @@ def complaint(text: str, point: Point, lang: Language, taxonomy: Taxonomy) -> st
 def _unsaid(text: str, point: Point) -> str | None:
     """A number that none of the facts named beside it carries."""
     for clause in _CLAUSE.split(text):
+        if not (numbers := _NUMBER.findall(clause)):
+            continue
         folded = clause.casefold()
         named = [fact for fact in point if any(name in folded for name in _names(fact))]
         by_fact = [{float(number) for number in _NUMBER.findall(fact.line)} for fact in named or point]
         carried = set.intersection(*by_fact) if _ALIKE.search(folded) else set.union(*by_fact)
-        for number in _NUMBER.findall(clause):
+        for number in numbers:
             if float(number) not in carried:
                 return f"the number {number} is not said of that"
     return None
