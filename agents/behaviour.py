@@ -102,6 +102,8 @@ GENEROUS, HARSH = 4.2, 2.8
 def _proved(habit: _Habit, acts: Sequence[_Act]) -> Behaviour | None:
     base = [at for at, act in enumerate(acts) if habit.base(act.event)]
     shown = [at for at in base if habit.shows(acts[at])]
+    if not shown:
+        return None
     hits, total, unit = len(shown), len(base), "events"
     if habit.day is not None:
         days = {at: habit.day(acts[at]) for at in base}
@@ -155,7 +157,8 @@ def _day(act: _Act) -> date:
 
 
 def _evening(act: _Act) -> date:
-    return (act.local - timedelta(hours=4)).date()  # what happens at 2 a.m. belongs to the evening before
+    day = act.local.date()
+    return day if act.local.hour >= 4 else day - timedelta(days=1)  # 2 a.m. belongs to the evening before
 
 
 HABITS = (
