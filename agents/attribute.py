@@ -89,15 +89,7 @@ def attribute(
         claim = _proposed(proposal, signals, taxonomy)
         known = claims.get(claim.key)
         claims[claim.key] = claim if known is None else _named(known)
-    return [claim for claim in claims.values() if _served(claim, taxonomy)]
-
-
-def _served(claim: Claim, taxonomy: Taxonomy) -> bool:
-    """Whether the taxonomy lets a claim of this sort be made at all."""
-    if taxonomy.facets[claim.facet].served == "off":
-        return False
-    parts = (taxonomy.terms.get(part) for part in claim.key.split("+"))
-    return not any(term is not None and term.sensitive for term in parts)
+    return [claim for claim in claims.values() if taxonomy.serves(claim.key, claim.facet)]
 
 
 def _named(claim: Claim) -> Claim:

@@ -72,7 +72,7 @@ def _counted_lines(signals: Signals, habits: Sequence[Behaviour], taxonomy: Taxo
     disliked: list[tuple[float, str]] = []
     frequent: list[tuple[float, str]] = []
     for thing in signals.things.values():
-        if len(thing.readings) < 2 or taxonomy.facets[thing.facet].served == "off":
+        if len(thing.readings) < 2 or not taxonomy.serves(thing.key, thing.facet):
             continue
         name = safe(getattr(thing.label, lang))
         rated = lift(tuple(thing.readings), signals.spread)
@@ -81,12 +81,13 @@ def _counted_lines(signals: Signals, habits: Sequence[Behaviour], taxonomy: Taxo
         elif abs(rated.mean) > rated.error:
             sign, found = ("+", liked) if rated.mean > 0 else ("-", disliked)
             found.append((abs(rated.mean) - rated.error, f"{sign} {name}: {rated.n} ratings, {rated.mean:+.1f}"))
+    stated = [fact.label for fact in signals.facts.values() if taxonomy.serves(fact.key, fact.facet)]
+    known = [taxonomy.terms[habit.key].label for habit in habits] + stated
     lines = [f"{signals.rated} ratings, own mean {signals.mean:.1f} of 5"] if signals.rated else []
+    lines += [f"* {getattr(label, lang)}" for label in known]
     for found, most in ((liked, MOST_LIKED), (disliked, MOST_DISLIKED), (frequent, MOST_FREQUENT)):
         lines += [line for _, line in sorted(found, reverse=True)[:most]]
-    stated = [fact.label for fact in signals.facts.values() if taxonomy.facets[fact.facet].served == "default"]
-    known = [taxonomy.terms[habit.key].label for habit in habits] + stated
-    return lines + [f"* {getattr(label, lang)}" for label in known]
+    return lines
 
 
 def _said_of(thing: Thing) -> str:

@@ -448,7 +448,8 @@ class VllmModel(_Seam):
             404: f"Does it serve {self.name}, and does LIMNER_MODEL_URL end in /v1? `limner model check` tells.",
         }.get(status, "")
         message = f"The model server at {self._url} refused the request (status {status}): {told} {advice}".rstrip()
-        return _AttemptError(message, "refused", status=status)
+        # A wrong key or name fails every request alike: that is no matter of one user.
+        return _AttemptError(message, "unreachable" if advice else "refused", status=status)
 
     async def _revived(self, generation: int) -> None:
         """Returns once an owned server runs again; the first of the waiting calls starts it."""

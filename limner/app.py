@@ -14,7 +14,7 @@ from contextlib import ExitStack, contextmanager
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from agents import batch, propose, server, supply
@@ -39,6 +39,8 @@ SAMPLED = 40
 """Users whose prompts a dry run renders and counts."""
 GUESSED_ANSWER = 180
 """Tokens of one answer, before the ledger knows better."""
+EMBEDDED = 256
+"""Texts embedded between two transactions."""
 FACTS = 250
 """Tokens of the facts in a persona prompt, which are known only after the first call."""
 
@@ -448,14 +450,31 @@ class App:
             return asyncio.run(asked(model))
 
     def rebuild_index(self, told: Stage) -> int:
-        """Vectors indexed anew from SQL."""
+        """Vectors indexed anew from SQL; those that SQL lacks of the present embedder are made first."""
         embedder = self.embedder(told)
+        labels, personas = self.profiles.unembedded(embedder.name)
+        done, total = 0, len(labels) + len(personas)
+        for texts in _pages(iter(labels), EMBEDDED):
+            self.profiles.save_label_vectors(embedder.name, _vectors(texts, texts, embedder))
+            told("embedding", done := done + len(texts), total, "texts")
+        for page in _pages(iter(personas), EMBEDDED):
+            made = _vectors([persona[:3] for persona in page], [persona[3] for persona in page], embedder)
+            self.profiles.save_persona_vectors(embedder.name, made)
+            told("embedding", done := done + len(page), total, "texts")
         return self.index.rebuild(embedder.name, lambda done, of: told("indexing", done, of, "vectors"))
 
 
 RESUME = "`limner run --resume` goes on where it stopped; nothing that is done is done again."
 
 
-def _pages(values: Iterator[str], size: int) -> Iterator[list[str]]:
+T = TypeVar("T")
+
+
+def _vectors(keys: Sequence[T], texts: Sequence[str], embedder: Embedder) -> dict[T, bytes]:
+    """Vectors of the texts, float32, by key."""
+    return dict(zip(keys, (vector.tobytes() for vector in embedder.embed(texts)), strict=True))
+
+
+def _pages(values: Iterator[T], size: int) -> Iterator[list[T]]:
     while page := list(itertools.islice(values, size)):
         yield page

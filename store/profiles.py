@@ -267,6 +267,31 @@ class ProfileStore:
             with self._database.connection() as connection:
                 connection.execute(self._database.insert(LabelVectorRow).on_conflict_do_nothing(), rows)
 
+    def unembedded(self, embedder: str) -> tuple[list[str], list[tuple[str, int, str, str]]]:
+        """Served labels, and (user, revision, language, text) of personas, that have no vector of this embedder."""
+        labels = select(TagRow.label_en, TagRow.label_zh).where(OPEN, TagRow.status != "candidate").distinct()
+        newest = select(func.max(ProfileRow.revision)).where(ProfileRow.user_id == PersonaRow.user_id).scalar_subquery()
+        other = or_(PersonaRow.embedder.is_(None), PersonaRow.embedder != embedder)
+        wanted = select(PersonaRow).where(PersonaRow.revision == newest, other)
+        with self._database.reading() as connection:
+            texts = {text for pair in connection.execute(labels) for text in pair}
+            personas = [
+                (row.user_id, row.revision, row.language, _persona(row).text) for row in connection.execute(wanted)
+            ]
+        return sorted(texts - self.label_vectors(embedder, list(texts)).keys()), personas
+
+    def save_persona_vectors(self, embedder: str, vectors: Mapping[tuple[str, int, str], bytes]) -> None:
+        """Keep vectors of personas by (user, revision, language), in place of those of another embedder."""
+        row = PersonaRow
+        same = and_(row.user_id == USER, row.revision == REVISION, row.language == bindparam("of_language"))
+        rows = [
+            {"user": user, "at_revision": revision, "of_language": language, "made": vector}
+            for (user, revision, language), vector in vectors.items()
+        ]
+        if rows:
+            with self._database.connection() as connection:
+                connection.execute(update(row).where(same).values(embedder=embedder, vector=bindparam("made")), rows)
+
     def _save_tags(
         self, connection: Connection, draft: Draft, revision: int, now: datetime, open_rows: dict[str, AnyRow]
     ) -> None:
@@ -330,14 +355,15 @@ def _portrait(draft: Draft, revision: int, persona: Persona) -> tuple[Any, ...]:
 
 def _personas(connection: Connection, head: AnyRow, language: Language | None) -> tuple[Persona, ...]:
     return tuple(
-        Persona(
-            language=row.language,
-            writer=row.writer,
-            sentences=tuple(Sentence(text=text, tags=tuple(tags)) for text, tags in row.sentences),
-        )
+        _persona(row)
         for row in connection.execute(PERSONAS, {"user": head.user_id, "at_revision": head.revision})
         if language in (None, row.language)
     )
+
+
+def _persona(row: AnyRow) -> Persona:
+    sentences = tuple(Sentence(text=text, tags=tuple(tags)) for text, tags in row.sentences)
+    return Persona(language=row.language, writer=row.writer, sentences=sentences)
 
 
 def _profile(connection: Connection, head: AnyRow, *, candidates: bool, language: Language | None) -> Profile:

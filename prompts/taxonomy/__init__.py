@@ -152,6 +152,11 @@ class Taxonomy:
                         return term
         return None
 
+    def serves(self, key: str, facet: str) -> bool:
+        """Whether a tag may be made at all: its facet is on, and nothing in it is sensitive."""
+        parts = (self.terms.get(part) for part in key.split("+"))
+        return self.facets[facet].served == "default" and not any(term is not None and term.sensitive for term in parts)
+
     def attribute(self, name: str) -> Attribute | None:
         """The attribute of that name or alias."""
         return self._attributes.get(name) or self._attributes.get(compact(name))
