@@ -189,6 +189,24 @@ def test_label_vectors_are_kept_by_embedder_and_text(store: ProfileStore) -> Non
     assert store.label_vectors("another", ["noir"]) == {}
 
 
+def test_a_change_of_embedder_leaves_everything_served_to_be_embedded(store: ProfileStore, run: str) -> None:
+    written = draft(
+        run,
+        tags=[tag(), tag("genre/open", status="candidate")],
+        personas=(persona("Likes noir."),),
+        vectors={"en": b"1234"},
+        embedder="old",
+    )
+    store.save(written, done())
+    labels, personas = store.unembedded("new")
+    assert labels == sorted({tag().label.en, tag().label.zh})
+    assert personas == [("u1", 1, "en", "Likes noir.")]
+    assert store.unembedded("old")[1] == []
+    store.save_label_vectors("new", dict.fromkeys(labels, b"5678"))
+    store.save_persona_vectors("new", {("u1", 1, "en"): b"5678"})
+    assert store.unembedded("new") == ([], [])
+
+
 def test_nul_characters_in_a_tag_are_refused_in_words_or_kept(
     store: ProfileStore, run: str, database: Database
 ) -> None:
