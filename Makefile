@@ -40,7 +40,7 @@ setup: .venv/.ready .venv-vllm/.ready ## both environments: the application's, a
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "limner needs Python 3.11 or newer; name one: make PYTHON=python3.11 …"; exit 1; }
 	@test -x .venv/bin/python || $(PYTHON) -m venv .venv
 	@.venv/bin/python -m pip install --quiet --disable-pip-version-check uv==0.13.9
-	@$(UV) pip install --quiet --python .venv/bin/python --require-hashes -r limner/locks/app.lock
+	@$(UV) pip install --quiet --compile-bytecode --python .venv/bin/python --require-hashes -r limner/locks/app.lock
 	@$(UV) pip install --quiet --python .venv/bin/python --no-deps -e .
 	@touch $@
 

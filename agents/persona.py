@@ -57,7 +57,7 @@ _UNTITLED = re.compile(r"[\"“«《「『][\"”»》」』]")
 _WORD = re.compile(r"[^\W_]{3,}")
 _IDLE = frozenset(["the", "and", "for", "has", "own", "their", "like", "disl"])
 """Beginnings of words in facts that speak of nothing."""
-_SENTENCE = re.compile(r".+?(?:[。！？]|[.!?]+[”\"]?(?=\s|$)|$)", re.DOTALL)
+_SENTENCE = re.compile(r".+?(?:[。！？]|(?<!e\.g)(?<!i\.e)[.!?]+[”\"]?(?=\s|$)|$)", re.DOTALL)
 _ALIKE = re.compile(r"\b(?:both|all|each)\b|(?<!平)均|都")
 _STEM = 5
 """Letters by which "returns a lot" is known in "they return a lot"."""

@@ -33,4 +33,4 @@ class ProposeAnswer(Answer):
 class PersonaAnswer(Answer):
     """Answer to the `persona` prompts: a sentence a point, in their order."""
 
-    sentences: list[Annotated[str, StringConstraints(min_length=4, max_length=220)]] = Field(min_length=1, max_length=5)
+    sentences: list[Annotated[str, StringConstraints(min_length=2, max_length=220)]] = Field(min_length=1, max_length=5)
