@@ -38,6 +38,9 @@ _GENDER = re.compile(
 )
 _HAN = re.compile(r"[\u4e00-\u9fff]")
 _NOT_PROSE = re.compile(r"[{}\[\]<>|\\]")
+_BROKEN_OFF = re.compile(
+    r"(?:\b(?:such as|including|like|e\.g|and|or|with|for|the|watching)|例如|比如|[,，、：:])\s*[.。]$"
+)
 _TASTE = re.compile(
     r"\b(?:dis)?(?:likes?|loves?|enjoys?|hates?|prefers?|favou?rites?)\b|喜欢|喜爱|偏爱|热爱|钟情|讨厌", re.IGNORECASE
 )
@@ -193,6 +196,8 @@ def complaint(text: str, point: Point, lang: Language, taxonomy: Taxonomy) -> st
         return "it is in the wrong language"
     if stray := _NOT_PROSE.search(own):
         return f"{stray[0]} has no place in it"
+    if broken := _BROKEN_OFF.search(text):
+        return f"it breaks off at {broken[0]}"
     if gender := _GENDER.search(own):
         return f"{gender[0]}: nothing is known of gender"
     habits = [fact for fact in point if not fact.tag.polarity]
@@ -333,7 +338,10 @@ def _exemplars(tag: Tag, events: Mapping[str, Event]) -> tuple[str, ...]:
 
 
 def _line(tag: Tag, titles: tuple[str, ...], lang: Language) -> str:
-    """The tag in words of the language: what, how much, and an example or two."""
+    """The tag in words of the language: what, how much, and an example or two.
+
+    English titles stand without quotation marks: a model that repeats those ends its JSON string with them.
+    """
     counts = tag.counts
     times = counts.total
     if lang == "zh":
@@ -350,4 +358,4 @@ def _line(tag: Tag, titles: tuple[str, ...], lang: Language) -> str:
         much = f", rated {abs(tag.lift):.1f} stars {'above' if tag.lift > 0 else 'below'} their own mean"
     else:
         much = f", {times} events" if tag.basis == "observed" and tag.measure is None else ""
-    return verb + much + (", e.g. " + " and ".join(f"“{title}”" for title in titles) if titles else "")
+    return verb + much + (f", e.g. {' and '.join(titles)}" if titles else "")

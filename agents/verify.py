@@ -77,6 +77,8 @@ def verify(
         return Verdict(True, words, counts, None)
     if claim.basis == "stated":
         return Verdict(counts.stated >= 1, f"said {counts.stated} times in the user's own words", counts, None)
+    if claim.basis == "inferred":
+        return Verdict(False, "named by the model; that the user's texts hold its words proves no taste", counts, None)
     if stated_only:
         return Verdict(False, "only the user's own words could prove it", counts, None)
     rated = lift(claim.readings, signals.spread)

@@ -178,8 +178,8 @@ def test_any_text_stays_or_is_complained_about_in_words(text: str, lang: Languag
 def test_facts_say_what_how_much_and_an_example() -> None:
     assert [[fact.line for fact in facts] for facts in told("en")] == [
         [
-            "likes science fiction, rated 0.9 stars above their own mean, e.g. “Blade Runner 2049”",
-            "likes jazz, 15 events, e.g. “Kind of Blue”",
+            "likes science fiction, rated 0.9 stars above their own mean, e.g. Blade Runner 2049",
+            "likes jazz, 15 events, e.g. Kind of Blue",
         ],
         ["dislikes romance, rated 1.2 stars below their own mean, e.g. “The Iron Lady”"],
         ["night owl"],
