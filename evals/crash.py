@@ -134,12 +134,14 @@ class _Killer:
             self.phases["before" if not stored else "during" if stored < self._whole else "after"] += 1
         return home, kills
 
-    def _moment(self, home: Path) -> _Moment:
-        """At any of the things to be stored; at times while the command starts, or between the last and its end."""
+    def _moment(self, home: Path) -> _Moment | None:
+        """At any of the things to be stored, and at times while the command starts or ends; once after the last."""
         stored, lot = self._stored(home), self._draw.random()
+        if stored >= self._whole:
+            return None
         if lot < AT_START:
             return _Moment(0, self._draw.uniform(0, self._first))
-        if lot > 1 - AT_END or stored + 1 >= self._whole:
+        if lot > 1 - AT_END or stored + 1 == self._whole:
             return _Moment(self._whole, self._draw.uniform(0, self._end - self._last))
         return _Moment(self._draw.randrange(stored + 1, self._whole), self._draw.uniform(0, 2 * DELAY))
 
