@@ -66,6 +66,6 @@ def _finds(text: str) -> list[dict[str, Any]]:
     """What argus-redact finds in one pass; of two numbers side by side it may see only one, so `redact` asks again."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", SecurityWarning)  # about restoring masks, which limner never does
-        found = argus_redact.redact(text, lang=["en", "zh"], detailed=True, types=list(_PLACEHOLDERS))
+        found: Any = argus_redact.redact(text, lang=["en", "zh"], detailed=True, types=list(_PLACEHOLDERS))
     entities: list[dict[str, Any]] = found[2]["entities"]
     return entities

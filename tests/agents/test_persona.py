@@ -181,7 +181,7 @@ def test_facts_say_what_how_much_and_an_example() -> None:
             "likes science fiction, rated 0.9 stars above their own mean, e.g. Blade Runner 2049",
             "likes jazz, 15 events, e.g. Kind of Blue",
         ],
-        ["dislikes romance, rated 1.2 stars below their own mean, e.g. “The Iron Lady”"],
+        ["dislikes romance, rated 1.2 stars below their own mean, e.g. The Iron Lady"],
         ["night owl"],
         ["nurse"],
     ]
