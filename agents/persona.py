@@ -23,7 +23,7 @@ from prompts.taxonomy.words import Found
 
 VERSION = 1
 
-MAX_TOKENS = 400
+MAX_TOKENS = 600
 A_POINT = 2
 """Likes, or dislikes, that share a sentence; of habits and facts one more."""
 MOST_EXEMPLARS = 2

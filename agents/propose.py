@@ -12,7 +12,7 @@ from prompts.taxonomy import Taxonomy
 
 VERSION = 1
 
-MAX_TOKENS = 400
+MAX_TOKENS = 600
 """Enough for the most tags the answer may hold; a reply cut off here is a bad answer and is repaired once."""
 
 _POLARITY: dict[str, Polarity] = {"likes": 1, "dislikes": -1, "is": 0}

@@ -18,6 +18,9 @@ import psycopg
 import pytest
 
 from store.database import Database
+from tests.vllm_fixture import server_home, small_model, vllm_server
+
+__all__ = ["server_home", "small_model", "vllm_server"]
 
 
 @pytest.fixture(scope="session")

@@ -40,9 +40,6 @@ from limner.domain import ModelCall
 from limner.errors import BusyError, ModelError, ServerDied, SetupError, SupplyError
 from tests import stub_vllm
 from tests.faulty_server import FaultyServer, unused_url
-from tests.vllm_fixture import server_home, small_model, vllm_server
-
-__all__ = ["server_home", "small_model", "vllm_server"]
 
 CONFIG = {
     "num_attention_heads": 12,
