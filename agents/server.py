@@ -595,6 +595,8 @@ def flags(shape: Shape, machine: Machine, max_length: int = 4096) -> tuple[list[
             "VLLM_CPU_KVCACHE_SPACE": str(cache),
             "VLLM_CPU_OMP_THREADS_BIND": "nobind",
             "OMP_NUM_THREADS": str(machine.cores),
+            # Log-probabilities would be compiled by g++, which may be absent, and fails where the path has a space.
+            "TORCHDYNAMO_DISABLE": "1",
         },
     )
 
