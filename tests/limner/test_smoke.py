@@ -8,15 +8,15 @@ import pytest
 from agents.server import Server
 from tests.limner.terminal import SAMPLE, limner
 
-pytestmark = pytest.mark.vllm
+pytestmark = [pytest.mark.vllm, pytest.mark.timeout(1800)]
 
-USERS = ("nell", "laozhou", "rowan")
-"""One who writes English, one who writes Chinese, one of whom nothing can be proven."""
+USERS = ("nell", "rowan")
+"""One with much to prove, one of whom nothing can be proven."""
 
 
 @pytest.fixture
 def real_home(vllm_server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Three users of the sample, and settings that point at a real vLLM."""
+    """Two users of the sample, and settings that point at a real vLLM."""
     home = tmp_path / "a real home"
     settings = {"LIMNER_HOME": home, "LIMNER_MODEL_URL": vllm_server.url, "LIMNER_MODEL": vllm_server.name}
     for name, value in settings.items():
@@ -37,7 +37,7 @@ def test_a_real_model_names_and_words_what_counting_proves(real_home: Path) -> N
     assert summary["model_calls"] >= len(USERS)
     assert summary["tokens"]["in"] > 0 < summary["tokens"]["out"]
     failed = {letter["user_id"] for letter in summary["dead_letters"]}
-    for user in {"nell", "laozhou"} - failed:
+    for user in {"nell"} - failed:
         profile = limner("profile", user, "--json").json
         assert {tag["status"] for tag in profile["tags"]} == {"verified"}
         assert all(tag["evidence"] for tag in profile["tags"])
