@@ -2,14 +2,14 @@
 
 Counted things, stated facts and habits are claims by themselves. A tag the model proposed becomes one where attributes
 or words decide which events it is about: its label names a known thing, or several at once ("sci-fi thrillers": events
-that are both), or stands in the user's own texts. What code cannot decide keeps no evidence and stays a candidate.
+that are both). One whose words merely stand in the user's own texts keeps those as evidence and stays a candidate.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from agents.behaviour import Behaviour
 from agents.propose import Proposal
@@ -88,14 +88,8 @@ def attribute(
     for proposal in proposals:
         claim = _proposed(proposal, signals, taxonomy)
         known = claims.get(claim.key)
-        claims[claim.key] = claim if known is None else _named(known)
+        claims[claim.key] = claim if known is None else replace(known, proposed=True)
     return [claim for claim in claims.values() if taxonomy.serves(claim.key, claim.facet)]
-
-
-def _named(claim: Claim) -> Claim:
-    return Claim(
-        claim.key, claim.facet, claim.label, claim.polarity, claim.basis, claim.readings, claim.behaviour, proposed=True
-    )
 
 
 def _counted(thing: Thing, *, proposed: bool = False) -> Claim:

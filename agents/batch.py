@@ -28,7 +28,7 @@ from agents.pace import Pace
 from agents.remember import Remembering
 from limner.domain import Event, History, Language, ModelCall, Outcome, Persona, Tag
 from limner.errors import LimnerError, ServerDied, StoreError, Unreachable
-from prompts.library import Prompt
+from prompts import library
 from prompts.taxonomy import Taxonomy
 from store.events import EventStore
 from store.profiles import Draft, ProfileStore
@@ -56,8 +56,8 @@ class Parts(NamedTuple):
     model: str
     """Name of the model, with the digest of its files where they are here."""
     taxonomy: Taxonomy
-    propose: Prompt
-    persona: Prompt
+    propose: library.Prompt
+    persona: library.Prompt
     events: EventStore
     profiles: ProfileStore
     runs: RunStore

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from agents.attribute import Claim
 from agents.calibrate import probability
-from agents.signals import Reading, Signals
+from agents.signals import AGAINST, Reading, Signals
 from agents.verify import Verdict, verify
 from limner.domain import Evidence, SignalKind, Tag
 from prompts.taxonomy import Taxonomy
@@ -24,8 +24,6 @@ LEAST_SURE = 0.6
 """Probability below which a claim that passes its rule is not published: its ratings and its acts disagree."""
 MOST_CANDIDATES = 20
 """Candidates kept per user, the likeliest first."""
-
-AGAINST = frozenset({SignalKind.EXPLICIT_NEGATIVE, SignalKind.IMPLICIT_NEGATIVE})
 
 
 class Merged(NamedTuple):

@@ -14,8 +14,8 @@ from typing import NamedTuple
 
 from agents.digest import safe
 from agents.model import Ledger, Message, Model
-from agents.signals import says_against
-from limner.domain import Event, Language, Persona, Polarity, Sentence, SignalKind, Tag
+from agents.signals import AGAINST, says_against
+from limner.domain import Event, Language, Persona, Polarity, Sentence, Tag
 from prompts import library
 from prompts.answers import PersonaAnswer
 from prompts.taxonomy import Taxonomy
@@ -325,12 +325,11 @@ def _fact(tag: Tag, events: Mapping[str, Event], lang: Language) -> Fact:
 
 def _exemplars(tag: Tag, events: Mapping[str, Event]) -> tuple[str, ...]:
     """Titles of the strongest events that agree with the tag, without repeats."""
-    against = {SignalKind.EXPLICIT_NEGATIVE, SignalKind.IMPLICIT_NEGATIVE}
     titles: dict[str, None] = {}
     for cited in tag.evidence:
         event = events.get(cited.event_id)
         title = event.item.get("title") if event is not None else None
-        if isinstance(title, str) and title and (cited.signal in against) == (tag.polarity < 0):
+        if isinstance(title, str) and title and (cited.signal in AGAINST) == (tag.polarity < 0):
             titles[safe(title[:240])[:60]] = None
         if len(titles) == MOST_EXEMPLARS:
             break

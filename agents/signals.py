@@ -29,6 +29,7 @@ TAKES = frozenset(
 REFUSALS = frozenset({"skip", "return", "refund", "cancel", "remove"})
 TAKEN_BACK = frozenset({"return", "refund", "cancel"})
 SPEECH = frozenset({"post", "message", "comment", "review", "search", "question", "chat", "tweet", "note"})
+AGAINST = frozenset({SignalKind.EXPLICIT_NEGATIVE, SignalKind.IMPLICIT_NEGATIVE})
 KNOWN_KINDS = EXPLICIT | LIKES | DISLIKES | TAKES | REFUSALS | SPEECH | {"view", "application"}
 """Kinds with a reading; any other kind is kept and speaks for nothing."""
 OF_WORKS = frozenset({"genre", "music"})
