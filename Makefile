@@ -59,7 +59,8 @@ postgres:
 bench: setup ## throughput against a bare client, limner's own time and memory a user, ingest rate
 	@$(RUN) -m evals.bench
 
-quality: setup ## tags against the gold of the real data sets, where they are beside this folder
+quality: setup ## tags against gold, and probabilities against what came later, on the real data sets beside this folder
+	@$(RUN) -m evals.calibration
 	@$(RUN) -m evals.genres
 
 crash: setup ## kill a run at random moments, resume, and compare with an undisturbed one

@@ -26,7 +26,7 @@ from agents.embedder import Embedder
 from agents.model import Model
 from agents.pace import Pace
 from agents.remember import Remembering
-from limner.domain import Event, History, Language, ModelCall, Outcome, Persona, Tag
+from limner.domain import Event, Fit, History, Language, ModelCall, Outcome, Persona, Tag
 from limner.errors import LimnerError, ServerDied, StoreError, Unreachable
 from prompts import library
 from prompts.taxonomy import Taxonomy
@@ -65,6 +65,8 @@ class Parts(NamedTuple):
     """In which hours and weekdays are read."""
     languages: tuple[Language, ...]
     """Of the personas; empty means the one the user writes in."""
+    fit: Fit = calibrate.DEFAULT
+    """How far counting is trusted."""
 
     def config(self) -> dict[str, object]:
         """All that decides a profile besides the history."""
@@ -75,6 +77,7 @@ class Parts(NamedTuple):
             "taxonomy": f"{self.taxonomy.version} {self.taxonomy.digest}",
             "zone": str(self.zone),
             "languages": self.languages,
+            "calibration": self.fit.model_dump(),
         }
 
     def config_digest(self) -> str:
@@ -140,7 +143,7 @@ class Batch:
         self._budget = budget_tokens
         self._report = report
         self._config = parts.config_digest()
-        self._baseline = _baseline(parts)
+        self._baseline = baseline(parts.events, parts.taxonomy)
         self._embedded: set[str] = set()
         self._units: set[asyncio.Task[None]] = set()
         self._done = self._unchanged = self._failed = self._tokens_in = self._tokens_out = 0
@@ -222,7 +225,7 @@ class Batch:
             ledger=self._ledger,
         )
         claims = attribute.attribute(reading.signals, reading.habits, proposals, parts.taxonomy)
-        found = merge.tags(claims, reading.signals, parts.taxonomy, self._baseline)
+        found = merge.tags(claims, reading.signals, parts.taxonomy, self._baseline, parts.fit)
         merged = merge.merge(parts.profiles.open_tags(user_id), found)
         personas = await self._personas(user_id, merged.tags, reading)
         vectors = self._embed(merged.tags, personas)
@@ -312,14 +315,14 @@ def _bytes(vector: np.ndarray) -> bytes:
     return vector.astype(np.float32).tobytes()
 
 
-def _baseline(parts: Parts) -> dict[str, float]:
+def baseline(events: EventStore, taxonomy: Taxonomy) -> dict[str, float]:
     """Share of all events that carry a key; empty while the population is too small to compare anybody with."""
-    counts = parts.events.baseline()
+    counts = events.baseline()
     total = counts.get(("", ""), 0)
     if total < LEAST_POPULATION:
         return {}
     shares: dict[str, float] = {}
-    for (name, value), events in counts.items():
-        if (named := parts.taxonomy.named(name, value)) is not None:
-            shares[named.key] = shares.get(named.key, 0.0) + events / total
+    for (name, value), carrying in counts.items():
+        if (named := taxonomy.named(name, value)) is not None:
+            shares[named.key] = shares.get(named.key, 0.0) + carrying / total
     return shares

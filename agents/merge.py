@@ -6,22 +6,23 @@ overwritten, so that `history` can tell what was said when.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from agents.attribute import Claim
-from agents.calibrate import probability
+from agents.calibrate import log_odds, probability
 from agents.signals import AGAINST, Reading, Signals
 from agents.verify import Verdict, verify
-from limner.domain import Evidence, SignalKind, Tag
+from limner.domain import Evidence, Fit, SignalKind, Tag
 from prompts.taxonomy import Taxonomy
 
 VERSION = 1
 
 MOST_EVIDENCE = 20
 """Events cited per tag; `counts` covers all of them."""
-LEAST_SURE = 0.6
-"""Probability below which a claim that passes its rule is not published: its ratings and its acts disagree."""
+LEAST_ODDS = math.log(0.6 / 0.4)
+"""Log-odds by counting below which a claim that passes its rule is not published: its ratings and its acts disagree."""
 MOST_CANDIDATES = 20
 """Candidates kept per user, the likeliest first."""
 
@@ -34,7 +35,7 @@ class Merged(NamedTuple):
 
 
 def tags(
-    claims: Sequence[Claim], signals: Signals, taxonomy: Taxonomy, baseline: Mapping[str, float]
+    claims: Sequence[Claim], signals: Signals, taxonomy: Taxonomy, baseline: Mapping[str, float], fit: Fit
 ) -> tuple[Tag, ...]:
     """Every claim as a tag, verified or candidate; at most the facet's number of verified ones, the surest first."""
     verified: list[_Judged] = []
@@ -42,10 +43,10 @@ def tags(
     for claim in claims:
         facet = taxonomy.facets[claim.facet]
         verdict = verify(claim, facet.rule, signals, baseline, stated_only=facet.stated_only)
-        sure = probability(claim, verdict)
-        if verdict.holds and sure < LEAST_SURE:
+        if verdict.holds and log_odds(claim, verdict) < LEAST_ODDS:
             verdict = verdict._replace(holds=False, reason=f"{verdict.reason}: other signals speak against it")
-        (verified if verdict.holds else candidates).append(_Judged(claim, verdict, sure))
+        judged = _Judged(claim, verdict, probability(claim, verdict, fit))
+        (verified if verdict.holds else candidates).append(judged)
     published: list[_Judged] = []
     room = {facet.id: facet.most for facet in taxonomy.facets.values()}
     for judged in sorted(verified, key=_surest):

@@ -37,12 +37,22 @@ class Lift(NamedTuple):
     n: int
 
 
+class Share(NamedTuple):
+    """How many of the user's events carry a thing, and the share of everybody's that do."""
+
+    carrying: int
+    of: int
+    population: float
+
+
 class Verdict(NamedTuple):
     holds: bool
     reason: str
     counts: Counts
     lift: Lift | None
     """None where the claim was rated less than twice."""
+    share: Share | None = None
+    """Where it rests on acts, and there are enough users to compare with."""
 
 
 def lift(readings: tuple[Reading, ...], spread: float) -> Lift | None:
@@ -87,9 +97,13 @@ def verify(
     holds, reason = _by_counts(claim.polarity, rule, counts)
     if holds and rated is not None and rated.mean * (claim.polarity or 1) < rule.min_lift:
         holds, reason = False, f"{reason}; {rated.mean:+.2f} stars against the own mean: its ratings do not bear it out"
-    if holds and claim.polarity > 0 and claim.key in baseline:
-        holds, reason = _above_population(claim, signals, baseline[claim.key], rule, reason)
-    return Verdict(holds, reason, counts, rated)
+    share: Share | None = None
+    if claim.polarity > 0 and claim.key in baseline:
+        carrying = len({reading.at for reading in claim.readings})
+        share = Share(carrying, len(signals.events), baseline[claim.key])
+        if holds:
+            holds, reason = _above_population(share, rule, reason)
+    return Verdict(holds, reason, counts, rated, share)
 
 
 def _by_lift(claim: Claim, rule: Rule, counts: Counts, rated: Lift) -> Verdict:
@@ -148,9 +162,9 @@ def _outnumbered(polarity: int, rule: Rule, deeds: Counts) -> bool:
     return beyond and explicit + implicit > agreeing
 
 
-def _above_population(claim: Claim, signals: Signals, share: float, rule: Rule, reason: str) -> tuple[bool, str]:
+def _above_population(share: Share, rule: Rule, reason: str) -> tuple[bool, str]:
     """Whether the user does it more than users do on the whole: what everybody buys says nothing about anybody."""
-    carrying = len({reading.at for reading in claim.readings})
-    bound = lower_bound(carrying, len(signals.events), rule.confidence)
-    words = f"{reason}; in {carrying} of {len(signals.events)} events against {share:.1%} of everybody's"
-    return (True, words) if bound > share else (False, f"{words}: no more than others")
+    carrying, total, population = share
+    bound = lower_bound(carrying, total, rule.confidence)
+    words = f"{reason}; in {carrying} of {total} events against {population:.1%} of everybody's"
+    return (True, words) if bound > population else (False, f"{words}: no more than others")

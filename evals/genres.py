@@ -48,7 +48,7 @@ def score(app: App, folder: Path, users: int, told: show.Bar) -> Scored:
     """Profiles of the first `users` users by hash, made now where they are not there, and scored."""
     chosen = _chosen(folder, users)
     events = app.settings.home / "events.jsonl"
-    events.write_bytes(b"".join(line for line in _lines(folder / _events(folder)) if _user(line) in chosen))
+    events.write_bytes(b"".join(line for line in _lines(events_file(folder)) if _user(line) in chosen))
     app.ingest([events], {}, lambda done, total, n: None)
     summary = app.run(
         users=sorted(chosen),
@@ -114,8 +114,10 @@ def _gold(folder: Path, taxonomy: Taxonomy) -> dict[str, dict[str, int | None]]:
     return gold
 
 
-def _events(folder: Path) -> str:
-    return "events.jsonl.gz" if (folder / "events.jsonl.gz").exists() else "events.jsonl"
+def events_file(folder: Path) -> Path:
+    """The events of a data set, packed or not."""
+    packed = folder / "events.jsonl.gz"
+    return packed if packed.exists() else folder / "events.jsonl"
 
 
 def _chosen(folder: Path, users: int) -> set[str]:

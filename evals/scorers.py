@@ -12,6 +12,8 @@ from scipy.stats import binomtest, bootstrap
 from limner.domain import Event, Evidence, Profile, SignalKind, Tag
 
 RESAMPLES = 2_000
+DRAWS = 500
+"""Resamples where each is costly."""
 
 
 class Metric(NamedTuple):
@@ -86,6 +88,70 @@ def _exact(hits: int, total: int) -> tuple[float, float]:
     """
     interval = binomtest(hits, total).proportion_ci(method="exact")
     return float(interval.low), float(interval.high)
+
+
+class Bin(NamedTuple):
+    """Claims of about equal probability: what was said of them, and how many came true."""
+
+    said: float
+    came_true: float
+    n: int
+
+
+def reliability(said: NDArray[np.float64], came_true: NDArray[np.float64], bins: int = 10) -> list[Bin]:
+    """The bins of equal width that hold any claim, from the least likely to the likeliest.
+
+    Args:
+        said: Probabilities, 0 to 1.
+        came_true: 1 or 0 for each.
+
+    Source:
+        DeGroot and Fienberg, The Comparison and Evaluation of Forecasters (The Statistician 32, 1983).
+    """
+    place = np.minimum((said * bins).astype(int), bins - 1)
+    chosen = (place == number for number in range(bins))
+    return [Bin(float(said[s].mean()), float(came_true[s].mean()), int(s.sum())) for s in chosen if s.any()]
+
+
+def calibration_error(said: NDArray[np.float64], came_true: NDArray[np.float64]) -> float:
+    """The expected calibration error: how far the bins are from what they say, weighed by their claims; 0 is the best.
+
+    Source:
+        Guo et al., On Calibration of Modern Neural Networks (ICML 2017), equation 3.
+    """
+    return sum(one.n * abs(one.said - one.came_true) for one in reliability(said, came_true)) / len(said)
+
+
+def brier(said: NDArray[np.float64], came_true: NDArray[np.float64]) -> float:
+    """The mean squared error of the probabilities; 0 is the best, 0.25 is what always saying one half gets.
+
+    Source:
+        Brier, Verification of Forecasts Expressed in Terms of Probability (Monthly Weather Review 78, 1950).
+    """
+    return float(((said - came_true) ** 2).mean())
+
+
+def by_user(
+    measure: Callable[[NDArray[np.float64], NDArray[np.float64]], float],
+    users: Sequence[str],
+    said: NDArray[np.float64],
+    came_true: NDArray[np.float64],
+    *,
+    seed: int = 7,
+) -> Metric:
+    """A measure of probabilities with a 95 % interval, users resampled whole.
+
+    Args:
+        users: Whose claim each is.
+    """
+    rows: dict[str, list[int]] = {}
+    for row, user in enumerate(users):
+        rows.setdefault(user, []).append(row)
+    groups = [np.array(own) for own in rows.values()]
+    rng = np.random.default_rng(seed)
+    drawn = (np.concatenate([groups[i] for i in rng.integers(len(groups), size=len(groups))]) for _ in range(DRAWS))
+    low, high = np.percentile([measure(said[chosen], came_true[chosen]) for chosen in drawn], (2.5, 97.5))
+    return Metric(measure(said, came_true), float(low), float(high), len(said))
 
 
 def failed_recounts(

@@ -7,6 +7,8 @@ no server.
 from __future__ import annotations
 
 import asyncio
+import hashlib
+import heapq
 import itertools
 import signal
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -17,7 +19,7 @@ from pathlib import Path
 from typing import NamedTuple, TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from agents import batch, propose, server, supply
+from agents import backtest, batch, calibrate, propose, server, supply
 from agents.embedder import Embedder, EndpointEmbedder, open_embedder
 from agents.ingest import Ingested, ingest
 from agents.model import Finding, VllmModel, check
@@ -26,6 +28,7 @@ from limner.domain import Event, Evidence, Language, Outcome, Profile, RunSummar
 from limner.errors import LimnerError, ProfileNotFound, SetupError, StoreError
 from limner.settings import Settings
 from prompts import library, taxonomy
+from store.calibrations import CalibrationStore
 from store.database import Database
 from store.events import EventStore
 from store.profiles import ProfileStore
@@ -35,6 +38,10 @@ from store.vectors import VectorIndex
 Stage = Callable[[str, int, int, str], None]
 """Told of a stage, what is done of it, its total (0 where unknown) and their unit."""
 
+BACKTESTED = 400
+"""Users whose histories the probabilities are fitted on, at most."""
+LEAST_POPULATION = 15
+"""Twice as many users, and a run fits the probabilities by itself."""
 SAMPLED = 40
 """Users whose prompts a dry run renders and counts."""
 GUESSED_ANSWER = 180
@@ -88,6 +95,10 @@ class App:
     @cached_property
     def runs(self) -> RunStore:
         return RunStore(self.database)
+
+    @cached_property
+    def calibrations(self) -> CalibrationStore:
+        return CalibrationStore(self.database)
 
     @cached_property
     def index(self) -> VectorIndex:
@@ -242,6 +253,8 @@ class App:
                 languages, users, limit = tuple(earlier["languages"]), earlier["users"], earlier["limit"]
             if self.settings.model_url is None:
                 self.model_folder(told)  # its digest is part of what decides a profile
+            if run is None:
+                self._fit_when_due(told)
             parts = self._parts(languages)
             if run is not None and earlier["digest"] != parts.config_digest():
                 raise StoreError(
@@ -280,6 +293,34 @@ class App:
                 run, "stopped" if halted else "done", f"It stopped: {halted.rstrip('.')}. {RESUME}" if halted else ""
             )
             return self.runs.summary(run)
+
+    def checks(self, told: Stage) -> list[backtest.Check]:
+        """Claims from the earlier part of histories held against the later part; of a sample of users where many."""
+        shares = batch.baseline(self.events, self.taxonomy)
+        users = heapq.nsmallest(
+            BACKTESTED, self.events.users(), key=lambda user: hashlib.blake2b(user.encode()).digest()
+        )
+        found: list[backtest.Check] = []
+        for done, user_id in enumerate(users, 1):
+            found += backtest.checks(self.events.history(user_id), self.taxonomy, shares)
+            told("calibrating", done, len(users), "users")
+        return found
+
+    def calibrate(self, told: Stage) -> list[backtest.Check]:
+        """The checks on which the probabilities have been fitted anew; the next run uses the fit."""
+        with self.database.exclusive("run"):
+            return self._fit(told)
+
+    def _fit(self, told: Stage) -> list[backtest.Check]:
+        checked = self.checks(told)
+        self.calibrations.save(backtest.fit(checked, population=self.events.counts()["users"]))
+        return checked
+
+    def _fit_when_due(self, told: Stage) -> None:
+        """Fit the probabilities when there are users enough, and again whenever they have doubled."""
+        users, last = self.events.counts()["users"], self.calibrations.newest()
+        if users >= 2 * (last.population if last else LEAST_POPULATION):
+            self._fit(told)
 
     def _reopened(self, resume: bool, retry_failed: bool) -> str | None:
         """The run to go on with; None for a new one."""
@@ -385,6 +426,7 @@ class App:
             runs=self.runs,
             zone=self.zone,
             languages=languages,
+            fit=self.calibrations.newest() or calibrate.DEFAULT,
         )
 
     @property

@@ -18,6 +18,7 @@ from typing import Annotated, Any, Literal, ParamSpec, cast
 import typer
 
 from agents import server
+from evals import calibration
 from limner import doctor as examination
 from limner import settings, show
 from limner.app import App
@@ -392,6 +393,23 @@ def history(
             show.document([version.model_dump(mode="json") for version in versions])
         else:
             show.timeline(user, key, versions)
+
+
+@command(cli, examples="limner calibrate\nlimner calibrate --json")
+def calibrate(as_json: Json = False) -> None:
+    """Fit the probabilities on these histories: claims from earlier events held against later ones.
+
+    A run does this by itself when it first has thirty users, and again whenever they have doubled.
+    """
+    with opened() as app, stages("Calibration") as told:
+        checked = app.calibrate(told)
+        fit = app.calibrations.newest()
+    results = calibration.judge(checked)
+    if as_json:
+        show.document({"fit": fit, "judged": results})
+        return
+    calibration.told(results)
+    show.message(f"Fitted on {len(checked):,} claims; the next `limner run` uses it.")
 
 
 @command(prompts_cli, "list", examples="limner prompts list")

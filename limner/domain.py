@@ -17,6 +17,8 @@ Language = Literal["en", "zh"]
 Polarity = Literal[1, 0, -1]
 Basis = Literal["stated", "observed", "inferred"]
 Status = Literal["verified", "candidate", "pinned"]
+Way = Literal["rated", "acts", "habit", "stated"]
+"""How a claim is proved: by ratings against the own mean, by acts and words, by a share of events, by its own words."""
 
 
 class Value(BaseModel):
@@ -222,3 +224,22 @@ class RunSummary(Value):
     """Kind of error to users."""
     note: str = ""
     """Why it stopped, and how to go on."""
+
+
+class Line(Value):
+    """Log-odds that come true = `shift` + `slope` × log-odds by counting."""
+
+    shift: float
+    slope: float
+
+
+class Fit(Value):
+    """What log-odds by counting are worth, way by way."""
+
+    population: int = 0
+    """Users there were when it was fitted."""
+    users: int = 0
+    """Whose later events could judge their earlier ones; 0 for the fit limner comes with."""
+    checks: int = 0
+    """Claims held against what came later."""
+    lines: Mapping[Way, Line]

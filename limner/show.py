@@ -62,6 +62,8 @@ def lines(values: Iterable[Any]) -> None:
 def _plain(value: Any) -> Any:
     if hasattr(value, "model_dump"):
         return value.model_dump(mode="json")
+    if hasattr(value, "_asdict"):
+        return value._asdict()
     return list(value) if isinstance(value, Iterable) else str(value)
 
 

@@ -327,6 +327,16 @@ class FeedbackRow(Table):
     created_at: Mapped[datetime]
 
 
+class CalibrationRow(Table):
+    """How far counting is trusted, as fitted at some time; the newest is in force."""
+
+    __tablename__ = "calibrations"
+
+    id: Mapped[Serial]
+    created_at: Mapped[datetime]
+    fit: Mapped[dict[str, Any]]
+
+
 class IndexStateRow(Table):
     """Which index is current: one row for each place an index lives in."""
 

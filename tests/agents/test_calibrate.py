@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pytest
@@ -8,10 +9,10 @@ from hypothesis import strategies as st
 
 from agents.attribute import Claim
 from agents.behaviour import Behaviour
-from agents.calibrate import CEILING, FLOOR, STATED_ONCE, UNSEEN, probability
+from agents.calibrate import CEILING, DEFAULT, FLOOR, STATED_ONCE, UNSEEN, log_odds, probability
 from agents.signals import Reading, counted
-from agents.verify import Lift, Verdict, verify
-from limner.domain import SignalKind
+from agents.verify import Lift, Share, Verdict, verify
+from limner.domain import Fit, Line, SignalKind
 from prompts.taxonomy import Rule
 from tests.agents.histories import claim, readings, signals_of
 from tests.agents.test_verify import COUNTS, SPREADS, STARS, mirrored
@@ -21,6 +22,10 @@ PLAIN = {"likes": 1, "deeds": 2, "dislikes": 1, "refusals": 1}
 
 def sure(one: Claim, spread: float = 1.0) -> float:
     return probability(one, verify(one, Rule(), signals_of(spread=spread), {}))
+
+
+def odds(one: Claim) -> float:
+    return log_odds(one, verify(one, Rule(), signals_of(), {}))
 
 
 def by_lift(mean: float, error: float = 0.3) -> float:
@@ -42,10 +47,10 @@ def test_a_like_and_the_mirrored_dislike_are_equally_sure(
 
 
 @given(COUNTS, STARS)
-def test_a_claim_and_its_opposite_share_the_doubt(spoken: dict[str, int], stars: list[float]) -> None:
+def test_counting_says_the_opposite_of_the_opposite_claim(spoken: dict[str, int], stars: list[float]) -> None:
     spoken_of = readings(**PLAIN | spoken, stars=stars)
     if spoken_of:
-        assert sure(claim(spoken_of, 1)) + sure(claim(spoken_of, -1)) == pytest.approx(1)
+        assert odds(claim(spoken_of, 1)) == pytest.approx(-odds(claim(spoken_of, -1)))
 
 
 @given(COUNTS, st.lists(st.floats(-2, 2), min_size=2, max_size=2) | st.just([]), st.data())
@@ -88,3 +93,19 @@ def test_a_habit_is_surer_with_every_event_that_shows_it(hits: int, misses: int)
         return sure(claim([], 0, shown.key, behaviour=shown))
 
     assert FLOOR <= habit(hits) <= habit(hits + 1) <= CEILING
+
+
+def test_what_everybody_does_too_is_no_sure_taste() -> None:
+    one = claim(readings(deeds=6), 1)
+
+    def among_all(share: float) -> float:
+        return probability(one, Verdict(True, "", counted(one.readings), None, Share(6, 60, share)))
+
+    assert among_all(0.01) > among_all(0.05) > 0.5 > among_all(0.3)
+
+
+def test_a_fitted_line_decides_what_counting_is_worth() -> None:
+    doubtful = Fit(lines=DEFAULT.lines | {"rated": Line(shift=-1.0, slope=0.0)})
+    assert probability(claim(readings(stars=[2, 2]), 1), Verdict(True, "", counted(()), Lift(2, 0.1, 2)), doubtful) == (
+        pytest.approx(1 / (1 + math.e))
+    )

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from agents import attribute, behaviour, clean, merge, signals
 from agents.attribute import Claim
+from agents.calibrate import DEFAULT
 from agents.signals import Reading
 from limner.domain import Event, History, Polarity, SignalKind, Tag
 from tests.agents.histories import (
@@ -51,7 +52,7 @@ def published(raw: History, proposals: tuple[Any, ...] = ()) -> tuple[Tag, ...]:
 def found(raw: History, proposals: tuple[Any, ...] = ()) -> tuple[Tag, ...]:
     read = signals.signals(clean.clean(raw).history, TAXONOMY)
     habits = behaviour.behaviours(read, ZoneInfo("UTC"))
-    return merge.tags(attribute.attribute(read, habits, proposals, TAXONOMY), read, TAXONOMY, {})
+    return merge.tags(attribute.attribute(read, habits, proposals, TAXONOMY), read, TAXONOMY, {}, DEFAULT)
 
 
 @cache
@@ -172,7 +173,6 @@ def test_every_tag_of_any_history_cites_its_events_rightly(raw: History) -> None
         assert {cited.event_id for cited in tag.evidence} <= events
         assert tag == Tag.model_validate(tag.model_dump())
         if tag.status == "verified" and tag.polarity:
-            assert tag.probability >= merge.LEAST_SURE
             assert (tag.evidence[0].signal.value.endswith("positive")) == (tag.polarity > 0)
 
 
@@ -180,7 +180,7 @@ def test_every_tag_of_any_history_cites_its_events_rightly(raw: History) -> None
 
 
 def tags(claims: list[Claim]) -> tuple[Tag, ...]:
-    return merge.tags(claims, signals_of(), TAXONOMY, {})
+    return merge.tags(claims, signals_of(), TAXONOMY, {}, DEFAULT)
 
 
 def counted(number: int, *, facet: str = "interest", **spoken: Any) -> Claim:
@@ -228,7 +228,7 @@ def test_a_rating_near_the_own_mean_is_counted_but_not_cited() -> None:
 def test_a_tag_is_valid_from_the_oldest_event_that_supports_it() -> None:
     events = [event(0, "skip"), event(1, "play", ts=None), event(2, "play"), event(3, "play"), event(4, "play")]
     spoken = [Reading(at, REFUSED if one.kind == "skip" else DONE) for at, one in enumerate(events)]
-    (tag,) = merge.tags([claim(spoken, 1)], signals_of()._replace(events=tuple(events)), TAXONOMY, {})
+    (tag,) = merge.tags([claim(spoken, 1)], signals_of()._replace(events=tuple(events)), TAXONOMY, {}, DEFAULT)
     assert tag.valid_from == events[2].ts
     assert tag.valid_from is not None and tag.valid_from > NOON
 

@@ -1,0 +1,121 @@
+"""How often claims come true: a history is cut in time, and claims from its earlier part are held against the later.
+
+A claim that ratings prove came true where the later ratings of its thing, at least three, lie on average on the same
+side of the user's own mean. One that acts prove came true where later acts for it outnumber those against it and are no
+rarer than in the population; it is asked only where, at the pace so far, at least two such acts were to be expected.
+Every claim is held against the later events, published or not: the fit must not see a selection.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize
+
+from agents.attribute import Claim, attribute
+from agents.calibrate import DEFAULT, log_odds, way
+from agents.clean import clean
+from agents.signals import Signals, counted, signals
+from agents.verify import verify
+from limner.domain import Fit, History, Line, Way
+from prompts.taxonomy import Taxonomy
+
+EARLIER = 0.6
+"""Share of the events that claims are made from."""
+LEAST_EVENTS = 15
+"""Events below which a history is too short to be cut."""
+RATED_LATER = 3
+"""Later ratings below which their mean is mostly noise."""
+EXPECTED = 2.0
+"""Acts to be expected of a claim before their absence says anything."""
+DOUBT = 1.0
+"""Standard deviation of a line's shift and slope about the default: how fast data overrules it."""
+
+
+class Check(NamedTuple):
+    """One claim from the earlier part of a history, and whether the later part bears it out."""
+
+    user_id: str
+    key: str
+    way: Way
+    published: bool
+    """Whether the earlier part proved it."""
+    log_odds: float
+    came_true: bool
+
+
+def checks(history: History, taxonomy: Taxonomy, baseline: Mapping[str, float]) -> list[Check]:
+    """The claims of one history that its later part can judge."""
+    events = clean(history).history.events
+    if len(events) < LEAST_EVENTS:
+        return []
+    cut = round(len(events) * EARLIER)
+    earlier, later = (
+        signals(History(user_id=history.user_id, events=part), taxonomy) for part in (events[:cut], events[cut:])
+    )
+    found: list[Check] = []
+    for claim in attribute(earlier, (), (), taxonomy):
+        facet = taxonomy.facets[claim.facet]
+        verdict = verify(claim, facet.rule, earlier, baseline, stated_only=facet.stated_only)
+        proof = way(claim, verdict)
+        true = _came_true(claim, proof, earlier, later, baseline)
+        if true is not None:
+            odds = log_odds(claim, verdict)
+            found.append(Check(history.user_id, claim.key, proof, verdict.holds, odds, true))
+    return found
+
+
+def fit(checked: Sequence[Check], *, population: int = 0) -> Fit:
+    """The lines that make the checked claims likeliest, drawn to the default ones where there are few.
+
+    Source:
+        Maximum a posteriori logistic regression; Gelman et al., Bayesian Data Analysis (3rd ed.), section 16.3.
+    """
+    return Fit(
+        population=population,
+        users=len({one.user_id for one in checked}),
+        checks=len(checked),
+        lines={
+            proof: _line([one for one in checked if one.way == proof], line) for proof, line in DEFAULT.lines.items()
+        },
+    )
+
+
+def _line(checked: Iterable[Check], prior: Line) -> Line:
+    cases = list(checked)
+    if not cases:
+        return prior
+    odds = np.array([one.log_odds for one in cases])
+    signs = np.array([1.0 if one.came_true else -1.0 for one in cases])
+    start = np.array([prior.shift, prior.slope])
+
+    def loss(line: NDArray[np.float64]) -> float:
+        doubt = float((((line - start) / DOUBT) ** 2).sum()) / 2
+        return doubt + float(np.logaddexp(0, -signs * (line[0] + line[1] * odds)).sum())
+
+    shift, slope = minimize(loss, start, method="L-BFGS-B", bounds=[(None, None), (0, None)]).x
+    return Line(shift=round(float(shift), 4), slope=round(float(slope), 4))
+
+
+def _came_true(
+    claim: Claim, proof: Way, earlier: Signals, later: Signals, baseline: Mapping[str, float]
+) -> bool | None:
+    """None where the later events cannot tell."""
+    thing = later.things.get(claim.key)
+    if proof == "rated":
+        deviations = [reading.deviation for reading in thing.readings if reading.deviation is not None] if thing else []
+        total = sum(deviations)
+        return (total > 0) == (claim.polarity > 0) if total and len(deviations) >= RATED_LATER else None
+    if proof != "acts":
+        return None
+    counts = counted(thing.readings if thing else ())
+    agreeing = counts.explicit_positive + counts.implicit_positive
+    against = counts.explicit_negative + counts.implicit_negative
+    if claim.polarity < 0:
+        return against > agreeing if agreeing + against else None
+    if len(claim.readings) / len(earlier.events) * len(later.events) < EXPECTED:
+        return None
+    return agreeing > against and agreeing / len(later.events) >= baseline.get(claim.key, 0.0)
