@@ -29,8 +29,8 @@ OTHERS = 10.0
 """Events that the population's share of a thing weighs like."""
 STATED_ONCE = 0.95
 """A fact in the user's own words, once; each further time halves the doubt."""
-UNSEEN = 0.2
-"""A proposal that no event speaks about."""
+UNSEEN = -4.0
+"""Log-odds of a proposal that no event speaks about."""
 FLOOR, CEILING = 0.01, 0.99
 TRUSTED = 1e-6
 """Doubt that no count of one user's events can go below."""
@@ -56,15 +56,8 @@ def way(claim: Claim, verdict: Verdict) -> Way:
     return "rated" if verdict.lift is not None else "acts"
 
 
-def probability(claim: Claim, verdict: Verdict, fit: Fit = DEFAULT) -> float:
-    """The probability that the claim holds, between 0.01 and 0.99."""
-    if claim.behaviour is None and not claim.readings:
-        return UNSEEN
-    return trusted(log_odds(claim, verdict), way(claim, verdict), fit)
-
-
-def trusted(odds: float, proof: Way, fit: Fit) -> float:
-    """The probability that log-odds by counting are worth."""
+def probability(odds: float, proof: Way, fit: Fit = DEFAULT) -> float:
+    """The probability, between 0.01 and 0.99, that log-odds by counting are worth."""
     line = fit.lines[proof]
     return min(CEILING, max(FLOOR, float(expit(line.shift + line.slope * odds))))
 
@@ -74,8 +67,10 @@ def log_odds(claim: Claim, verdict: Verdict) -> float:
     counts = verdict.counts
     if claim.behaviour is not None:
         return _share(claim)
+    if not claim.readings:
+        return UNSEEN
     if claim.basis == "stated":
-        return _logit(1 - (1 - STATED_ONCE) * 0.5 ** (counts.stated - 1)) if counts.stated else _logit(UNSEEN)
+        return _logit(1 - (1 - STATED_ONCE) * 0.5 ** (counts.stated - 1))
     implicit_for, implicit_against = counts.implicit_positive, counts.implicit_negative
     odds = 0.0
     unrated = counts

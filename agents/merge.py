@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from agents.attribute import Claim
-from agents.calibrate import log_odds, probability
+from agents.calibrate import log_odds, probability, way
 from agents.signals import AGAINST, Reading, Signals
 from agents.verify import Verdict, verify
 from limner.domain import Evidence, Fit, SignalKind, Tag
@@ -23,7 +23,7 @@ MOST_EVIDENCE = 20
 """Events cited per tag; `counts` covers all of them."""
 LEAST_ODDS = math.log(0.6 / 0.4)
 """Log-odds by counting below which a claim that passes its rule is not published: its ratings and its acts disagree."""
-MOST_CANDIDATES = 20
+MOST_CANDIDATES = 10
 """Candidates kept per user, the likeliest first."""
 
 
@@ -43,9 +43,10 @@ def tags(
     for claim in claims:
         facet = taxonomy.facets[claim.facet]
         verdict = verify(claim, facet.rule, signals, baseline, stated_only=facet.stated_only)
-        if verdict.holds and log_odds(claim, verdict) < LEAST_ODDS:
+        odds = log_odds(claim, verdict)
+        if verdict.holds and odds < LEAST_ODDS:
             verdict = verdict._replace(holds=False, reason=f"{verdict.reason}: other signals speak against it")
-        judged = _Judged(claim, verdict, probability(claim, verdict, fit))
+        judged = _Judged(claim, verdict, probability(odds, way(claim, verdict), fit))
         (verified if verdict.holds else candidates).append(judged)
     published: list[_Judged] = []
     room = {facet.id: facet.most for facet in taxonomy.facets.values()}

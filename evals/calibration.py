@@ -17,7 +17,7 @@ import typer
 from numpy.typing import NDArray
 
 from agents.backtest import Check, fit
-from agents.calibrate import DEFAULT, trusted
+from agents.calibrate import DEFAULT, probability
 from evals.genres import DATA, events_file
 from evals.scorers import Bin, Metric, brier, by_user, calibration_error, reliability
 from limner import settings, show
@@ -77,12 +77,12 @@ def _foretold(checked: Sequence[Check]) -> NDArray[np.float64]:
     fold = [int(hashlib.blake2b(one.user_id.encode()).hexdigest(), 16) % FOLDS for one in checked]
     fits = [fit([one for one, part in zip(checked, fold, strict=True) if part != out]) for out in range(FOLDS)]
     return np.array(
-        [trusted(one.log_odds, one.way, fits[part]) for one, part in zip(checked, fold, strict=True)], float
+        [probability(one.log_odds, one.way, fits[part]) for one, part in zip(checked, fold, strict=True)], float
     )
 
 
 def _said(checked: Sequence[Check], using: Fit) -> NDArray[np.float64]:
-    return np.array([trusted(one.log_odds, one.way, using) for one in checked], float)
+    return np.array([probability(one.log_odds, one.way, using) for one in checked], float)
 
 
 def told(results: Sequence[Judged]) -> None:
