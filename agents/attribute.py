@@ -13,11 +13,11 @@ from dataclasses import dataclass, replace
 
 from agents.behaviour import Behaviour
 from agents.propose import Proposal
-from agents.signals import SPEECH, Reading, Signals, Thing, said
+from agents.signals import AGAINST, SPEECH, Reading, Signals, Thing, said
 from limner.domain import Basis, Label, Polarity
 from prompts.taxonomy import Taxonomy
 
-VERSION = 1
+VERSION = 2
 
 _WORD = re.compile(r"[^\W_]+(?:[-'][^\W_]+)*")
 _FILLER = frozenset(
@@ -77,7 +77,11 @@ def attribute(
     signals: Signals, habits: Sequence[Behaviour], proposals: Sequence[Proposal], taxonomy: Taxonomy
 ) -> list[Claim]:
     """All claims worth verifying, counted ones first, each key once."""
-    claims = {thing.key: _counted(thing) for thing in signals.things.values() if len(thing.readings) >= LEAST_READINGS}
+    claims = {
+        thing.key: _counted(thing, signals, taxonomy)
+        for thing in signals.things.values()
+        if len(thing.readings) >= LEAST_READINGS
+    }
     claims |= {
         fact.key: Claim(fact.key, fact.facet, fact.label, 0, "stated", tuple(fact.readings))
         for fact in signals.facts.values()
@@ -92,28 +96,34 @@ def attribute(
     return [claim for claim in claims.values() if taxonomy.serves(claim.key, claim.facet)]
 
 
-def _counted(thing: Thing, *, proposed: bool = False) -> Claim:
+def _counted(thing: Thing, signals: Signals, taxonomy: Taxonomy, *, proposed: bool = False) -> Claim:
     """A claim whose polarity is what the counts say, whoever named it."""
+    weights = signals.weights(taxonomy.facets[thing.facet].half_life_days)
     return Claim(
         thing.key,
         thing.facet,
         thing.label,
-        polarity(thing.readings),
+        polarity(thing.readings, weights),
         "observed",
         tuple(thing.readings),
         proposed=proposed,
     )
 
 
-def polarity(readings: Iterable[Reading]) -> Polarity:
-    """1 where the events speak for a thing, -1 where they speak against it; ratings decide where there are two."""
+def polarity(readings: Iterable[Reading], weights: Sequence[float]) -> Polarity:
+    """1 where the events speak for a thing, -1 where they speak against it; ratings decide where there are two.
+
+    Args:
+        weights: Of the user's events, by their place.
+    """
     deviations: list[float] = []
-    balance = 0
+    balance = 0.0
     for reading in readings:
+        weight = weights[reading.at]
         if reading.deviation is not None:
-            deviations.append(reading.deviation)
+            deviations.append(weight * reading.deviation)
         elif reading.signal is not None:
-            balance += 1 if reading.signal.value.endswith("positive") else -1
+            balance += -weight if reading.signal in AGAINST else weight
     if len(deviations) >= 2 or (deviations and not balance):
         return 1 if sum(deviations) >= 0 else -1
     return 1 if balance >= 0 else -1
@@ -123,10 +133,11 @@ def _proposed(proposal: Proposal, signals: Signals, taxonomy: Taxonomy) -> Claim
     keys = _known_keys(proposal.label, taxonomy)
     if len(keys) == 1:
         term = taxonomy.terms[keys[0]]
-        return _counted(signals.things.get(term.key) or Thing(term.key, term.facet, term.label), proposed=True)
+        thing = signals.things.get(term.key) or Thing(term.key, term.facet, term.label)
+        return _counted(thing, signals, taxonomy, proposed=True)
     if keys:
         return _compound(keys, signals, taxonomy)
-    return _worded(proposal, signals)
+    return _worded(proposal, signals, taxonomy)
 
 
 def _known_keys(label: Label, taxonomy: Taxonomy) -> list[str]:
@@ -162,10 +173,11 @@ def _compound(keys: list[str], signals: Signals, taxonomy: Taxonomy) -> Claim:
     by_event = [{reading.at: reading for reading in thing.readings} for thing in things if thing is not None]
     shared = sorted(set.intersection(*(set(readings) for readings in by_event)))
     readings = tuple(by_event[0][index] for index in shared)
-    return Claim(key, facet, label, polarity(readings), "observed", readings, proposed=True)
+    weights = signals.weights(taxonomy.facets[facet].half_life_days)
+    return Claim(key, facet, label, polarity(readings, weights), "observed", readings, proposed=True)
 
 
-def _worded(proposal: Proposal, signals: Signals) -> Claim:
+def _worded(proposal: Proposal, signals: Signals, taxonomy: Taxonomy) -> Claim:
     """A tag the taxonomy does not know: the events whose own text carries its label."""
     readings: list[Reading] = []
     for index, event in enumerate(signals.events):
@@ -177,5 +189,6 @@ def _worded(proposal: Proposal, signals: Signals) -> Claim:
                     readings.append(Reading(index, said(event.text, start, end), None, event.text[start:end]))
                     break
     slug = "-".join(_WORD.findall(proposal.label.en.casefold())) or proposal.label.zh
-    sign = polarity(readings) if readings and proposal.polarity != 0 else proposal.polarity
+    weights = signals.weights(taxonomy.facets[proposal.facet].half_life_days)
+    sign = polarity(readings, weights) if readings and proposal.polarity != 0 else proposal.polarity
     return Claim(f"open/{slug}", proposal.facet, proposal.label, sign, "inferred", tuple(readings), proposed=True)

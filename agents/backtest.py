@@ -58,8 +58,7 @@ def checks(history: History, taxonomy: Taxonomy, baseline: Mapping[str, float]) 
     )
     found: list[Check] = []
     for claim in attribute(earlier, (), (), taxonomy):
-        facet = taxonomy.facets[claim.facet]
-        verdict = verify(claim, facet.rule, earlier, baseline, stated_only=facet.stated_only)
+        verdict = verify(claim, taxonomy.facets[claim.facet], earlier, baseline)
         proof = way(claim, verdict)
         true = _came_true(claim, proof, earlier, later, baseline)
         if true is not None:

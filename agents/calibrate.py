@@ -17,7 +17,6 @@ from statistics import NormalDist
 from scipy.special import betainc, expit, logit
 
 from agents.attribute import Claim
-from agents.signals import counted
 from agents.verify import Share, Verdict
 from limner.domain import Fit, Line, Way
 
@@ -64,26 +63,16 @@ def probability(odds: float, proof: Way, fit: Fit = DEFAULT) -> float:
 
 def log_odds(claim: Claim, verdict: Verdict) -> float:
     """The log-odds that the claim holds, by counting alone."""
-    counts = verdict.counts
     if claim.behaviour is not None:
         return _share(claim)
     if not claim.readings:
         return UNSEEN
     if claim.basis == "stated":
-        return _logit(1 - (1 - STATED_ONCE) * 0.5 ** (counts.stated - 1))
-    implicit_for, implicit_against = counts.implicit_positive, counts.implicit_negative
+        return _logit(1 - (1 - STATED_ONCE) * 0.5 ** (verdict.counts.stated - 1))
     odds = 0.0
-    unrated = counts
     if verdict.lift is not None:
-        odds += _logit(_sign(verdict.lift.mean, verdict.lift.error))
-        if claim.polarity < 0:
-            odds = -odds
-        unrated = counted(reading for reading in claim.readings if reading.deviation is None)
-    implicit_for += 2 * unrated.explicit_positive
-    implicit_against += 2 * unrated.explicit_negative
-    if claim.polarity < 0:
-        implicit_for, implicit_against = implicit_against, implicit_for
-    odds += _logit(float(betainc(1 + implicit_against, 1 + implicit_for, 0.5)))
+        odds = _logit(_sign(verdict.lift.mean, verdict.lift.error)) * (claim.polarity or 1)
+    odds += _logit(float(betainc(1 + verdict.balance.against, 1 + verdict.balance.agreeing, 0.5)))
     return odds if verdict.share is None else min(odds, _more_than_others(verdict.share))
 
 

@@ -16,7 +16,7 @@ from agents.verify import lift
 from limner.domain import Event, Language
 from prompts.taxonomy import Taxonomy
 
-VERSION = 1
+VERSION = 2
 
 BUDGET = 500
 """Most tokens a digest may take."""
@@ -75,7 +75,8 @@ def _counted_lines(signals: Signals, habits: Sequence[Behaviour], taxonomy: Taxo
         if len(thing.readings) < 2 or not taxonomy.serves(thing.key, thing.facet):
             continue
         name = safe(getattr(thing.label, lang))
-        rated = lift(tuple(thing.readings), signals.spread)
+        weights = signals.weights(taxonomy.facets[thing.facet].half_life_days)
+        rated = lift(thing.readings, signals.spread, weights)
         if rated is None:
             frequent.append((len(thing.readings), f"* {name}: {_said_of(thing)}"))
         elif abs(rated.mean) > rated.error:

@@ -17,7 +17,7 @@ from agents.verify import Verdict, verify
 from limner.domain import Evidence, Fit, SignalKind, Tag
 from prompts.taxonomy import Taxonomy
 
-VERSION = 1
+VERSION = 2
 
 MOST_EVIDENCE = 20
 """Events cited per tag; `counts` covers all of them."""
@@ -42,7 +42,7 @@ def tags(
     candidates: list[_Judged] = []
     for claim in claims:
         facet = taxonomy.facets[claim.facet]
-        verdict = verify(claim, facet.rule, signals, baseline, stated_only=facet.stated_only)
+        verdict = verify(claim, facet, signals, baseline)
         odds = log_odds(claim, verdict)
         if verdict.holds and odds < LEAST_ODDS:
             verdict = verdict._replace(holds=False, reason=f"{verdict.reason}: other signals speak against it")

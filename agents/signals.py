@@ -11,6 +11,7 @@ import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import NamedTuple
 
 from limner.domain import Counts, Event, History, Label, SignalKind
@@ -100,6 +101,17 @@ class Signals(NamedTuple):
     """The user's own mean rating, in five-star units; NaN where nothing was rated."""
     spread: float
     """Standard deviation of the user's ratings, in five-star units; at least 0.25."""
+    ages: tuple[float, ...]
+    """Days from each event to the newest; 0 where it has no time."""
+
+    def weights(self, half_life_days: float | None) -> tuple[float, ...]:
+        """What each event still weighs, 0 to 1; an event's weight halves with every half-life that passes after it."""
+        return (1.0,) * len(self.ages) if half_life_days is None else _faded(self.ages, half_life_days)
+
+
+@lru_cache(16)
+def _faded(ages: tuple[float, ...], half_life_days: float) -> tuple[float, ...]:
+    return tuple(0.5 ** (age / half_life_days) for age in ages)
 
 
 def counted(readings: Iterable[Reading]) -> Counts:
@@ -140,7 +152,7 @@ def signals(history: History, taxonomy: Taxonomy) -> Signals:
                 _thing(things, named.key, named.facet, named.label).readings.append(Reading(index, signal, deviation))
         if event.kind in SPEECH and event.text:
             _read_text(index, event.text, signal, attributed, taxonomy, things, facts)
-    return Signals(events, things, facts, len(stars), mean, spread)
+    return Signals(events, things, facts, len(stars), mean, spread, _ages(events))
 
 
 def _read_text(
@@ -170,6 +182,11 @@ def _read_text(
             _thing(facts, key, term.facet, term.label).readings.append(
                 Reading(index, SignalKind.STATED, None, text[start:end])
             )
+
+
+def _ages(events: Sequence[Event]) -> tuple[float, ...]:
+    newest = max((event.ts for event in events if event.ts is not None), default=None)
+    return tuple((newest - event.ts).total_seconds() / 86_400 if newest and event.ts else 0.0 for event in events)
 
 
 def _thing(things: dict[str, Thing], key: str, facet: str, label: Label) -> Thing:

@@ -10,17 +10,17 @@ Source: the floor and the limits follow GISTBench (arXiv 2603.29112), section "i
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from statistics import NormalDist
 from typing import NamedTuple
 
 from agents.attribute import Claim
 from agents.behaviour import lower_bound
-from agents.signals import Reading, Signals, counted
+from agents.signals import AGAINST, Reading, Signals, counted
 from limner.domain import Counts
-from prompts.taxonomy import Rule
+from prompts.taxonomy import Facet, Rule
 
-VERSION = 1
+VERSION = 2
 
 MANY = 10
 """Signals from which on the rule is on rates: a heavy user dislikes some of what they love."""
@@ -29,7 +29,7 @@ SPREAD_PRIOR = 4.0
 
 
 class Lift(NamedTuple):
-    """The mean of a thing's ratings minus the user's own mean, in five-star units."""
+    """The mean of a thing's ratings, by their weight, minus the user's own mean, in five-star units."""
 
     mean: float
     error: float
@@ -37,11 +37,18 @@ class Lift(NamedTuple):
     n: int
 
 
-class Share(NamedTuple):
-    """How many of the user's events carry a thing, and the share of everybody's that do."""
+class Balance(NamedTuple):
+    """What speaks for a claim and against it beside its lift: events by their weight."""
 
-    carrying: int
-    of: int
+    agreeing: float
+    against: float
+
+
+class Share(NamedTuple):
+    """How many of the user's events carry a thing, by their weight, and the share of everybody's that do."""
+
+    carrying: float
+    of: float
     population: float
 
 
@@ -49,83 +56,102 @@ class Verdict(NamedTuple):
     holds: bool
     reason: str
     counts: Counts
-    lift: Lift | None
+    lift: Lift | None = None
     """None where the claim was rated less than twice."""
+    balance: Balance = Balance(0, 0)
     share: Share | None = None
     """Where it rests on acts, and there are enough users to compare with."""
 
 
-def lift(readings: tuple[Reading, ...], spread: float) -> Lift | None:
+def lift(readings: Sequence[Reading], spread: float, weights: Sequence[float]) -> Lift | None:
     """The lift of a thing over the user's own mean; None where fewer than two of the events rated it.
 
     Args:
         spread: Standard deviation of all of the user's ratings, in five-star units.
+        weights: Of the user's events, by their place.
+
+    Source:
+        Kish, Survey Sampling (1965), section 8.2, for how many equal ratings the weighted ones are worth.
     """
-    deviations = [reading.deviation for reading in readings if reading.deviation is not None]
-    n = len(deviations)
-    if n < 2:
+    rated = [(weights[reading.at], reading.deviation) for reading in readings if reading.deviation is not None]
+    if len(rated) < 2:
         return None
-    mean = sum(deviations) / n
-    squares = sum((deviation - mean) ** 2 for deviation in deviations)
-    variance = (squares + SPREAD_PRIOR * spread**2) / (n - 1 + SPREAD_PRIOR)
-    return Lift(mean, math.sqrt(variance / n), n)
+    total = sum(weight for weight, _ in rated)
+    worth = total**2 / sum(weight**2 for weight, _ in rated)
+    mean = sum(weight * deviation for weight, deviation in rated) / total
+    squares = worth / total * sum(weight * (deviation - mean) ** 2 for weight, deviation in rated)
+    variance = (squares + SPREAD_PRIOR * spread**2) / (worth - 1 + SPREAD_PRIOR)
+    return Lift(mean, math.sqrt(variance / worth), len(rated))
 
 
-def verify(
-    claim: Claim, rule: Rule, signals: Signals, baseline: Mapping[str, float], *, stated_only: bool = False
-) -> Verdict:
+def verify(claim: Claim, facet: Facet, signals: Signals, baseline: Mapping[str, float]) -> Verdict:
     """Whether the events carry the claim, and why.
 
     Args:
         baseline: Share of all users' events that carry a key; empty where there are too few users to compare with.
-        stated_only: No count proves a claim of this facet, only the user's own statement.
     """
+    rule, weights = facet.rule, signals.weights(facet.half_life_days)
     counts = counted(claim.readings)
     if claim.behaviour is not None:
         measure = claim.behaviour
         words = f"{measure.measure:.2f} over {measure.of} {measure.unit}, at least {measure.threshold:g} needed"
-        return Verdict(True, words, counts, None)
+        return Verdict(True, words, counts)
     if claim.basis == "stated":
-        return Verdict(counts.stated >= 1, f"said {counts.stated} times in the user's own words", counts, None)
+        return Verdict(counts.stated >= 1, f"said {counts.stated} times in the user's own words", counts)
     if claim.basis == "inferred":
-        return Verdict(False, "named by the model; that the user's texts hold its words proves no taste", counts, None)
-    if stated_only:
-        return Verdict(False, "only the user's own words could prove it", counts, None)
-    rated = lift(claim.readings, signals.spread)
+        return Verdict(False, "named by the model; that the user's texts hold its words proves no taste", counts)
+    if facet.stated_only:
+        return Verdict(False, "only the user's own words could prove it", counts)
+    rated = lift(claim.readings, signals.spread, weights)
+    balance = _balance(claim, weights, with_ratings=rated is None)
     if rated is not None and rated.n >= rule.min_explicit:
-        return _by_lift(claim, rule, counts, rated)
-    holds, reason = _by_counts(claim.polarity, rule, counts)
+        return _by_lift(claim, rule, counts, rated, balance)
+    holds, reason = _by_counts(claim.polarity, rule, counts, balance)
     if holds and rated is not None and rated.mean * (claim.polarity or 1) < rule.min_lift:
         holds, reason = False, f"{reason}; {rated.mean:+.2f} stars against the own mean: its ratings do not bear it out"
     share: Share | None = None
     if claim.polarity > 0 and claim.key in baseline:
-        carrying = len({reading.at for reading in claim.readings})
-        share = Share(carrying, len(signals.events), baseline[claim.key])
+        carrying = sum(weights[at] for at in {reading.at for reading in claim.readings})
+        share = Share(carrying, sum(weights), baseline[claim.key])
         if holds:
             holds, reason = _above_population(share, rule, reason)
-    return Verdict(holds, reason, counts, rated, share)
+    return Verdict(holds, reason, counts, rated, balance, share)
 
 
-def _by_lift(claim: Claim, rule: Rule, counts: Counts, rated: Lift) -> Verdict:
+def _balance(claim: Claim, weights: Sequence[float], *, with_ratings: bool) -> Balance:
+    agreeing = against = 0.0
+    for reading in claim.readings:
+        if reading.signal is None or (reading.deviation is not None and not with_ratings):
+            continue
+        if (reading.signal in AGAINST) == (claim.polarity < 0):
+            agreeing += weights[reading.at]
+        else:
+            against += weights[reading.at]
+    return Balance(agreeing, against)
+
+
+def _by_lift(claim: Claim, rule: Rule, counts: Counts, rated: Lift, balance: Balance) -> Verdict:
     size = abs(rated.mean)
     bound = size - NormalDist().inv_cdf(rule.confidence) * rated.error
     words = f"{rated.mean:+.2f} stars against the own mean over {rated.n} ratings (error {rated.error:.2f})"
     agreeing = counts.explicit_positive if claim.polarity > 0 else counts.explicit_negative
     if (rated.mean > 0) != (claim.polarity > 0):
-        return Verdict(False, f"{words}: the other way", counts, rated)
+        return Verdict(False, f"{words}: the other way", counts, rated, balance)
     if agreeing < rule.min_explicit:
-        return Verdict(False, f"{words}: {agreeing} agreeing ratings, {rule.min_explicit} needed", counts, rated)
+        return Verdict(
+            False, f"{words}: {agreeing} agreeing ratings, {rule.min_explicit} needed", counts, rated, balance
+        )
     if size < rule.min_lift:
-        return Verdict(False, f"{words}: less than {rule.min_lift:g}", counts, rated)
+        return Verdict(False, f"{words}: less than {rule.min_lift:g}", counts, rated, balance)
     if bound <= 0:
-        return Verdict(False, f"{words}: could be chance", counts, rated)
+        return Verdict(False, f"{words}: could be chance", counts, rated, balance)
     deeds = counted(reading for reading in claim.readings if reading.deviation is None)
     if _outnumbered(claim.polarity, rule, deeds):
-        return Verdict(False, f"{words}: but what they did and said speaks against it", counts, rated)
-    return Verdict(True, words, counts, rated)
+        return Verdict(False, f"{words}: but what they did and said speaks against it", counts, rated, balance)
+    return Verdict(True, words, counts, rated, balance)
 
 
-def _by_counts(polarity: int, rule: Rule, counts: Counts) -> tuple[bool, str]:
+def _by_counts(polarity: int, rule: Rule, counts: Counts, balance: Balance) -> tuple[bool, str]:
     explicit, implicit = counts.explicit_positive, counts.implicit_positive
     against_explicit, against_implicit = counts.explicit_negative, counts.implicit_negative
     if polarity < 0:
@@ -140,14 +166,14 @@ def _by_counts(polarity: int, rule: Rule, counts: Counts) -> tuple[bool, str]:
     )
     if not floor:
         return False, f"{words}: too few"
-    agreeing, total = explicit + implicit, counts.total
-    if total >= MANY:
-        holds = lower_bound(agreeing, total, rule.confidence) > 0.5
+    if counts.total >= MANY:
+        agreeing = round(balance.agreeing)
+        holds = lower_bound(agreeing, agreeing + round(balance.against), rule.confidence) > 0.5
     else:
         holds = (
             against_explicit <= rule.max_explicit_negative
             and against_implicit <= rule.max_implicit_negative
-            and agreeing > against_explicit + against_implicit
+            and balance.agreeing > balance.against
         )
     return holds, words if holds else f"{words}: too mixed"
 
@@ -165,6 +191,6 @@ def _outnumbered(polarity: int, rule: Rule, deeds: Counts) -> bool:
 def _above_population(share: Share, rule: Rule, reason: str) -> tuple[bool, str]:
     """Whether the user does it more than users do on the whole: what everybody buys says nothing about anybody."""
     carrying, total, population = share
-    bound = lower_bound(carrying, total, rule.confidence)
-    words = f"{reason}; in {carrying} of {total} events against {population:.1%} of everybody's"
+    bound = lower_bound(round(carrying), round(total), rule.confidence)
+    words = f"{reason}; in {carrying:.0f} of {total:.0f} events against {population:.1%} of everybody's"
     return (True, words) if bound > population else (False, f"{words}: no more than others")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
@@ -16,6 +17,7 @@ from agents.attribute import Claim, polarity
 from agents.signals import Reading, Signals
 from limner.domain import Event, History, Label, SignalKind
 from prompts import taxonomy
+from prompts.taxonomy import Facet, Rule
 
 SAMPLE = Path(__file__).parents[2] / "evals" / "datasets" / "sample.jsonl"
 NOON = datetime(2024, 5, 1, 12, 0, 30, tzinfo=UTC)
@@ -23,6 +25,8 @@ TAXONOMY = taxonomy.load()
 settings.register_profile("busy", deadline=None)
 settings.load_profile("busy")  # how long an example takes says more about the machine than about the code
 
+ALIKE = (1.0,) * 1000
+"""Weights of events that are all of today."""
 POSITIVE, NEGATIVE = SignalKind.EXPLICIT_POSITIVE, SignalKind.EXPLICIT_NEGATIVE
 DONE, REFUSED = SignalKind.IMPLICIT_POSITIVE, SignalKind.IMPLICIT_NEGATIVE
 
@@ -58,7 +62,7 @@ def read(events: Iterable[Event]) -> Signals:
 def claim(readings: Sequence[Reading], sign: int | None = None, key: str = "genre/noir", **fields: Any) -> Claim:
     """A claim over these readings; of their own polarity where none is given."""
     facts: dict[str, Any] = {"facet": "interest", "label": Label(en="noir", zh="黑色"), "basis": "observed"}
-    leaning = polarity(readings) if sign is None else sign
+    leaning = polarity(readings, ALIKE) if sign is None else sign
     return Claim(**facts | {"key": key, "polarity": leaning, "readings": tuple(readings)} | fields)
 
 
@@ -74,9 +78,14 @@ def readings(
     ]
 
 
-def signals_of(events: int = 100, spread: float = 1.0) -> Signals:
+def facet(rule: Rule | None = None, **fields: Any) -> Facet:
+    """The facet of interests, whose evidence does not age."""
+    return replace(TAXONOMY.facets["interest"], rule=rule or Rule(), **{"half_life_days": None} | fields)
+
+
+def signals_of(events: int = 120, spread: float = 1.0) -> Signals:
     """The rest of what a verdict looks at: how many events there are, and how far ratings lie apart."""
-    return Signals(tuple(event(number) for number in range(events)), {}, {}, 0, 3.0, spread)
+    return Signals(tuple(event(number) for number in range(events)), {}, {}, 0, 3.0, spread, (0.0,) * events)
 
 
 @cache

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from agents.attribute import attribute, polarity
 from agents.propose import Proposal
 from limner.domain import Event, History, Label, Polarity
-from tests.agents.histories import HISTORIES, TAXONOMY, event, rated, read, readings
+from tests.agents.histories import ALIKE, HISTORIES, TAXONOMY, event, rated, read, readings
 
 FILMS = [*rated([("Sci-Fi", 5), ("Sci-Fi", 4), ("Horror", 1), ("Horror", 2), ("Drama", 3)])]
 LABELS = st.builds(Label, en=st.text(max_size=40), zh=st.text(max_size=20)) | st.sampled_from(
@@ -88,7 +88,7 @@ def test_facts_of_facets_that_are_off_are_never_claimed() -> None:
     ids=["more deeds", "more refusals", "two ratings decide", "one rating does not", "one rating alone", "nothing"],
 )
 def test_ratings_decide_the_sign_where_there_are_two(spoken: dict[str, int], sign: Polarity) -> None:
-    assert polarity(readings(**spoken)) == sign
+    assert polarity(readings(**spoken), ALIKE) == sign
 
 
 @given(HISTORIES, st.lists(PROPOSALS, max_size=4))

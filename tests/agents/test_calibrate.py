@@ -11,10 +11,9 @@ from agents.attribute import Claim
 from agents.behaviour import Behaviour
 from agents.calibrate import CEILING, DEFAULT, FLOOR, STATED_ONCE, log_odds, probability, way
 from agents.signals import Reading, counted
-from agents.verify import Lift, Share, Verdict, verify
+from agents.verify import Balance, Lift, Share, Verdict, verify
 from limner.domain import Fit, Line, SignalKind
-from prompts.taxonomy import Rule
-from tests.agents.histories import claim, readings, signals_of
+from tests.agents.histories import claim, facet, readings, signals_of
 from tests.agents.test_verify import COUNTS, SPREADS, STARS, mirrored
 
 PLAIN = {"likes": 1, "deeds": 2, "dislikes": 1, "refusals": 1}
@@ -25,11 +24,11 @@ def said(one: Claim, verdict: Verdict, fit: Fit = DEFAULT) -> float:
 
 
 def sure(one: Claim, spread: float = 1.0) -> float:
-    return said(one, verify(one, Rule(), signals_of(spread=spread), {}))
+    return said(one, verify(one, facet(), signals_of(spread=spread), {}))
 
 
 def odds(one: Claim) -> float:
-    return log_odds(one, verify(one, Rule(), signals_of(), {}))
+    return log_odds(one, verify(one, facet(), signals_of(), {}))
 
 
 def by_lift(mean: float, error: float = 0.3) -> float:
@@ -76,7 +75,7 @@ def test_a_lift_measured_worse_is_less_sure(mean: float, error: float, more: flo
 
 
 def test_dislikes_beside_ratings_count() -> None:
-    assert sure(claim(readings(stars=[1.0, 1.0], dislikes=8), 1)) < 0.2
+    assert sure(claim(readings(stars=[1.0, 1.0], dislikes=8), 1)) < 0.4
 
 
 @pytest.mark.parametrize(("times", "expected"), [(1, STATED_ONCE), (2, 0.975), (9, CEILING)])
@@ -103,7 +102,7 @@ def test_what_everybody_does_too_is_no_sure_taste() -> None:
     one = claim(readings(deeds=6), 1)
 
     def among_all(share: float) -> float:
-        return said(one, Verdict(True, "", counted(one.readings), None, Share(6, 60, share)))
+        return said(one, Verdict(True, "", counted(one.readings), None, Balance(6, 0), Share(6, 60, share)))
 
     assert among_all(0.01) > among_all(0.05) > 0.5 > among_all(0.3)
 

@@ -6,13 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agents.attribute import Claim
+from agents.attribute import Claim, polarity
 from agents.behaviour import Behaviour
 from agents.signals import Reading
 from agents.verify import MANY, Verdict, lift, verify
 from limner.domain import Polarity, SignalKind
 from prompts.taxonomy import Rule
-from tests.agents.histories import DONE, NEGATIVE, POSITIVE, REFUSED, claim, readings, signals_of
+from tests.agents.histories import ALIKE, DONE, NEGATIVE, POSITIVE, REFUSED, claim, facet, readings, signals_of
 
 RULE = Rule()
 MIRRORED = {POSITIVE: NEGATIVE, NEGATIVE: POSITIVE, DONE: REFUSED, REFUSED: DONE, None: None}
@@ -26,7 +26,7 @@ RULES = st.builds(Rule, min_explicit=st.integers(2, 4), min_implicit=st.integers
 
 
 def judged(sign: Polarity = 1, rule: Rule = RULE, spread: float = 1.0, **spoken: Any) -> Verdict:
-    return verify(claim(readings(**spoken), sign), rule, signals_of(spread=spread), {})
+    return verify(claim(readings(**spoken), sign), facet(rule), signals_of(spread=spread), {})
 
 
 @pytest.mark.parametrize(
@@ -92,8 +92,8 @@ def test_three_equal_ratings_are_no_proof_where_the_users_ratings_lie_far_apart(
 
 
 def test_a_lift_needs_two_ratings() -> None:
-    assert lift(tuple(readings(stars=[2.0])), 1.0) is None
-    measured = lift(tuple(readings(stars=[1.0, 2.0])), 1.0)
+    assert lift(readings(stars=[2.0]), 1.0, ALIKE) is None
+    measured = lift(readings(stars=[1.0, 2.0]), 1.0, ALIKE)
     assert measured is not None
     assert (measured.mean, measured.n) == (1.5, 2)
 
@@ -110,29 +110,29 @@ def test_counts_do_not_outvote_ratings_that_are_too_few_for_a_lift() -> None:
 
 
 def test_a_facet_may_ask_for_the_users_own_words() -> None:
-    counted = verify(claim(readings(deeds=50)), RULE, signals_of(), {}, stated_only=True)
+    counted = verify(claim(readings(deeds=50)), facet(stated_only=True), signals_of(), {})
     said = claim([Reading(1, SignalKind.STATED, None, "I'm vegetarian")], 0, "diet/vegetarian", basis="stated")
     assert not counted.holds
-    assert verify(said, RULE, signals_of(), {}, stated_only=True).holds
+    assert verify(said, facet(stated_only=True), signals_of(), {}).holds
 
 
 def test_a_measured_habit_holds_and_says_its_measure() -> None:
     habit = Behaviour("behaviour/night-owl", 16, 0.8, 20, "active days", 0.4, ())
-    verdict = verify(claim([], 0, habit.key, behaviour=habit), RULE, signals_of(), {})
+    verdict = verify(claim([], 0, habit.key, behaviour=habit), facet(), signals_of(), {})
     assert (verdict.holds, verdict.reason) == (True, "0.80 over 20 active days, at least 0.4 needed")
 
 
 @pytest.mark.parametrize(("share", "holds"), [(0.02, True), (0.3, False)], ids=["rare elsewhere", "as everybody"])
 def test_what_everybody_does_says_nothing_about_anybody(share: float, holds: bool) -> None:
     bought = claim(readings(deeds=20))
-    verdict = verify(bought, RULE, signals_of(100), {bought.key: share})
+    verdict = verify(bought, facet(), signals_of(100), {bought.key: share})
     assert verdict.holds is holds
     assert "of everybody's" in verdict.reason
 
 
 def test_a_dislike_is_not_compared_with_the_population() -> None:
     skipped = claim(readings(refusals=20))
-    assert verify(skipped, RULE, signals_of(100), {skipped.key: 0.9}).holds
+    assert verify(skipped, facet(), signals_of(100), {skipped.key: 0.9}).holds
 
 
 def mirrored(one: Claim) -> Claim:
@@ -150,7 +150,7 @@ def test_turning_every_signal_and_the_claim_round_gives_the_same_verdict(
     spoken: dict[str, int], stars: list[float], spread: float, rule: Rule, sign: Polarity
 ) -> None:
     one = claim(readings(**spoken, stars=stars), sign)
-    verdict, other = (verify(each, rule, signals_of(spread=spread), {}) for each in (one, mirrored(one)))
+    verdict, other = (verify(each, facet(rule), signals_of(spread=spread), {}) for each in (one, mirrored(one)))
     assert verdict.holds == other.holds
 
 
@@ -168,3 +168,28 @@ def test_contrary_evidence_never_makes_a_failing_claim_pass(
 def test_a_claim_and_its_opposite_never_both_hold(spoken: dict[str, int], stars: list[float], spread: float) -> None:
     held = [judged(sign, spread=spread, **spoken, stars=stars).holds for sign in (1, -1)]
     assert held != [True, True]
+
+
+def test_what_is_long_ago_weighs_less_than_what_is_new() -> None:
+    """A film taste that turned: five stars two years ago, one star since."""
+    days = (730.0,) * 6 + (0.0,) * 6
+    turned = [Reading(at, POSITIVE if at < 6 else NEGATIVE, 1.5 if at < 6 else -1.5) for at in range(12)]
+    read = signals_of()._replace(ages=days)
+    ageing = facet(half_life_days=365)
+    assert not verify(claim(turned, -1), facet(), read, {}).holds
+    assert verify(claim(turned, -1), ageing, read, {}).holds
+    assert polarity(turned, read.weights(365)) == -1
+
+
+def test_two_ratings_of_which_one_has_faded_are_worth_one() -> None:
+    faded = lift(readings(stars=[1.0, 2.0]), 1.0, (0.0001, 1.0))
+    assert faded is not None and faded.mean == pytest.approx(2, abs=1e-3) and faded.error == pytest.approx(1, abs=0.01)
+
+
+@given(st.floats(1, 5000), st.lists(st.floats(0, 9000), min_size=1, max_size=9))
+def test_weights_halve_with_each_half_life(half_life: float, ages: list[float]) -> None:
+    read = signals_of()._replace(ages=tuple(ages))
+    assert all(0 <= weight <= 1 for weight in read.weights(half_life))
+    assert read.weights(half_life) == pytest.approx(
+        [2 * w for w in read._replace(ages=tuple(age + half_life for age in ages)).weights(half_life)]
+    )
