@@ -233,6 +233,7 @@ class Batch:
             user_id=user_id,
             tags=merged.tags,
             retired=merged.retired,
+            conflicts=merge.conflicts(merged.tags, parts.taxonomy),
             personas=personas,
             vectors=vectors,
             embedder=self._embedder.name,

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import NamedTuple
 
 from agents.attribute import Claim
 from agents.calibrate import log_odds, probability, way
 from agents.signals import AGAINST, Reading, Signals
 from agents.verify import Verdict, verify
-from limner.domain import Evidence, Fit, SignalKind, Tag
+from limner.domain import Conflict, Evidence, Fit, SignalKind, Tag
 from prompts.taxonomy import Taxonomy
 
 VERSION = 2
@@ -48,6 +49,9 @@ def tags(
             verdict = verdict._replace(holds=False, reason=f"{verdict.reason}: other signals speak against it")
         judged = _Judged(claim, verdict, probability(odds, way(claim, verdict), fit))
         (verified if verdict.holds else candidates).append(judged)
+    for facet in taxonomy.facets.values():
+        if facet.single_valued:
+            _settle([judged for judged in verified if judged.claim.facet == facet.id], signals, verified, candidates)
     published: list[_Judged] = []
     room = {facet.id: facet.most for facet in taxonomy.facets.values()}
     for judged in sorted(verified, key=_surest):
@@ -56,6 +60,35 @@ def tags(
             published.append(judged)
     kept = (*published, *sorted(candidates, key=_surest)[:MOST_CANDIDATES])
     return tuple(_tag(judged, signals) for judged in kept)
+
+
+def _settle(rivals: Sequence[_Judged], signals: Signals, verified: list[_Judged], candidates: list[_Judged]) -> None:
+    """Of several values where one can hold, the one spoken of last stays verified; the others are set aside."""
+    if len(rivals) < 2:
+        return
+    *older, newest = sorted(rivals, key=lambda judged: max(reading.at for reading in judged.claim.readings))
+    since = _times(newest.claim, signals)
+    for judged in older:
+        reason = f"{judged.verdict.reason}; {newest.claim.key} was said later, and one of them can hold"
+        verified.remove(judged)
+        candidates.append(
+            judged._replace(
+                verdict=judged.verdict._replace(holds=False, reason=reason),
+                probability=min(judged.probability, 1 - newest.probability),
+                until=min(since, default=None),
+            )
+        )
+
+
+def conflicts(tags: Sequence[Tag], taxonomy: Taxonomy) -> tuple[Conflict, ...]:
+    """The verified tags of facets that hold one value, each with what was set aside for it."""
+    single = {facet.id for facet in taxonomy.facets.values() if facet.single_valued}
+    kept = {tag.facet: tag.key for tag in tags if tag.facet in single and tag.status == "verified"}
+    return tuple(
+        Conflict(facet=tag.facet, kept=kept[tag.facet], set_aside=tag.key, reason=tag.reason)
+        for tag in tags
+        if tag.status == "candidate" and tag.basis == "stated" and tag.facet in kept
+    )
 
 
 def merge(previous: Sequence[Tag], found: Sequence[Tag]) -> Merged:
@@ -82,6 +115,8 @@ class _Judged(NamedTuple):
     claim: Claim
     verdict: Verdict
     probability: float
+    until: datetime | None = None
+    """When another claim took its place."""
 
 
 def _surest(judged: _Judged) -> tuple[float, int, str]:
@@ -89,14 +124,7 @@ def _surest(judged: _Judged) -> tuple[float, int, str]:
 
 
 def _tag(judged: _Judged, signals: Signals) -> Tag:
-    claim, verdict, sure = judged
-    times = [
-        time
-        for reading in claim.readings
-        if reading.signal is not None
-        and (reading.signal in AGAINST) == (claim.polarity < 0)
-        and (time := signals.events[reading.at].ts) is not None
-    ]
+    claim, verdict, sure, until = judged
     return Tag.model_construct(
         facet=claim.facet,
         key=claim.key,
@@ -105,14 +133,25 @@ def _tag(judged: _Judged, signals: Signals) -> Tag:
         probability=round(sure, 4),
         basis=claim.basis,
         status="verified" if verdict.holds else "candidate",
-        valid_from=min(times, default=None),
-        valid_to=None,
+        valid_from=min(_times(claim, signals), default=None),
+        valid_to=until,
         lift=round(verdict.lift.mean, 4) if verdict.lift else None,
         measure=round(claim.behaviour.measure, 4) if claim.behaviour else None,
         reason=verdict.reason,
         counts=verdict.counts,
         evidence=_evidence(claim, signals),
     )
+
+
+def _times(claim: Claim, signals: Signals) -> list[datetime]:
+    """Of the dated events that agree with a claim."""
+    return [
+        time
+        for reading in claim.readings
+        if reading.signal is not None
+        and (reading.signal in AGAINST) == (claim.polarity < 0)
+        and (time := signals.events[reading.at].ts) is not None
+    ]
 
 
 def _evidence(claim: Claim, signals: Signals) -> tuple[Evidence, ...]:

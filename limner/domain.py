@@ -125,6 +125,16 @@ class Tag(Value):
     """At most 20, the strongest and newest first; `counts` covers all events."""
 
 
+class Conflict(Value):
+    """Two facts of which at most one can hold."""
+
+    facet: str
+    kept: str
+    """Key of the tag that is served."""
+    set_aside: str
+    reason: str
+
+
 class Sentence(Value):
     text: str
     tags: tuple[str, ...] = Field(min_length=1)

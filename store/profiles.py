@@ -7,17 +7,17 @@ written over. What was served at some time is therefore one condition on two rev
 from __future__ import annotations
 
 import hashlib
-from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 import orjson
 from pydantic import TypeAdapter
-from sqlalchemy import BindParameter, Connection, and_, bindparam, func, or_, select, update
+from sqlalchemy import BindParameter, Connection, and_, bindparam, func, insert, or_, select, update
 from sqlalchemy.orm import aliased
 
 from limner.domain import (
+    Conflict,
     Counts,
     Event,
     Evidence,
@@ -36,6 +36,7 @@ from store.events import EventStore
 from store.runs import settle
 from store.tables import (
     AnyRow,
+    ConflictRow,
     LabelVectorRow,
     PersonaRow,
     ProfileRow,
@@ -72,6 +73,7 @@ RETIRE = (
 )
 PROFILED = update(UserRow).where(UserRow.user_id == USER).values(profiled_digest=bindparam("made_from"))
 
+CONFLICTS = select(ConflictRow).where(ConflictRow.user_id == USER).order_by(ConflictRow.id)
 CITED = and_(
     TagEvidenceRow.user_id == TagRow.user_id,
     TagEvidenceRow.key == TagRow.key,
@@ -99,6 +101,7 @@ class Draft(NamedTuple):
     """All tags that hold now, candidates too. An open tag that is not among them ends."""
     retired: tuple[tuple[str, str], ...]
     """(key, reason) of tags that end now."""
+    conflicts: tuple[Conflict, ...]
     personas: tuple[Persona, ...]
     vectors: Mapping[str, bytes]
     """Language of a persona to its vector, float32."""
@@ -139,6 +142,7 @@ class ProfileStore:
             self._database.write(connection, ProfileRow, HEAD, [head])
             open_rows = {} if last is None else {row.key: row for row in connection.execute(DIGESTS, {"user": user})}
             self._save_tags(connection, draft, revision, now, open_rows)
+            self._save_conflicts(connection, draft, now)
             portraits = [_portrait(draft, revision, persona) for persona in draft.personas]
             self._database.write(connection, PersonaRow, PORTRAIT, portraits)
             connection.execute(PROFILED, {"user": user, "made_from": draft.digest})
@@ -296,7 +300,7 @@ class ProfileStore:
         self, connection: Connection, draft: Draft, revision: int, now: datetime, open_rows: dict[str, AnyRow]
     ) -> None:
         """Open what is new or changed, retire what changed or ended, leave the rest alone."""
-        reasons = defaultdict(lambda: "no longer found", draft.retired)
+        turned = dict(draft.retired)
         tags, evidence, ended = [], [], []
         for tag in draft.tags:
             cited = orjson.dumps([(one.event_id, one.signal, one.span) for one in tag.evidence])
@@ -306,16 +310,37 @@ class ProfileStore:
             if before is not None:
                 if before.digest == digest:
                     continue
-                ended.append((before, "changed"))
+                ended.append((before, turned.get(tag.key, "changed")))
             tags.append((draft.user_id, revision, draft.run, self._database.moment(now), "", digest, *said))
             evidence.append((draft.user_id, tag.key, revision, cited.decode()))
-        ended += [(before, reasons[key]) for key, before in open_rows.items()]
+        ended += [(before, turned.get(key, "no longer found")) for key, before in open_rows.items()]
         if ended:
             stamp = {"user": draft.user_id, "now": now, "at_revision": revision}
             retired = [stamp | {"tag": row.key, "opened": row.revision, "why": why} for row, why in ended]
             connection.execute(RETIRE, retired)
         self._database.write(connection, TagRow, WRITTEN, tags)
         self._database.write(connection, TagEvidenceRow, ("user_id", "key", "revision", "cited"), evidence)
+
+    def _save_conflicts(self, connection: Connection, draft: Draft, now: datetime) -> None:
+        """Record the conflicts that were not known."""
+        if not draft.conflicts:
+            return
+        known = {(row.kept, row.set_aside) for row in connection.execute(CONFLICTS, {"user": draft.user_id})}
+        rows = [
+            one.model_dump() | {"user_id": draft.user_id, "run": draft.run, "recorded_at": now}
+            for one in draft.conflicts
+            if (one.kept, one.set_aside) not in known
+        ]
+        if rows:
+            connection.execute(insert(ConflictRow), rows)
+
+    def conflicts(self, user_id: str) -> tuple[Conflict, ...]:
+        """What was said of a user that cannot hold together, oldest first, with what was kept."""
+        with self._database.reading() as connection:
+            return tuple(
+                Conflict(facet=row.facet, kept=row.kept, set_aside=row.set_aside, reason=row.reason)
+                for row in connection.execute(CONFLICTS, {"user": user_id})
+            )
 
     def _row(self, tag: Tag) -> tuple[Any, ...]:
         """What a tag says, in the order of `SAID`."""

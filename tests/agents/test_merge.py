@@ -280,3 +280,24 @@ def test_published_signs_are_those_of_the_mean_ratings(stars: list[tuple[str, fl
         on_it = [star for genre, star in stars if (named := TAXONOMY.named("genres", genre)) and named.key == one.key]
         assert (sum(on_it) / len(on_it) - own) * one.polarity >= 0.25
         assert one.evidence[0].signal is (POSITIVE if one.polarity > 0 else NEGATIVE)
+
+
+# --- what cannot hold together -------------------------------------------------------------------------------------
+
+
+def said(*texts: str) -> tuple[Tag, ...]:
+    return found(history([event(number, "message", text=text) for number, text in enumerate(texts)]))
+
+
+def test_of_two_professions_the_one_said_last_is_served_and_the_other_set_aside() -> None:
+    tags = said("I'm a teacher, home late again", "nice", "I'm a nurse now, nights mostly")
+    served, aside = (next(tag for tag in tags if tag.key == f"profession/{name}") for name in ("nurse", "teacher"))
+    assert (served.status, aside.status) == ("verified", "candidate")
+    assert aside.valid_to == served.valid_from and "profession/nurse was said later" in aside.reason
+    assert aside.probability <= 1 - served.probability + 1e-9
+    (conflict,) = merge.conflicts(tags, TAXONOMY)
+    assert (conflict.kept, conflict.set_aside) == ("profession/nurse", "profession/teacher")
+
+
+def test_one_profession_is_no_conflict() -> None:
+    assert merge.conflicts(said("I'm a teacher", "still, I'm a teacher"), TAXONOMY) == ()

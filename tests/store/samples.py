@@ -49,6 +49,7 @@ def persona(text: str = "Likes noir.", language: str = "en") -> Persona:
 def draft(run: str, user_id: str = "u1", tags: Sequence[Tag] = (), **fields: Any) -> Draft:
     facts: dict[str, Any] = {
         "retired": (),
+        "conflicts": (),
         "personas": (persona(),),
         "vectors": {},
         "embedder": "toy",

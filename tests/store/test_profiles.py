@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from limner.domain import Conflict
 from limner.errors import ProfileNotFound, StoreError, TagNotFound
 from store import profiles
 from store.database import Database
@@ -223,3 +224,13 @@ def test_nul_characters_in_a_tag_are_refused_in_words_or_kept(
 def test_the_ledger_replaces_nul_characters(runs: RunStore, run: str) -> None:
     runs.record(run, call(outcome="bad_answer", answer=None, detail="a\0b"))
     assert runs.summary(run).model_calls == 1
+
+
+def test_a_conflict_is_recorded_once(store: ProfileStore, runs: RunStore, run: str) -> None:
+    conflict = Conflict(
+        facet="profession", kept="profession/nurse", set_aside="profession/teacher", reason="said later"
+    )
+    assert store.conflicts("u1") == ()
+    for each in (run, runs.start(config={}, users_total=1)):
+        store.save(draft(each, tags=[tag()], conflicts=(conflict,)), done())
+    assert store.conflicts("u1") == (conflict,)
