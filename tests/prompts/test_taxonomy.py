@@ -418,7 +418,7 @@ attributes:
     )
     assert own.version == "starter-1+acme-2"
     assert own.digest != STARTER.digest
-    assert (own.facets["interest"].most, own.facets["interest"].half_life_days) == (20, 365)
+    assert (own.facets["interest"].most, own.facets["interest"].half_life_days) == (20, 3650)
     assert own.facets["interest"].rule == taxonomy.Rule(min_explicit=4)
     assert own.facets["location"].served == "default"
     assert [key for key, _, _ in own.matcher.find("two kites 和风筝")] == ["topic/kites", "topic/kites"]
