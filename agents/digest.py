@@ -24,7 +24,8 @@ MOST_LIKED, MOST_DISLIKED, MOST_FREQUENT, MOST_EXAMPLES = 10, 6, 8, 12
 MOST_CHARACTERS = 120
 """Of one event's text."""
 
-_HAN = re.compile(r"[\u4e00-\u9fff]")
+HAN = re.compile(r"[\u4e00-\u9fff]")
+"""A Chinese character."""
 
 
 def language(events: Iterable[Event]) -> Language:
@@ -32,7 +33,7 @@ def language(events: Iterable[Event]) -> Language:
     han = latin = 0
     for event in events:
         text = event.text or str(event.item.get("title", ""))
-        n = len(_HAN.findall(text[:200]))
+        n = len(HAN.findall(text[:200]))
         han += n
         latin += sum(map(str.isascii, text[:200])) if n == 0 else 0
     return "zh" if han * 3 > latin else "en"

@@ -24,6 +24,8 @@ MOST_EVIDENCE = 20
 """Events cited per tag; `counts` covers all of them."""
 LEAST_ODDS = math.log(0.6 / 0.4)
 """Log-odds by counting below which a claim that passes its rule is not published: its ratings and its acts disagree."""
+MOST_OF_CANDIDATE = 5
+"""The same for a claim that is not proven."""
 MOST_CANDIDATES = 10
 """Candidates kept per user, the likeliest first."""
 
@@ -139,7 +141,7 @@ def _tag(judged: _Judged, signals: Signals) -> Tag:
         measure=round(claim.behaviour.measure, 4) if claim.behaviour else None,
         reason=verdict.reason,
         counts=verdict.counts,
-        evidence=_evidence(claim, signals),
+        evidence=_evidence(claim, signals, MOST_EVIDENCE if verdict.holds else MOST_OF_CANDIDATE),
     )
 
 
@@ -154,7 +156,7 @@ def _times(claim: Claim, signals: Signals) -> list[datetime]:
     ]
 
 
-def _evidence(claim: Claim, signals: Signals) -> tuple[Evidence, ...]:
+def _evidence(claim: Claim, signals: Signals, most: int) -> tuple[Evidence, ...]:
     """The events to cite: those that agree with the claim by strength and recency, then those against it."""
 
     def weight(spoken: tuple[Reading, SignalKind]) -> tuple[bool, float, int]:
@@ -164,5 +166,5 @@ def _evidence(claim: Claim, signals: Signals) -> tuple[Evidence, ...]:
     spoken = [(reading, reading.signal) for reading in claim.readings if reading.signal is not None]
     return tuple(
         Evidence(event_id=signals.events[reading.at].event_id, signal=signal, span=reading.span)
-        for reading, signal in sorted(spoken, key=weight)[:MOST_EVIDENCE]
+        for reading, signal in sorted(spoken, key=weight)[:most]
     )

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
-from agents.digest import safe
+from agents.digest import HAN, safe
 from agents.model import Ledger, Message, Model
 from agents.signals import AGAINST, says_against
 from limner.domain import Event, Language, Persona, Polarity, Sentence, Tag
@@ -36,7 +37,6 @@ _GENDER = re.compile(
     r"她|(?<![其吉])他(?!人)|男性|女性|男士|女士|先生|小姐",
     re.IGNORECASE,
 )
-_HAN = re.compile(r"[\u4e00-\u9fff]")
 _NOT_PROSE = re.compile(r"[{}\[\]<>|\\]")
 _BROKEN_OFF = re.compile(
     r"(?:\b(?:such as|including|like|e\.g|and|or|with|for|the|watching)|例如|比如|[,，、：:])\s*[.。]$"
@@ -157,7 +157,7 @@ def split(texts: Sequence[str]) -> list[str]:
 
 def _ended(text: str) -> str:
     """The sentence with the punctuation of its language, and an end."""
-    if _HAN.search(text):
+    if HAN.search(text):
         text = text.replace("; ", "；")
         return text if text[-1] in "。！？" else text.rstrip("；，、.") + "。"
     return text if text[-1] in '.!?”"' else text.rstrip(";,") + "."
@@ -166,11 +166,11 @@ def _ended(text: str) -> str:
 def named(text: str, told: Sequence[Fact], taxonomy: Taxonomy) -> Point:
     """The facts whose thing a sentence names, in the order told."""
     keys = {found.key for found in _mentions(text, taxonomy)}
-    stems = {word[:_STEM] for word in _WORD.findall(text.casefold())}
+    stems = _stems(text)
 
     def is_named(fact: Fact) -> bool:
         label = fact.tag.label
-        words = {word[:_STEM] for word in _WORD.findall(label.en.casefold())}
+        words = _stems(label.en)
         return (
             bool(keys & set(fact.tag.key.split("+")))
             or label.zh in text
@@ -179,6 +179,11 @@ def named(text: str, told: Sequence[Fact], taxonomy: Taxonomy) -> Point:
         )
 
     return tuple(fact for fact in told if is_named(fact))
+
+
+@lru_cache(8_192)
+def _stems(text: str) -> frozenset[str]:
+    return frozenset(word[:_STEM] for word in _WORD.findall(text.casefold()))
 
 
 def plain(point: Point, lang: Language) -> str:
@@ -192,7 +197,7 @@ def plain(point: Point, lang: Language) -> str:
 def complaint(text: str, point: Point, lang: Language, taxonomy: Taxonomy) -> str | None:
     """What a sentence says that its facts do not, in words; None where nothing is wrong with it."""
     own = _without_titles(text, point)
-    if not own or (len(_HAN.findall(own)) * 2 > len(own)) != (lang == "zh"):
+    if not own or (len(HAN.findall(own)) * 2 > len(own)) != (lang == "zh"):
         return "it is in the wrong language"
     if stray := _NOT_PROSE.search(own):
         return f"{stray[0]} has no place in it"
@@ -256,7 +261,7 @@ def _carried(point: Point, lang: Language, taxonomy: Taxonomy) -> set[str]:
     if lang == "en":
         told = " ".join([*synonyms, *(fact.line.casefold() for fact in point)])
         return {word[:4] for word in _WORD.findall(told)} - _IDLE
-    names = [fact.tag.label.zh.casefold() for fact in point] + [name for name in synonyms if _HAN.search(name)]
+    names = [fact.tag.label.zh.casefold() for fact in point] + [name for name in synonyms if HAN.search(name)]
     return {name[i : i + 2] for name in names for i in range(max(1, len(name) - 1))}
 
 
