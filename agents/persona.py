@@ -16,13 +16,14 @@ from typing import NamedTuple
 from agents.digest import HAN, safe
 from agents.model import Ledger, Message, Model
 from agents.signals import AGAINST, says_against
+from agents.vocabulary import stray
 from limner.domain import Event, Language, Persona, Polarity, Sentence, Tag
 from prompts import library
 from prompts.answers import PersonaAnswer
 from prompts.taxonomy import Taxonomy
 from prompts.taxonomy.words import Found
 
-VERSION = 1
+VERSION = 2
 
 MAX_TOKENS = 600
 A_POINT = 2
@@ -30,6 +31,8 @@ A_POINT = 2
 MOST_EXEMPLARS = 2
 
 _NUMBER = re.compile(r"\d+(?:\.\d+)?")
+_MEASURE = re.compile(r"(\d+(?:\.\d+)?) ?颗?(stars?|events?|times|星|次)")
+_OF_TITLE = re.compile(r"》的?评分|(?:rating|score)s? of [\"“]")
 _TITLE = re.compile(r"[\"“«《「『]([^\"”»》」』]{2,80})[\"”»》」』]")
 _NAME = re.compile(r"(?<![.!?\"“]\s)(?<!^)\b[A-Z][\w'-]+")
 _GENDER = re.compile(
@@ -39,7 +42,8 @@ _GENDER = re.compile(
 )
 _NOT_PROSE = re.compile(r"[{}\[\]<>|\\]")
 _BROKEN_OFF = re.compile(
-    r"(?:\b(?:such as|including|like|e\.g|and|or|with|for|the|watching)|例如|比如|[,，、：:])\s*[.。]$"
+    r"(?:\b(?:such as|including|like|e\.g|and|or|with|for|the|a|an|of|in|which|that|they|are|is|their|own|watching)"
+    r"|例如|比如|[,，、：:])\s*[.。]$"
 )
 _TASTE = re.compile(
     r"\b(?:dis)?(?:likes?|loves?|enjoys?|hates?|prefers?|favou?rites?)\b|喜欢|喜爱|偏爱|热爱|钟情|讨厌", re.IGNORECASE
@@ -55,17 +59,11 @@ _SPELT = re.compile(
     r"|[两二三四五六七八九十百千]+颗?[星次]",
     re.IGNORECASE,
 )
-_USER = re.compile(r"这位用户|\bth(?:is user|ey)\b")
-_UNTITLED = re.compile(r"[\"“«《「『][\"”»》」』]")
 _WORD = re.compile(r"[^\W_]{3,}")
-_IDLE = frozenset(["the", "and", "for", "has", "own", "their", "like", "disl"])
-"""Beginnings of words in facts that speak of nothing."""
 _SENTENCE = re.compile(r".+?(?:[。！？]|(?<!e\.g)(?<!i\.e)[.!?]+[”\"]?(?=\s|$)|$)", re.DOTALL)
 _ALIKE = re.compile(r"\b(?:both|all|each)\b|(?<!平)均|都")
 _STEM = 5
 """Letters by which "returns a lot" is known in "they return a lot"."""
-_FREE = {"en": 24, "zh": 6}
-"""Characters that a clause may have without naming anything of its facts: a turn of phrase, no claim."""
 _MEDIA = frozenset(
     ["film", "films", "movie", "movies", "music", "books", "shows", "series", "电影", "影片", "影视", "音乐", "小说"]
 )
@@ -131,19 +129,27 @@ async def persona(
         user_id=user_id,
         ledger=ledger,
     )
-    kept: dict[str, Point] = {}
+    facts = [fact for point in told for fact in point]
+    written: list[tuple[str, Point]] = []
+    said: set[str] = set()
     for text in split(answer.sentences):
-        cited = named(text, [fact for point in told for fact in point], taxonomy)
-        if cited and complaint(text, cited, lang, taxonomy) is None:
-            kept.setdefault(text, cited)
-    said = {fact.tag.key for cited in kept.values() for fact in cited}
+        cited = named(text, facts, taxonomy)
+        news = {fact.tag.key for fact in cited} - said
+        if news and complaint(text, cited, lang, taxonomy) is None:
+            written.append((text, cited))
+            said |= news
     missing = [tuple(fact for fact in point if fact.tag.key not in said) for point in told]
-    written = list(kept.items())
-    filled = [(plain(point, lang), point) for point in missing if point]
+    filled = [
+        (plain(point, lang, also=point[0].tag.polarity > 0 and point[0] is not facts[0]), point)
+        for point in missing
+        if point
+    ]
+    place = {fact.tag.key: at for at, fact in enumerate(facts)}
+    told_in_order = sorted(written + filled, key=lambda sentence: min(place[fact.tag.key] for fact in sentence[1]))
     return Persona(
         language=lang,
         sentences=tuple(
-            Sentence(text=text, tags=tuple(fact.tag.key for fact in cited)) for text, cited in written + filled
+            Sentence(text=text, tags=tuple(fact.tag.key for fact in cited)) for text, cited in told_in_order
         ),
         writer="mixed" if written and filled else "model" if written else "rule",
     )
@@ -186,12 +192,44 @@ def _stems(text: str) -> frozenset[str]:
     return frozenset(word[:_STEM] for word in _WORD.findall(text.casefold()))
 
 
-def plain(point: Point, lang: Language) -> str:
-    """A point in a fixed wording."""
+def plain(point: Point, lang: Language, *, also: bool = False) -> str:
+    """A point in a fixed wording.
+
+    Args:
+        also: Other likes have been told before.
+    """
+    polarity, stated = point[0].tag.polarity, point[0].tag.basis == "stated"
+    told = [_told(fact, lang) for fact in point]
     if lang == "zh":
-        return "；".join(fact.line for fact in point) + "。"
-    text = "; ".join(fact.line for fact in point)
-    return text[0].upper() + text[1:] + "."
+        begin = {1: "也喜欢" if also else "这位用户喜欢", -1: "不喜欢", 0: "自述：" if stated else "行为特点："}[
+            polarity
+        ]
+        return begin + _listed(told, "和" if polarity else "、", "、") + "。"
+    begin = {
+        1: "They also like " if also else "They like ",
+        -1: "They dislike ",
+        0: "In their own words: " if stated else "By habit: ",
+    }[polarity]
+    return begin + _listed(told, " and ", ", ") + "."
+
+
+def _told(fact: Fact, lang: Language) -> str:
+    """The name of a thing, with how much and an example or two in brackets."""
+    zh = lang == "zh"
+    name = safe(fact.tag.label.zh if zh else fact.tag.label.en)
+    titles = (
+        ("如" + "、".join(f"《{title}》" for title in fact.titles) if zh else "e.g. " + " and ".join(fact.titles))
+        if fact.titles
+        else ""
+    )
+    inside = ("，" if zh else ", ").join(filter(None, (_much(fact.tag, lang), titles)))
+    if not inside:
+        return name
+    return f"{name}（{inside}）" if zh else f"{name} ({inside})"
+
+
+def _listed(parts: Sequence[str], last: str, between: str) -> str:
+    return last.join(filter(None, (between.join(parts[:-1]), parts[-1])))
 
 
 def complaint(text: str, point: Point, lang: Language, taxonomy: Taxonomy) -> str | None:
@@ -199,8 +237,8 @@ def complaint(text: str, point: Point, lang: Language, taxonomy: Taxonomy) -> st
     own = _without_titles(text, point)
     if not own or (len(HAN.findall(own)) * 2 > len(own)) != (lang == "zh"):
         return "it is in the wrong language"
-    if stray := _NOT_PROSE.search(own):
-        return f"{stray[0]} has no place in it"
+    if sign := _NOT_PROSE.search(own):
+        return f"{sign[0]} has no place in it"
     if broken := _BROKEN_OFF.search(text):
         return f"it breaks off at {broken[0]}"
     if gender := _GENDER.search(own):
@@ -209,6 +247,18 @@ def complaint(text: str, point: Point, lang: Language, taxonomy: Taxonomy) -> st
     for clause in _CLAUSE.split(own):
         if (taste := _TASTE.search(clause)) and (len(habits) == len(point) or named(clause, habits, taxonomy)):
             return f"{taste[0]}: a habit or a fact is no taste"
+    return (
+        _unnamed(text, own, point, lang)
+        or _unsaid(own, point)
+        or _misleaning(text, point, taxonomy)
+        or _foreign(own, point, lang, taxonomy)
+    )
+
+
+def _unnamed(text: str, own: str, point: Point, lang: Language) -> str | None:
+    """A title, a name or a number in words that is in none of the facts."""
+    if rated := _OF_TITLE.search(text):
+        return f"{rated[0]}: the facts rate a kind of thing, not one of them"
     carried = " ".join([fact.line for fact in point] + [fact.tag.label.en for fact in point]).casefold()
     if (spelt := _SPELT.search(own)) and spelt[0].casefold() not in carried:
         return f"{spelt[0]}: the facts have their numbers in digits"
@@ -219,7 +269,7 @@ def complaint(text: str, point: Point, lang: Language, taxonomy: Taxonomy) -> st
         for name in _NAME.findall(own):
             if name.casefold() not in carried and name != "I":
                 return f"{name} is in none of its facts"
-    return _unsaid(text, point) or _loose(own, point, lang, taxonomy) or _misleaning(text, point, taxonomy)
+    return None
 
 
 def _unsaid(text: str, point: Point) -> str | None:
@@ -229,46 +279,37 @@ def _unsaid(text: str, point: Point) -> str | None:
             continue
         folded = clause.casefold()
         named = [fact for fact in point if any(name in folded for name in _names(fact))]
-        by_fact = [{float(number) for number in _NUMBER.findall(fact.line)} for fact in named or point]
+        lines = [fact.line for fact in named or point]
+        by_fact = [{float(number) for number in _NUMBER.findall(line)} for line in lines]
         carried = set.intersection(*by_fact) if _ALIKE.search(folded) else set.union(*by_fact)
         for number in numbers:
             if float(number) not in carried:
                 return f"the number {number} is not said of that"
+        measured = {measure for line in lines for measure in _measures(line)}
+        for number, unit in _measures(folded) - measured:
+            return f"the facts count no {number:g} {unit}"
     return None
+
+
+def _measures(text: str) -> set[tuple[float, str]]:
+    """Numbers with what they count: stars, or events."""
+    units = {"星": "stars", "s": "stars"}
+    return {(float(number), units.get(unit[0], "events")) for number, unit in _MEASURE.findall(text)}
 
 
 def _names(fact: Fact) -> tuple[str, str]:
     return fact.tag.label.en.casefold(), fact.tag.label.zh
 
 
-def _loose(own: str, point: Point, lang: Language, taxonomy: Taxonomy) -> str | None:
-    """A clause long enough to claim something, or all that is said of a taste, that has no word of the facts in it."""
-    carried = _carried(point, lang, taxonomy)
-    spoken = point[0].tag.polarity == 0
-    for clause in _CLAUSE.split(own):
-        said = _USER.sub("", clause.casefold()).strip()
-        if _NUMBER.search(said) or _UNTITLED.search(said) or _speaks(said, carried, lang):
-            spoken = True
-        elif len(said) > _FREE[lang]:
-            return f"“{said}” is in none of its facts"
-    return None if spoken else f"“{own}” is in none of its facts"
-
-
-def _carried(point: Point, lang: Language, taxonomy: Taxonomy) -> set[str]:
-    """Marks of these facts: a clause that speaks of them has one; beginnings of words, in Chinese two characters."""
+def _foreign(own: str, point: Point, lang: Language, taxonomy: Taxonomy) -> str | None:
+    """Words that neither the facts say, by any name of their things, nor a portrait may use of its own."""
     terms = [taxonomy.terms[part] for fact in point for part in fact.tag.key.split("+") if part in taxonomy.terms]
-    synonyms = [name.casefold() for term in terms for name in term.synonyms]
-    if lang == "en":
-        told = " ".join([*synonyms, *(fact.line.casefold() for fact in point)])
-        return {word[:4] for word in _WORD.findall(told)} - _IDLE
-    names = [fact.tag.label.zh.casefold() for fact in point] + [name for name in synonyms if HAN.search(name)]
-    return {name[i : i + 2] for name in names for i in range(max(1, len(name) - 1))}
-
-
-def _speaks(said: str, carried: set[str], lang: Language) -> bool:
-    if lang == "en":
-        return any(word[:4] in carried for word in _WORD.findall(said))
-    return any(mark in said for mark in carried)
+    names = [
+        name for term in terms for name in (*term.synonyms, *term.words, *term.names, term.label.en, term.label.zh)
+    ]
+    said = " ".join([*names, *(fact.line for fact in point), *(label for fact in point for label in _names(fact))])
+    foreign = stray(own, said, lang)
+    return f"“{foreign}” is in none of its facts" if foreign else None
 
 
 def _without_titles(text: str, cited: Point) -> str:
@@ -286,8 +327,12 @@ def _misleaning(text: str, cited: Point, taxonomy: Taxonomy) -> str | None:
             leaning[part] = fact.tag.polarity
     own = _without_titles(text, cited)
     against = [clause for clause in _CLAUSE.split(own) if says_against(clause, 0, len(clause))]
-    if min(leaning.values()) > 0 and (low := [clause for clause in against if _NUMBER.search(clause)]):
-        return f"{low[0].strip()}: it is liked, not the other way round."
+    if min(leaning.values()) > 0 and against:
+        return f"{against[0].strip()}: it is liked, not the other way round."
+    if max(leaning.values()) < 0:
+        for clause in _CLAUSE.split(own):
+            if clause not in against and _FAVOUR.search(clause):
+                return f"{clause.strip()}: it is disliked, not the other way round."
     mixed = min(leaning.values()) < 0 < max(leaning.values())
     praised = [clause.casefold() for clause in _CLAUSE.split(own) if _FAVOUR.search(clause)]
     elliptical = bool(against) and not _FAVOUR.search(own)
@@ -346,20 +391,23 @@ def _line(tag: Tag, titles: tuple[str, ...], lang: Language) -> str:
 
     English titles stand without quotation marks: a model that repeats those ends its JSON string with them.
     """
-    counts = tag.counts
-    times = counts.total
+    much = _much(tag, lang)
     if lang == "zh":
         name = safe(tag.label.zh)
         verb = {1: f"喜欢{name}", -1: f"不喜欢{name}", 0: name}[tag.polarity]
-        if tag.lift is not None:
-            much = f"，评分比自己的平均分{'高' if tag.lift > 0 else '低'}{abs(tag.lift):.1f}星"
-        else:
-            much = f"，{times}次相关行为" if tag.basis == "observed" and tag.measure is None else ""
-        return verb + much + (f"，例如{'、'.join(f'《{title}》' for title in titles)}" if titles else "")
+        examples = f"例如{'、'.join(f'《{title}》' for title in titles)}" if titles else ""
+        return "，".join(filter(None, (verb, much, examples)))
     name = safe(tag.label.en)
     verb = {1: f"likes {name}", -1: f"dislikes {name}", 0: name}[tag.polarity]
+    return ", ".join(filter(None, (verb, much, f"e.g. {' and '.join(titles)}" if titles else "")))
+
+
+def _much(tag: Tag, lang: Language) -> str:
+    """How much a taste is one; "" where nothing was measured that a reader would want to know."""
     if tag.lift is not None:
-        much = f", rated {abs(tag.lift):.1f} stars {'above' if tag.lift > 0 else 'below'} their own mean"
-    else:
-        much = f", {times} events" if tag.basis == "observed" and tag.measure is None else ""
-    return verb + much + (f", e.g. {' and '.join(titles)}" if titles else "")
+        if lang == "zh":
+            return f"评分比自己的平均分{'高' if tag.lift > 0 else '低'}{abs(tag.lift):.1f}星"
+        return f"rated {abs(tag.lift):.1f} stars {'above' if tag.lift > 0 else 'below'} their own mean"
+    if tag.basis == "observed" and tag.measure is None:
+        return f"{tag.counts.total}次相关行为" if lang == "zh" else f"{tag.counts.total} events"
+    return ""
