@@ -62,6 +62,7 @@ bench: setup ## throughput against a bare client, limner's own time and memory a
 quality: setup ## tags against gold, and probabilities against what came later, on the real data sets beside this folder
 	@$(RUN) -m evals.calibration
 	@$(RUN) -m evals.genres
+	@$(RUN) -m evals.behaviours
 
 crash: setup ## kill a run at random moments, resume, and compare with an undisturbed one
 	@$(RUN) -m evals.crash

@@ -21,10 +21,24 @@ from typing import NamedTuple
 import numpy as np
 import orjson
 
-from agents import attribute, behaviour, calibrate, clean, digest, merge, persona, propose, redact, signals, verify
+from agents import (
+    attribute,
+    behaviour,
+    calibrate,
+    clean,
+    digest,
+    measures,
+    merge,
+    persona,
+    propose,
+    redact,
+    signals,
+    verify,
+)
 from agents.embedder import Embedder
 from agents.model import Model
 from agents.pace import Pace
+from agents.population import NOBODY, Population
 from agents.remember import Remembering
 from limner.domain import Event, Fit, History, Language, ModelCall, Outcome, Persona, Tag
 from limner.errors import LimnerError, ServerDied, StoreError, Unreachable
@@ -36,7 +50,20 @@ from store.runs import RunStore
 
 STEPS = {
     step.__name__: step.VERSION
-    for step in (clean, redact, signals, behaviour, digest, propose, attribute, verify, calibrate, merge, persona)
+    for step in (
+        clean,
+        redact,
+        signals,
+        measures,
+        behaviour,
+        digest,
+        propose,
+        attribute,
+        verify,
+        calibrate,
+        merge,
+        persona,
+    )
 }
 """A step's version goes up when it gives other results for the same history; then every user is done again."""
 
@@ -67,9 +94,12 @@ class Parts(NamedTuple):
     """Of the personas; empty means the one the user writes in."""
     fit: Fit = calibrate.DEFAULT
     """How far counting is trusted."""
+    population: Population = NOBODY
+    """Whom users are compared with. It decides no more than whether the changed ones are in a quarter of it: when it
+    moves, nobody is changed by that."""
 
     def config(self) -> dict[str, object]:
-        """All that decides a profile besides the history."""
+        """All that decides a profile besides the history and the population."""
         return {
             "steps": STEPS,
             "prompts": {prompt.id: prompt.digest for prompt in (self.propose, self.persona)},
@@ -110,7 +140,7 @@ def read(history: History, parts: Parts, count_tokens: Callable[[str], int]) -> 
     """A history cleaned, counted and told in few words."""
     cleaned = clean.clean(history)
     counted = signals.signals(cleaned.history, parts.taxonomy)
-    habits = behaviour.behaviours(counted, parts.zone)
+    habits = behaviour.behaviours(counted, parts.zone, parts.population)
     lang = digest.language(cleaned.history.events)
     told = digest.digest(counted, habits, parts.taxonomy, lang=lang, count_tokens=count_tokens)
     return Reading(cleaned, counted, habits, lang, told)

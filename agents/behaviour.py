@@ -1,31 +1,63 @@
 """Behaviour that counting proves: when, how often and how somebody acts.
 
-Each tag is a share with a threshold, and holds where the lower bound of the share (Jeffreys interval, one-sided 80 %)
-is above it. Thresholds are absolute; what needs a population to compare with (high spender) is not computed here.
+A habit is a share of occasions with a threshold. Most hold where the lower bound of the share (Jeffreys interval,
+one-sided 80 %) is above it. A habit of when to shop holds where an hour, or a day, of its own sees at least twice as
+many trips as another: that is 4 in 9 for the two days of the weekend and 2 in 5 for a quarter of the day, with the
+lower bound above the even share, so that a handful of Saturdays makes no weekend shopper.
 
-Source: Brown, Cai and DasGupta, Interval Estimation for a Binomial Proportion (Statistical Science 16, 2001).
+A trait is a measure compared with the population's, for what has no natural scale: it holds for users in the top
+quarter, or in the bottom quarter. They must also differ from the median by more than chance where it is a share of
+occasions, and by half as much again where it is an amount or a rate: a quarter of any users is on top, however alike.
+Where a trait can be told, the habit of the same name is not asked: a discount that everybody takes says nothing about
+anybody. Without a population there are habits only.
+
+Price-sensitive is who buys the shop's own brand more than three in four others do and takes discounts no less than
+most: either alone may be the shop's doing. The opposite is to pay full price. Where nothing tells whose brand was
+bought, both rest on the discounts alone.
+
+Sources: Brown, Cai and DasGupta, Interval Estimation for a Binomial Proportion (Statistical Science 16, 2001);
+Ailawadi, Neslin and Gedenk, Pursuing the Value-Conscious Consumer: Store Brands versus National Brand Promotions
+(Journal of Marketing 65, 2001), for own brands and promotions as the two sides of price consciousness.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime, timedelta, tzinfo
 from functools import lru_cache
 from typing import NamedTuple
 
 from scipy.special import betaincinv
 
+from agents.basket import BOUGHT
+from agents.measures import TRADED, Measure, measures, timed
+from agents.population import NOBODY, Population, Scale, probability
 from agents.signals import EXPLICIT, Reading, Signals
 from limner.domain import Event, SignalKind
 
-VERSION = 1
+VERSION = 2
 
 LEAST_EVENTS = 10
 """A share of fewer events than this proves nothing about a habit."""
 LEAST_DAYS = 8
 """Habits of time are shares of active days: a hundred ratings in one night are one night."""
 CONFIDENCE = 0.8
+
+
+QUARTER = 0.75
+MATERIAL = 1.5
+"""Times the median, or the median times this, from which on an amount is worth a word."""
+LEAST_SHOWN = 3
+"""Events that must show a trait."""
+
+
+class Standing(NamedTuple):
+    """Where a user stands among the others."""
+
+    words: str
+    probability: float
+    """That so many users tell the quarter well enough for this user to be in it."""
 
 
 class Behaviour(NamedTuple):
@@ -40,6 +72,14 @@ class Behaviour(NamedTuple):
     threshold: float
     readings: tuple[Reading, ...]
     """The events that show it."""
+    standing: Standing | None = None
+    """None for a habit, which is compared with nobody."""
+
+    @property
+    def reason(self) -> str:
+        if self.standing is not None:
+            return self.standing.words
+        return f"{self.measure:.2f} over {self.of} {self.unit}, at least {self.threshold:g} needed"
 
 
 class _Act(NamedTuple):
@@ -61,19 +101,46 @@ class _Habit(NamedTuple):
     """For a habit of time: the day an event counts for; a day shows it when at least half of its events do."""
 
 
+class _Occasion(NamedTuple):
+    """A share of purchases, or what else is measured as hits: the tag holds where it reaches the threshold for sure."""
+
+    key: str
+    measure: str
+    threshold: float
+    beyond: float
+    """The share that its lower bound must exceed."""
+
+
+class _Trait(NamedTuple):
+    """A place among the users: the tag holds in the top quarter of a measure, or in its bottom quarter."""
+
+    key: str
+    measure: str
+    """For an amount, without its currency."""
+    told: str
+    """The measure in words, with a place for its value."""
+    top: bool = True
+    also: str = ""
+    """Another measure that must not lie on the other side of its median."""
+
+
 @lru_cache(65_536)
 def lower_bound(hits: int, total: int, confidence: float = CONFIDENCE) -> float:
     """The one-sided Jeffreys lower bound of a share, 0 to 1."""
     return float(betaincinv(hits + 0.5, total - hits + 0.5, 1 - confidence)) if hits else 0.0
 
 
-def behaviours(signals: Signals, zone: tzinfo) -> list[Behaviour]:
-    """The habits a history proves, in a fixed order.
+def behaviours(signals: Signals, zone: tzinfo, population: Population = NOBODY) -> list[Behaviour]:
+    """The habits and traits a history proves, in a fixed order.
 
     Args:
         zone: The time zone in which hours and weekdays are read.
+        population: Whom the user is compared with.
     """
-    acts = [_Act(event, event.ts.astimezone(zone) if event.ts else datetime.min) for event in signals.events]
+    local = [event.ts.astimezone(zone) if event.ts else None for event in signals.events]
+    known = measures(signals.events, local, population.newest)
+    traits, settled = _traits(known, population)
+    acts = [_Act(event, time or datetime.min) for event, time in zip(signals.events, local, strict=True)]
     found = [behaviour for habit in HABITS if (behaviour := _proved(habit, acts))]
     if signals.rated >= LEAST_EVENTS:
         ratings = [
@@ -92,7 +159,14 @@ def behaviours(signals: Signals, zone: tzinfo) -> list[Behaviour]:
             found.append(
                 Behaviour("behaviour/harsh-rater", 0, signals.mean, signals.rated, "ratings", HARSH, tuple(ratings))
             )
-    return found
+    shown = [habit for habit in OCCASIONS if habit.key not in settled and habit.measure in known]
+    found += [behaviour for habit in shown if (behaviour := _shown(habit, known[habit.measure]))]
+    shops = {
+        reading for behaviour in found if behaviour.key == "behaviour/weekend-shopper" for reading in behaviour.readings
+    }
+    if shops:  # who does nothing else at weekends is told as a shopper alone
+        found = [one for one in found if one.key != "behaviour/weekend-active" or not shops.issuperset(one.readings)]
+    return found + traits
 
 
 GENEROUS, HARSH = 4.2, 2.8
@@ -115,41 +189,91 @@ def _proved(habit: _Habit, acts: Sequence[_Act]) -> Behaviour | None:
     return Behaviour(habit.key, hits, hits / total, total, unit, habit.threshold, readings)
 
 
+def _shown(habit: _Occasion, mine: Measure) -> Behaviour | None:
+    hits = mine.hits or 0
+    if mine.value < habit.threshold or lower_bound(hits, mine.of) <= habit.beyond:
+        return None
+    readings = tuple(Reading(at, SignalKind.IMPLICIT_POSITIVE) for at in mine.high)
+    return Behaviour(habit.key, hits, mine.value, mine.of, "purchases", habit.threshold, readings)
+
+
+def _traits(known: Mapping[str, Measure], population: Population) -> tuple[list[Behaviour], set[str]]:
+    """The traits that hold, and the keys that the comparison settles, whether they hold or not."""
+    found: list[Behaviour] = []
+    settled: set[str] = set()
+    for trait in TRAITS:
+        mine = next((name for name in known if name.partition("/")[0] == trait.measure), "")
+        scale = population.scales.get(mine)
+        if trait.key in settled or scale is None or not scale.tells:
+            continue
+        settled.add(trait.key)
+        if (behaviour := _stands(trait, mine, scale, known, population)) is not None:
+            found.append(behaviour)
+    return found, settled
+
+
+def _stands(
+    trait: _Trait, name: str, scale: Scale, known: Mapping[str, Measure], population: Population
+) -> Behaviour | None:
+    """The trait, where the user is in its quarter."""
+    mine = known[name]
+    share = scale.below(mine.value) if trait.top else scale.above(mine.value)
+    if share < QUARTER or not _differs(mine, name, scale, top=trait.top):
+        return None
+    told = trait.told.format(_number(mine.value, name))
+    part = f"in the {'top' if trait.top else 'bottom'} quarter of {scale.users:,} users"
+    words = f"{told} against a median of {_number(scale.median, name)}: {part}"
+    sure = probability(share, QUARTER, scale.users)
+    shown = mine.high if trait.top else mine.low
+    if trait.also and (other := population.scales.get(trait.also)) is not None:
+        if trait.also not in known:
+            return None
+        second = known[trait.also]
+        beyond = other.below(second.value) if trait.top else other.above(second.value)
+        if beyond < 0.5:
+            return None
+        words += f"; {trait.also} {_number(second.value, trait.also)} against {_number(other.median, trait.also)}"
+        sure *= probability(beyond, 0.5, other.users)
+        shown = tuple(sorted({*shown, *(second.high if trait.top else second.low)}))
+    if len(shown) < LEAST_SHOWN:
+        return None
+    readings = tuple(Reading(at, SignalKind.IMPLICIT_POSITIVE) for at in shown)
+    threshold = scale.steps[15 if trait.top else 5]
+    return Behaviour(
+        trait.key, mine.hits or 0, mine.value, mine.of, "occasions", threshold, readings, Standing(words, sure)
+    )
+
+
+def _differs(mine: Measure, name: str, scale: Scale, *, top: bool) -> bool:
+    """Whether a measure is apart from the median by more than chance, or by enough to speak of."""
+    if mine.hits is not None:
+        return lower_bound(mine.hits, mine.of) > scale.median
+    if name in SHARES:
+        return True
+    return mine.value >= MATERIAL * scale.median if top else mine.value * MATERIAL <= scale.median
+
+
+def _number(value: float, name: str) -> str:
+    """The value of a measure as one says it."""
+    if name in SHARES:
+        return f"{100 * value:.0f} %"
+    return f"{f'{value:,.2f}'.removesuffix('.00')} {name.partition('/')[2]}".rstrip()
+
+
 def _dated(event: Event) -> bool:
     return event.ts is not None
 
 
 def _timed(event: Event) -> bool:
-    """Whether the event has a time of day: a date alone is stored as midnight sharp."""
-    return event.ts is not None and (event.ts.hour, event.ts.minute, event.ts.second) != (0, 0, 0)
-
-
-def _bought(event: Event) -> bool:
-    return event.kind == "purchase"
+    return event.ts is not None and timed(event.ts)
 
 
 def _traded(event: Event) -> bool:
-    return event.kind in {"purchase", "return"}
+    return event.kind in TRADED
 
 
 def _reviewed(event: Event) -> bool:
     return event.kind == "review" and bool(event.text)
-
-
-def _amount(event: Event, *names: str) -> float:
-    return max((float(value) for name in names if isinstance(value := event.meta.get(name), int | float)), default=0.0)
-
-
-def _with_coupon(event: Event) -> bool:
-    coupon = event.meta.get("coupon")
-    return bool(coupon) or _amount(event, "coupon_saved") > 0
-
-
-def _discounted(event: Event) -> bool:
-    """Whether at least a fifth of the full price was saved: `meta.discount` is a share, `meta.saved` an amount."""
-    saved = _amount(event, "saved")
-    full = (event.value or 0.0) + saved
-    return _amount(event, "discount") >= 0.2 or (full > 0 and saved / full >= 0.2)
 
 
 def _day(act: _Act) -> date:
@@ -165,8 +289,32 @@ HABITS = (
     _Habit("behaviour/night-owl", _timed, lambda act: not 4 <= act.local.hour < 22, 0.4, _evening),
     _Habit("behaviour/early-bird", _timed, lambda act: 5 <= act.local.hour < 8, 0.4, _day),
     _Habit("behaviour/weekend-active", _dated, lambda act: act.local.weekday() >= 5, 0.5, _day),
-    _Habit("behaviour/coupon-user", _bought, lambda act: _with_coupon(act.event), 0.3),
-    _Habit("behaviour/price-sensitive", _bought, lambda act: _discounted(act.event), 0.5),
-    _Habit("behaviour/returns-a-lot", _traded, lambda act: act.event.kind == "return", 0.2),
+    _Habit("behaviour/returns-a-lot", _traded, lambda act: act.event.kind not in BOUGHT, 0.2),
     _Habit("behaviour/long-writer", _reviewed, lambda act: len(act.event.text) >= 200, 0.5),
 )
+OCCASIONS = (
+    _Occasion("behaviour/coupon-user", "coupon trips", 0.3, 0.3),
+    _Occasion("behaviour/price-sensitive", "discounted trips", 0.5, 0.5),
+    _Occasion("behaviour/weekend-shopper", "weekend trips", 4 / 9, 2 / 7),
+    _Occasion("behaviour/morning-shopper", "morning trips", 2 / 5, 1 / 4),
+    _Occasion("behaviour/evening-shopper", "evening trips", 2 / 5, 1 / 4),
+)
+SHARES = frozenset({"discount", "own brand", "coupon trips", "same brand", "clicks"})
+"""Measures from 0 to 1."""
+TRAITS = (
+    _Trait("behaviour/high-spender", "paid a week", "pays {} a week"),
+    _Trait("behaviour/low-spender", "paid a week", "pays {} a week", top=False),
+    _Trait("behaviour/big-basket", "paid a basket", "pays {} a purchase"),
+    _Trait("behaviour/frequent-shopper", "trips a week", "shops {} times a week"),
+    _Trait("behaviour/price-sensitive", "own brand", "{} spent on own brands", also="discount"),
+    _Trait("behaviour/price-sensitive", "discount", "{} saved by discounts"),
+    _Trait("behaviour/full-price", "own brand", "{} spent on own brands", top=False, also="discount"),
+    _Trait("behaviour/full-price", "discount", "{} saved by discounts", top=False),
+    _Trait("behaviour/coupon-user", "coupon trips", "{} of trips with a coupon"),
+    _Trait("behaviour/brand-loyal", "same brand", "{} of repeat purchases stay with the brand"),
+    _Trait("behaviour/well-connected", "ties", "tied to {} others"),
+    _Trait("behaviour/frequent", "days a week", "there on {} days a week"),
+    _Trait("behaviour/long-dwell", "dwell", "stays {} seconds"),
+    _Trait("behaviour/clicks-often", "clicks", "{} of what is shown is clicked"),
+)
+"""Of two with a key the first holds or fails for the user, unless its measure is not known of them."""

@@ -90,9 +90,11 @@ def _sign(mean: float, error: float) -> float:
 
 
 def _share(claim: Claim) -> float:
-    """The posterior log-odds that a habit's true share or mean is above its threshold."""
+    """The posterior log-odds that a habit's true share or mean is above its threshold; a trait has its own."""
     habit = claim.behaviour
     assert habit is not None
+    if habit.standing is not None:
+        return _logit(habit.standing.probability)
     if not habit.hits:
         return _logit(CEILING)
     return _logit(1 - float(betainc(habit.hits + 0.5, habit.of - habit.hits + 0.5, habit.threshold)))

@@ -17,7 +17,7 @@ from typing import NamedTuple
 from limner.domain import Counts, Event, History, Label, SignalKind
 from prompts.taxonomy import Named, Taxonomy
 
-VERSION = 1
+VERSION = 2
 
 EXPLICIT = frozenset({"rating", "review"})
 LIKES = frozenset(
@@ -31,7 +31,15 @@ REFUSALS = frozenset({"skip", "return", "refund", "cancel", "remove"})
 TAKEN_BACK = frozenset({"return", "refund", "cancel"})
 SPEECH = frozenset({"post", "message", "comment", "review", "search", "question", "chat", "tweet", "note"})
 AGAINST = frozenset({SignalKind.EXPLICIT_NEGATIVE, SignalKind.IMPLICIT_NEGATIVE})
-KNOWN_KINDS = EXPLICIT | LIKES | DISLIKES | TAKES | REFUSALS | SPEECH | {"view", "application"}
+KNOWN_KINDS = (
+    EXPLICIT
+    | LIKES
+    | DISLIKES
+    | TAKES
+    | REFUSALS
+    | SPEECH
+    | {"view", "application", "impression", "friend", "unfriend"}
+)
 """Kinds with a reading; any other kind is kept and speaks for nothing."""
 OF_WORKS = frozenset({"genre", "music"})
 """Groups of terms that say what kind of work an item is."""
@@ -196,14 +204,15 @@ def _thing(things: dict[str, Thing], key: str, facet: str, label: Label) -> Thin
 
 
 def _attributed(event: Event, taxonomy: Taxonomy) -> dict[str, Named]:
-    """The things that the event's item is, by its attributes."""
+    """The things that the event's item is, or the lines of its basket are, by their attributes."""
     found: dict[str, Named] = {}
-    for name, value in event.item.items():
-        if taxonomy.attribute(name) is None:
-            continue
-        for part in value if isinstance(value, list) else (value,):
-            if isinstance(part, str) and (named := taxonomy.named(name, part)) is not None:
-                found[named.key] = named
+    for item in (event.item, *event.lines):
+        for name, value in item.items():
+            if taxonomy.attribute(name) is None:
+                continue
+            for part in value if isinstance(value, list) else (value,):
+                if isinstance(part, str) and (named := taxonomy.named(name, part)) is not None:
+                    found[named.key] = named
     return found
 
 

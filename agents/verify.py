@@ -93,9 +93,7 @@ def verify(claim: Claim, facet: Facet, signals: Signals, baseline: Mapping[str, 
     rule, weights = facet.rule, signals.weights(facet.half_life_days)
     counts = counted(claim.readings)
     if claim.behaviour is not None:
-        measure = claim.behaviour
-        words = f"{measure.measure:.2f} over {measure.of} {measure.unit}, at least {measure.threshold:g} needed"
-        return Verdict(True, words, counts)
+        return Verdict(True, claim.behaviour.reason, counts)
     if claim.basis == "stated":
         return Verdict(counts.stated >= 1, f"said {counts.stated} times in the user's own words", counts)
     if claim.basis == "inferred":

@@ -42,7 +42,22 @@ _FIELDS = frozenset(Event.model_fields)
 _REQUIRED = ("user_id", "kind")
 _OPEN_FIELDS = ("item", "meta")
 _SEPARATORS = "|;,/"
-_NUMBERS = frozenset({"price", "list_price", "discount", "quantity", "year", "duration", "dwell", "rating", "spend"})
+_NUMBERS = frozenset(
+    {
+        "price",
+        "list_price",
+        "discount",
+        "quantity",
+        "year",
+        "duration",
+        "dwell",
+        "rating",
+        "spend",
+        "saved",
+        "coupon_saved",
+        "dwell_seconds",
+    }
+)
 """Attributes whose CSV cells are numbers. Every other cell stays text, as the film `1917` and the code `007` must."""
 _ALIASES = {
     "user_id": "userid user uid customer_id customerid customer member_id member account_id account client_id client "

@@ -48,7 +48,7 @@ def score(app: App, folder: Path, users: int, told: show.Bar) -> Scored:
     """Profiles of the first `users` users by hash, made now where they are not there, and scored."""
     chosen = _chosen(folder, users)
     events = app.settings.home / "events.jsonl"
-    events.write_bytes(b"".join(line for line in _lines(events_file(folder)) if _user(line) in chosen))
+    events.write_bytes(b"".join(line for line in lines(events_file(folder)) if _user(line) in chosen))
     app.ingest([events], {}, lambda done, total, n: None)
     summary = app.run(
         users=sorted(chosen),
@@ -105,7 +105,7 @@ def _carries(taxonomy: Taxonomy) -> Any:
 
 def _gold(folder: Path, taxonomy: Taxonomy) -> dict[str, dict[str, int | None]]:
     gold: dict[str, dict[str, int | None]] = {}
-    for line in _lines(folder / "gold_tags.jsonl"):
+    for line in lines(folder / "gold_tags.jsonl"):
         row = orjson.loads(line)
         if row["dimension"] == "genre_preference":
             named = taxonomy.named("genres", row["tag"])
@@ -121,7 +121,7 @@ def events_file(folder: Path) -> Path:
 
 
 def _chosen(folder: Path, users: int) -> set[str]:
-    every = {_user(line) for line in _lines(folder / "users.jsonl")}
+    every = {_user(line) for line in lines(folder / "users.jsonl")}
     return set(sorted(every, key=lambda user: hashlib.blake2b(user.encode()).digest())[:users])
 
 
@@ -130,7 +130,7 @@ def _user(line: bytes) -> str:
     return user
 
 
-def _lines(path: Path) -> Iterator[bytes]:
+def lines(path: Path) -> Iterator[bytes]:
     with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
         yield from file
 

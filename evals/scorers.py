@@ -80,6 +80,25 @@ def ratio(hits: Sequence[int], misses: Sequence[int], *, seed: int = 7) -> Metri
     return Metric(mean, float(found.confidence_interval.low), float(found.confidence_interval.high), total)
 
 
+def f1(right: Sequence[int], wrong: Sequence[int], missed: Sequence[int], *, seed: int = 7) -> Metric:
+    """The harmonic mean of precision and recall over all cases, with an interval resampled by user.
+
+    Args:
+        right: Tags per user that are published and in the gold.
+        wrong: Those published only, in the same order.
+        missed: Those in the gold only.
+
+    Returns:
+        `n` counts the cases in the gold.
+
+    Source:
+        Manning, Raghavan and Schütze, Introduction to Information Retrieval (2008), section 8.3.
+    """
+    both = [2 * hits for hits in right]
+    either = [false + lost for false, lost in zip(wrong, missed, strict=True)]
+    return ratio(both, either, seed=seed)._replace(n=sum(right) + sum(missed))
+
+
 def _exact(hits: int, total: int) -> tuple[float, float]:
     """The exact 95 % interval of a share that is 0 or 1, where resampling has no spread.
 

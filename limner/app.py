@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import NamedTuple, TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from agents import backtest, batch, calibrate, propose, server, supply
+from agents import backtest, batch, calibrate, population, propose, server, supply
 from agents.embedder import Embedder, EndpointEmbedder, open_embedder
 from agents.ingest import Ingested, ingest
 from agents.model import Finding, VllmModel, check
@@ -178,7 +178,7 @@ class App:
 
     def price(self, *, users: Sequence[str] | None, limit: int | None, told: Stage) -> Price:
         """What a run would cost: prompts of a sample of the changed users rendered and counted, answers as before."""
-        parts = self._parts(())
+        parts = self._parts(())._replace(population=self._population())
         sample: list[str] = []
         unchanged = total = 0
         for user_id, changed in self.runs.work(parts.config_digest(), users=users, limit=limit):
@@ -261,14 +261,21 @@ class App:
                     f"Run {run} was made with another model, prompt, taxonomy or version of limner. "
                     "`limner run` begins a new one; users that are done under the present one are not done again."
                 )
+            if run is not None:
+                parts = parts._replace(population=population.recorded(earlier))
             if run is not None and retry_failed:
                 users = self.runs.failed_users(run)
             elif run is None:
+                measured = population.population(
+                    self.events, self.zone, self._population(), lambda done, of: told("population", done, of, "users")
+                )
+                parts = parts._replace(population=measured)
                 total = self.events.counts()["users"]
                 if users is not None:  # one without events is told before the run begins
                     total = sum(1 for _ in self.runs.work(parts.config_digest(), users=users))
                 total = total if limit is None else min(total, limit)
                 config = {**parts.config(), "digest": parts.config_digest(), "users": users, "limit": limit}
+                config["population"] = measured.model_dump(mode="json")
                 run = self.runs.start(config=config, users_total=total)
             settled = set() if retry_failed else set(self.runs.failed_users(run))
 
@@ -321,6 +328,11 @@ class App:
         users, last = self.events.counts()["users"], self.calibrations.newest()
         if users >= 2 * (last.population if last else LEAST_POPULATION):
             self._fit(told)
+
+    def _population(self) -> population.Population:
+        """The one that the newest run recorded."""
+        run = self.runs.latest()
+        return population.NOBODY if run is None else population.recorded(self.runs.config(run))
 
     def _reopened(self, resume: bool, retry_failed: bool) -> str | None:
         """The run to go on with; None for a new one."""

@@ -54,6 +54,12 @@ class Event(Value):
     """Attributes of the item: title, genres, categories, brand, price, …"""
     meta: Mapping[str, Any] = Field(default_factory=dict)
 
+    @property
+    def lines(self) -> tuple[Mapping[str, Any], ...]:
+        """The things in a basket, each with attributes of its own: the objects of `item.lines`."""
+        found = self.item.get("lines")
+        return tuple(line for line in found if isinstance(line, Mapping)) if isinstance(found, list) else ()
+
 
 class History(Value):
     """All events of one user, oldest first; undated events come before dated ones, in order of arrival."""

@@ -127,6 +127,11 @@ class EventStore:
             users, events = connection.execute(totals).one()
         return {"users": users, "events": int(events)}
 
+    def newest(self) -> datetime | None:
+        """The time of the newest event of all; None where none has a time."""
+        with self._database.reading() as connection:
+            return connection.scalar(select(func.max(UserRow.last_ts)))
+
     def user_digest(self, user_id: str) -> str:
         """The digest of a user's events, whatever order they came in; of no events where the user is not known."""
         with self._database.reading() as connection:
@@ -186,7 +191,7 @@ class EventStore:
         for draft in drafts:
             counts[("", "")] += 1
             if draft.event.item:
-                counts.update(_attributes(draft.event.item))
+                counts.update(_attributes(draft.event))
         upsert = self._database.insert(AttributeCountRow)
         more = {"events": AttributeCountRow.events + upsert.excluded.events}
         connection.execute(
@@ -213,14 +218,15 @@ def _events(contents: Iterable[str]) -> tuple[Event, ...]:
     return EVENTS.validate_json(f"[{','.join(contents)}]")
 
 
-def _attributes(item: Mapping[str, Any]) -> set[tuple[str, str]]:
-    """What an item is, as (attribute, value): at most 60 values of at most 80 characters."""
-    found: list[tuple[str, str]] = []
-    for key, value in item.items():
-        if key not in NOT_ATTRIBUTES:
-            values = [value] if isinstance(value, str) else value if isinstance(value, list) else ()
-            found += ((key, one) for one in values if isinstance(one, str) and 0 < len(one) <= 80)
-    return set(found[:60])
+def _attributes(event: Event) -> list[tuple[str, str]]:
+    """What an item, or a line of a basket, is, as (attribute, value): at most 60 values of at most 80 characters."""
+    found: dict[tuple[str, str], None] = {}
+    for item in (event.item, *event.lines):
+        for key, value in item.items():
+            if key not in NOT_ATTRIBUTES:
+                values = [value] if isinstance(value, str) else value if isinstance(value, list) else ()
+                found |= {(key, one): None for one in values if isinstance(one, str) and 0 < len(one) <= 80}
+    return list(found)[:60]
 
 
 def _json(ids: Iterable[Any]) -> str:

@@ -101,7 +101,7 @@ def test_a_small_or_unreadable_discount_shows_nothing(discount: object) -> None:
 
 
 def test_a_habit_cites_the_events_that_show_it() -> None:
-    events = bought(12, meta={"coupon": True}) + bought(3)
+    events = bought(12, meta={"coupon": True}) + bought(15)[12:]
     (found,) = behaviours(read(events), LONDON)
     assert [reading.at for reading in found.readings] == list(range(12))
     assert (found.hits, found.of, found.measure) == (12, 15, 0.8)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agents.model import ScriptedModel, unrecorded
-from agents.persona import Point, complaint, persona, plain, points
+from agents.persona import Point, complaint, named, persona, plain, points
 from limner.domain import Counts, Event, Evidence, Label, Language, Persona, SignalKind, Tag
 from limner.errors import AnswerError
 from prompts import library
@@ -261,6 +261,18 @@ def test_the_fixed_wording_passes_its_own_checks(lang: Language) -> None:
         text = plain(group, lang)
         assert complaint(text, group, lang, TAXONOMY) is None
         assert text.endswith("。" if lang == "zh" else ".")
+
+
+BEHAVIOURS = [key for key, term in TAXONOMY.terms.items() if term.kind == "behaviour"]
+
+
+@pytest.mark.parametrize("lang", ["en", "zh"])
+@pytest.mark.parametrize("key", BEHAVIOURS)
+def test_the_fixed_wording_of_a_behaviour_passes_the_checks_and_names_it(key: str, lang: Language) -> None:
+    (group,) = told(lang, [tag(key, 0, measure=0.5)])
+    text = plain(group, lang)
+    assert complaint(text, group, lang, TAXONOMY) is None
+    assert named(text, group, TAXONOMY) == group
 
 
 LIKED = "Science fiction is a favourite of this user."

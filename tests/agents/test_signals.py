@@ -193,3 +193,10 @@ def test_any_history_can_be_read_and_every_reading_points_into_it(raw: History) 
 def test_reading_the_same_history_again_gives_the_same(raw: History) -> None:
     once, again = signals(raw, TAXONOMY), signals(history(raw.events), TAXONOMY)
     assert (repr(once.things), repr(once.facts)) == (repr(again.things), repr(again.facts))
+
+
+def test_the_lines_of_a_basket_speak_for_what_they_are() -> None:
+    lines = [{"category": "Coffee", "brand": "Tarrow", "price": 4}, {"category": ["Cheese"]}, "stray"]
+    baskets = [event(number, "purchase", item={"lines": lines}) for number in range(3)]
+    assert spoken(baskets, "brand/tarrow") == [DONE] * 3
+    assert len([thing for thing in read(baskets).things.values() if len(thing.readings) == 3]) == 3

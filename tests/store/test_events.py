@@ -154,6 +154,18 @@ def test_the_baseline_counts_events_of_the_population_by_attribute(store: EventS
     assert list(store.baseline(2)) == [("", ""), ("genres", "Crime")]
 
 
+def test_the_lines_of_a_basket_count_as_the_event_they_are_of(store: EventStore) -> None:
+    lines = [{"category": "Tea", "brand": "UFA"}, {"category": "Tea", "price": 3}]
+    store.add([event(item={"genres": ["Noir"], "lines": lines})])
+    assert dict(store.baseline()) == {("", ""): 1, ("genres", "Noir"): 1, ("category", "Tea"): 1, ("brand", "UFA"): 1}
+
+
+def test_the_newest_event_of_all_is_known(store: EventStore) -> None:
+    assert store.newest() is None
+    store.add([event(ts=NOON), event("e2", ts=None), event("e3", user_id="u2", ts=NOON - timedelta(days=9))])
+    assert store.newest() == NOON
+
+
 def test_an_event_with_very_many_values_counts_for_sixty(store: EventStore) -> None:
     store.add([event(item={"tags": [f"t{number}" for number in range(100)]})])
     assert len(store.baseline()) == 61
