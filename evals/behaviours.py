@@ -3,8 +3,9 @@
 The Complete Journey (grocery baskets of one year, simulated on real patterns) carries, per household, whether it is
 price-sensitive, shops often, at weekends and so on, computed by its converter with definitions of its own from receipts
 that limner reads too. Agreement therefore says that limner reads baskets right and means by these words about what
-another analyst means, not that the household would agree. No model is asked. The set is not part of limner; where it
-is not beside the project, nothing is measured and the command says so.
+another analyst means, not that the household would agree. The rules on when somebody shops, and on half as much again
+as the median, were set after a first look at the 120 households of the shared part. No model is asked. The set is not
+part of limner; where it is not beside the project, nothing is measured and the command says so.
 
 Beside limner's tags stand two baselines: what is told of a household without comparing it with others, and every tag
 given to everybody. Interests are scored against the 25 categories most often in a household's baskets, and against
