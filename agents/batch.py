@@ -26,6 +26,7 @@ from agents import (
     behaviour,
     calibrate,
     clean,
+    correct,
     digest,
     measures,
     merge,
@@ -40,11 +41,12 @@ from agents.model import Model
 from agents.pace import Pace
 from agents.population import NOBODY, Population
 from agents.remember import Remembering
-from limner.domain import Event, Fit, History, Language, ModelCall, Outcome, Persona, Tag
+from limner.domain import Event, Fit, History, Language, ModelCall, Outcome, Override, Persona, Tag
 from limner.errors import LimnerError, ServerDied, StoreError, Unreachable
 from prompts import library
 from prompts.taxonomy import Taxonomy
 from store.events import EventStore
+from store.overrides import OverrideStore
 from store.profiles import Draft, ProfileStore
 from store.runs import RunStore
 
@@ -62,6 +64,7 @@ STEPS = {
         verify,
         calibrate,
         merge,
+        correct,
         persona,
     )
 }
@@ -87,6 +90,7 @@ class Parts(NamedTuple):
     persona: library.Prompt
     events: EventStore
     profiles: ProfileStore
+    overrides: OverrideStore
     runs: RunStore
     zone: tzinfo
     """In which hours and weekdays are read."""
@@ -254,15 +258,31 @@ class Batch:
             taxonomy=parts.taxonomy,
             ledger=self._ledger,
         )
-        claims = attribute.attribute(reading.signals, reading.habits, proposals, parts.taxonomy)
-        found = merge.tags(claims, reading.signals, parts.taxonomy, self._baseline, parts.fit)
-        merged = merge.merge(parts.profiles.open_tags(user_id), found)
+        stored = None
+        while stored is None:  # a correction that came in meanwhile is heeded too
+            draft = await self._draft(user_id, state, reading, proposals)
+            outcome = Outcome(user_id=user_id, state="done", seconds=time.monotonic() - began)
+            stored = parts.profiles.save(draft, outcome)
+
+    async def _draft(self, user_id: str, state: str, reading: Reading, proposals: Sequence[propose.Proposal]) -> Draft:
+        """What the history shows, under the ledger as it is now."""
+        parts = self._parts
+        ledger = parts.overrides.ledger(user_id)
+        found = correct.correct(
+            self._tags(reading.signals, reading.habits, proposals, ledger.entries),
+            ledger.entries,
+            parts.taxonomy,
+            lambda denial: self._renewed(denial, reading, proposals),
+        )
+        before = parts.profiles.open_tags(user_id)
+        merged = merge.merge(before, found)
+        denied = correct.denied(before, ledger.entries, parts.taxonomy)
         personas = await self._personas(user_id, merged.tags, reading)
         vectors = self._embed(merged.tags, personas)
-        draft = Draft(
+        return Draft(
             user_id=user_id,
             tags=merged.tags,
-            retired=merged.retired,
+            retired=(*merged.retired, *denied.items()),
             conflicts=merge.conflicts(merged.tags, parts.taxonomy),
             personas=personas,
             vectors=vectors,
@@ -272,8 +292,32 @@ class Batch:
             prompts={prompt.id: prompt.digest for prompt in (parts.propose, parts.persona)},
             taxonomy=f"{parts.taxonomy.version} {parts.taxonomy.digest}",
             digest=f"{state}:{self._config}",
+            corrections=ledger.changes,
         )
-        parts.profiles.save(draft, Outcome(user_id=user_id, state="done", seconds=time.monotonic() - began))
+
+    def _tags(
+        self,
+        counted: signals.Signals,
+        habits: Sequence[behaviour.Behaviour],
+        proposals: Sequence[propose.Proposal],
+        ledger: Sequence[Override] = (),
+    ) -> tuple[Tag, ...]:
+        """What the events show; what is denied takes nobody's place."""
+        claims = attribute.attribute(counted, habits, proposals, self._parts.taxonomy)
+        denied = correct.denied(claims, ledger, self._parts.taxonomy)
+        claims = [claim for claim in claims if claim.key not in denied]
+        return merge.tags(claims, counted, self._parts.taxonomy, self._baseline, self._parts.fit)
+
+    def _renewed(self, denial: Override, reading: Reading, proposals: Sequence[propose.Proposal]) -> list[Tag]:
+        """What the events from after a denial prove, read as if there were no others."""
+        newer = self._parts.overrides.newer(denial)
+        if not newer:
+            return []
+        events = tuple(event for event in reading.cleaned.history.events if event.event_id in newer)
+        history = History.model_construct(user_id=denial.user_id, events=events)
+        counted = signals.signals(history, self._parts.taxonomy)
+        habits = behaviour.behaviours(counted, self._parts.zone)
+        return [tag for tag in self._tags(counted, habits, proposals) if tag.status == "verified"]
 
     async def _personas(self, user_id: str, tags: Sequence[Tag], reading: Reading) -> tuple[Persona, ...]:
         parts = self._parts

@@ -83,9 +83,9 @@ def _settle(rivals: Sequence[_Judged], signals: Signals, verified: list[_Judged]
 
 
 def conflicts(tags: Sequence[Tag], taxonomy: Taxonomy) -> tuple[Conflict, ...]:
-    """The verified tags of facets that hold one value, each with what was set aside for it."""
+    """The tags served of facets that hold one value, each with what was set aside for it."""
     single = {facet.id for facet in taxonomy.facets.values() if facet.single_valued}
-    kept = {tag.facet: tag.key for tag in tags if tag.facet in single and tag.status == "verified"}
+    kept = {tag.facet: tag.key for tag in tags if tag.facet in single and tag.status != "candidate"}
     return tuple(
         Conflict(facet=tag.facet, kept=kept[tag.facet], set_aside=tag.key, reason=tag.reason)
         for tag in tags

@@ -86,7 +86,12 @@ def points(tags: Sequence[Tag], events: Mapping[str, Event], lang: Language) -> 
     """What the persona says, a sentence a point: first tastes, further likes, dislikes, habits, stated facts."""
     known = sorted(
         (tag for tag in tags if tag.status != "candidate"),
-        key=lambda tag: (-tag.probability * (1 + abs(tag.lift or 0)), -tag.counts.total, tag.key),
+        key=lambda tag: (
+            tag.status != "pinned",
+            -tag.probability * (1 + abs(tag.lift or 0)),
+            -tag.counts.total,
+            tag.key,
+        ),
     )
     likes = [tag for tag in known if tag.polarity > 0]
     first = [tag for tag in likes if tag.facet == "interest"][:A_POINT]

@@ -56,6 +56,7 @@ from limner.errors import LimnerError, ModelError, SetupError
 from prompts import library, taxonomy
 from store.database import Database
 from store.events import EventStore
+from store.overrides import OverrideStore
 from store.profiles import ProfileStore
 from store.runs import RunStore
 from store.vectors import VectorIndex
@@ -548,6 +549,7 @@ def _parts(database: Database, model: str) -> Parts:
         persona=library.latest("persona"),
         events=EventStore(database),
         profiles=ProfileStore(database),
+        overrides=OverrideStore(database),
         runs=RunStore(database),
         zone=ZoneInfo("UTC"),
         languages=(),

@@ -20,17 +20,21 @@ from typing import NamedTuple, TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from agents import backtest, batch, calibrate, population, propose, server, supply
+from agents.corrections import Corrections
 from agents.embedder import Embedder, EndpointEmbedder, open_embedder
+from agents.feedback import judgements
 from agents.ingest import Ingested, ingest
 from agents.model import Finding, VllmModel, check
 from agents.pace import Pace
-from limner.domain import Event, Evidence, Language, Outcome, Profile, RunSummary, TagVersion
-from limner.errors import LimnerError, ProfileNotFound, SetupError, StoreError
+from limner.domain import Event, Evidence, Judgement, Language, Outcome, Profile, RunSummary, TagVersion
+from limner.errors import LimnerError, ProfileNotFound, SetupError, StoreError, TagNotFound, TagPinned
 from limner.settings import Settings
 from prompts import library, taxonomy
 from store.calibrations import CalibrationStore
 from store.database import Database
 from store.events import EventStore
+from store.feedback import FeedbackStore
+from store.overrides import OverrideStore
 from store.profiles import ProfileStore
 from store.runs import RunStore
 from store.vectors import VectorIndex
@@ -91,6 +95,18 @@ class App:
     @cached_property
     def profiles(self) -> ProfileStore:
         return ProfileStore(self.database)
+
+    @cached_property
+    def overrides(self) -> OverrideStore:
+        return OverrideStore(self.database)
+
+    @cached_property
+    def corrections(self) -> Corrections:
+        return Corrections(self.overrides, self.profiles, self.taxonomy)
+
+    @cached_property
+    def feedback(self) -> FeedbackStore:
+        return FeedbackStore(self.database)
 
     @cached_property
     def runs(self) -> RunStore:
@@ -435,6 +451,7 @@ class App:
             persona=library.latest("persona"),
             events=self.events,
             profiles=self.profiles,
+            overrides=self.overrides,
             runs=self.runs,
             zone=self.zone,
             languages=languages,
@@ -471,6 +488,32 @@ class App:
         """The key that `tag` names, and what was said of it over time."""
         key = self._key(user_id, tag)
         return key, self.profiles.timeline(user_id, key)
+
+    def judge(self, user_id: str, tag: str, *, correct: bool, author: str, why: str) -> Judgement:
+        """Whether a person found a tag right, kept with what was said of it."""
+        return self.feedback.add(user_id, self._key(user_id, tag), correct=correct, author=author, why=why)
+
+    def judge_all(self, path: Path, author: str) -> tuple[int, list[tuple[int, str]]]:
+        """How many judgements of a file went in, and (line, reason) of those that did not.
+
+        Args:
+            author: Whose they are where a line names nobody.
+
+        Raises:
+            InputError: the file cannot be opened.
+        """
+        accepted, rejects = 0, list[tuple[int, str]]()
+        for number, one in judgements(path):
+            if isinstance(one, str):
+                rejects.append((number, one))
+                continue
+            try:
+                self.judge(one.user_id, one.key, correct=one.correct, author=one.author or author, why=one.why)
+            except (ProfileNotFound, TagNotFound, TagPinned) as error:
+                rejects.append((number, str(error)))
+            else:
+                accepted += 1
+        return accepted, rejects
 
     def _key(self, user_id: str, tag: str) -> str:
         """The key of the user's tag that is meant.

@@ -6,6 +6,7 @@ failed, 2 wrong use.
 
 from __future__ import annotations
 
+import getpass
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -22,7 +23,7 @@ from evals import calibration
 from limner import doctor as examination
 from limner import settings, show
 from limner.app import App
-from limner.domain import Language
+from limner.domain import Change, Language, Override, Polarity, Tag
 from limner.errors import LimnerError
 from prompts import library, taxonomy
 
@@ -42,11 +43,23 @@ cli = typer.Typer(
 model_cli = typer.Typer(no_args_is_help=True, help="Fetch, serve and check language models.")
 prompts_cli = typer.Typer(no_args_is_help=True, help="What limner says to a model.")
 taxonomy_cli = typer.Typer(no_args_is_help=True, help="The names of tags, and the rules that prove them.")
+override_cli = typer.Typer(no_args_is_help=True, help="Correct what is said of a user, for good.")
 cli.add_typer(model_cli, name="model")
 cli.add_typer(prompts_cli, name="prompts")
 cli.add_typer(taxonomy_cli, name="taxonomy")
+cli.add_typer(override_cli, name="override")
 
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
+Key = Annotated[str, typer.Argument(metavar="TAG", help="A key, or a label in either language.")]
+Why = Annotated[str, typer.Option(help="The reason, for whoever asks later.")]
+Author = Annotated[str | None, typer.Option("--author", help="Who says so; you if not given.")]
+Leaning = Annotated[
+    Literal["likes", "dislikes", "is"] | None, typer.Option("--polarity", help="What the user is to it.")
+]
+Sort = Annotated[str | None, typer.Option("--facet", help="A facet: `limner taxonomy show` lists them.")]
+English = Annotated[str | None, typer.Option("--en", help="Its name in English.")]
+Chinese = Annotated[str | None, typer.Option("--zh", help="Its name in Chinese.")]
+POLARITIES: dict[str, Polarity] = {"likes": 1, "dislikes": -1, "is": 0}
 P = ParamSpec("P")
 
 
@@ -382,12 +395,21 @@ def evidence(
             show.evidence(user, key, found)
 
 
-@command(cli, examples="limner history 42 genre/horror")
+@command(cli, examples="limner history 42\nlimner history 42 genre/horror")
 def history(
-    user: str, tag: Annotated[str, typer.Argument(help="A key, or a label in either language.")], as_json: Json = False
+    user: str,
+    tag: Annotated[str | None, typer.Argument(help="A key or label; all that is served if not given.")] = None,
+    as_json: Json = False,
 ) -> None:
-    """What was said of a tag over time, and why it changed."""
+    """What was said of a user, or of one of their tags, over time, and why it changed."""
     with opened() as app:
+        if tag is None:
+            told = app.corrections.revisions(user)
+            if as_json:
+                show.document(told)
+            else:
+                show.revisions(user, told)
+            return
         key, versions = app.history(user, tag)
         if as_json:
             show.document([version.model_dump(mode="json") for version in versions])
@@ -410,6 +432,162 @@ def calibrate(as_json: Json = False) -> None:
         return
     calibration.told(results)
     show.message(f"Fitted on {len(checked):,} claims; the next `limner run` uses it.")
+
+
+@command(
+    override_cli,
+    examples="limner override pin 42 genre/jazz --why 'told support'\n"
+    "limner override pin 42 genre/horror --polarity dislikes\n"
+    "limner override pin 42 'collects tram tickets' --facet interest --polarity is",
+)
+def pin(
+    user: str,
+    tag: Key,
+    polarity: Leaning = None,
+    facet: Sort = None,
+    en: English = None,
+    zh: Chinese = None,
+    why: Why = "",
+    who: Author = None,
+    as_json: Json = False,
+) -> None:
+    """Have a tag served, whatever the events say."""
+    with opened() as app:
+        entry, said = app.corrections.pin(user, tag, change(polarity, facet, en, zh), author=who or author(), why=why)
+    report_override("Pinned", entry, said, as_json)
+
+
+@command(override_cli, examples="limner override deny 42 genre/horror --why 'was a gift for somebody else'")
+def deny(user: str, tag: Key, why: Why = "", who: Author = None, as_json: Json = False) -> None:
+    """Have a tag never served again, unless events from after this prove it anew."""
+    with opened() as app:
+        entry, said = app.corrections.deny(user, tag, author=who or author(), why=why)
+    report_override("Denied", entry, said, as_json)
+
+
+@command(
+    override_cli,
+    examples="limner override edit 42 genre/musical --en 'stage musicals' --zh 音乐剧\n"
+    "limner override edit 42 genre/musical --polarity likes",
+)
+def edit(
+    user: str,
+    tag: Key,
+    polarity: Leaning = None,
+    facet: Sort = None,
+    en: English = None,
+    zh: Chinese = None,
+    why: Why = "",
+    who: Author = None,
+    as_json: Json = False,
+) -> None:
+    """Have a tag said otherwise: its names, its facet, or what the user is to it."""
+    wanted = change(polarity, facet, en, zh)
+    if wanted == Change():
+        raise typer.BadParameter("say what to change: --polarity, --facet, --en or --zh")
+    with opened() as app:
+        entry, said = app.corrections.edit(user, tag, wanted, author=who or author(), why=why)
+    report_override("Edited", entry, said, as_json)
+
+
+@command(override_cli, examples="limner override withdraw 3 --why 'a mistake'")
+def withdraw(
+    number: Annotated[int, typer.Argument(metavar="ID", help="As `limner override list` shows it.")],
+    why: Why = "",
+    who: Author = None,
+    as_json: Json = False,
+) -> None:
+    """Take a correction back. It stays in the list, and in the history."""
+    with opened() as app:
+        entry, said = app.corrections.withdraw(number, author=who or author(), why=why)
+    report_override(f"Withdrew the {entry.action} of", entry, said, as_json)
+
+
+@command(override_cli, "list", examples="limner override list\nlimner override list 42 --json")
+def override_list(
+    user: Annotated[str | None, typer.Argument(help="Only of this user.")] = None, as_json: Json = False
+) -> None:
+    """Every correction: who, when, why, and whether it is in force."""
+    with opened() as app:
+        entries = app.overrides.every(user)
+    if as_json:
+        show.document(entries)
+    else:
+        show.overrides(entries)
+
+
+def change(polarity: str | None, facet: str | None, en: str | None, zh: str | None) -> Change:
+    """What the options of `pin` and `edit` set."""
+    for name in (en, zh):
+        if name is not None and not 1 <= len(name.strip()) <= 80:
+            raise typer.BadParameter("--en and --zh take 1 to 80 characters")
+    return Change(polarity=None if polarity is None else POLARITIES[polarity], facet=facet, en=en, zh=zh)
+
+
+def author() -> str:
+    """The name of whoever runs this, or their number where the system has no name for it."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return f"uid {os.getuid()}"
+
+
+def report_override(done: str, entry: Override, said: Tag | None, as_json: bool) -> None:
+    if as_json:
+        show.document(entry.model_dump(mode="json") | {"tag": said})
+        return
+    revision = entry.revision if entry.withdrawn_at is None else entry.withdrawn_revision
+    now = "nothing had to change at once" if revision is None else f"revision {revision} is served from now on"
+    show.line(f"{done} {entry.key} of {entry.user_id} (override {entry.id}): {now}.")
+    show.message(f"`limner run --users {entry.user_id}` writes the persona anew · limner history {entry.user_id}")
+
+
+@command(
+    cli,
+    examples="limner feedback 42 genre/musical --wrong --why 'sang along'\nlimner feedback --file judged.jsonl\n"
+    "limner feedback list 42",
+)
+def feedback(
+    user: Annotated[str | None, typer.Argument(help="A user id; or the word list, to see what was said.")] = None,
+    tag: Annotated[str | None, typer.Argument(help="A key, or a label in either language.")] = None,
+    right: Annotated[bool | None, typer.Option("--right/--wrong", help="Whether the tag is true.")] = None,
+    file: Annotated[
+        Path | None, typer.Option(help="JSON Lines: user_id, key, correct (true or false), author and why if known.")
+    ] = None,
+    why: Why = "",
+    who: Author = None,
+    as_json: Json = False,
+) -> None:
+    """Say whether a tag is right. It makes the probabilities of all users better, and changes no tag."""
+    listed = user == "list" and right is None and file is None
+    if file is not None and (user, right) != (None, None):
+        raise typer.BadParameter("--file stands without a user, --right and --wrong")
+    if file is None and not listed and (user is None or tag is None or right is None):
+        raise typer.BadParameter("give a user, a tag, and --right or --wrong; or --file FILE; or the word list")
+    with opened() as app:
+        if listed:
+            given = app.feedback.every(tag)
+            if as_json:
+                show.document(given)
+            else:
+                show.judgements(given)
+        elif file is not None:
+            accepted, rejects = app.judge_all(file, who or author())
+            if as_json:
+                bad = [{"line": line, "reason": reason} for line, reason in rejects]
+                show.document({"accepted": accepted, "rejected": len(rejects), "rejects": bad})
+                return
+            show.line(f"{accepted:,} judgements taken in, {len(rejects):,} lines refused.")
+            for line, reason in rejects:
+                show.line(f"  line {line}: {reason}")
+        elif user is not None and tag is not None and right is not None:
+            judged = app.judge(user, tag, correct=right, author=who or author(), why=why)
+            if as_json:
+                show.document(judged)
+                return
+            word = "right" if judged.correct else "wrong"
+            show.line(f"{judged.key} of {judged.user_id}, served at {judged.probability:.2f}, was found {word}.")
+            show.message("To correct the tag itself: limner override")
 
 
 @command(prompts_cli, "list", examples="limner prompts list")

@@ -126,6 +126,8 @@ class Tag(Value):
     """The statistic behind a computed behaviour tag."""
     reason: str = ""
     """The rule that verified it, or the one it failed, in words."""
+    corrected: str = ""
+    """Who pinned or edited it, and why; empty where nobody did."""
     counts: Counts = Counts()
     evidence: tuple[Evidence, ...] = ()
     """At most 20, the strongest and newest first; `counts` covers all events."""
@@ -212,6 +214,81 @@ class TagVersion(Value):
     retired_at: datetime | None
     tag: Tag
     reason: str
+
+
+class Change(Value):
+    """What a person sets of a tag; what is None is left to the evidence and the taxonomy."""
+
+    facet: str | None = None
+    polarity: Polarity | None = None
+    en: str | None = Field(default=None, min_length=1, max_length=80)
+    zh: str | None = Field(default=None, min_length=1, max_length=80)
+
+
+class Override(Value):
+    """An entry of the ledger of corrections: what a person decided about a tag, when, and why."""
+
+    id: int = 0
+    """Given by the ledger, in the order of entry."""
+    user_id: str
+    key: str
+    """As the tag was called then; a newer taxonomy may call it otherwise."""
+    action: Literal["pin", "deny", "edit"]
+    change: Change = Change()
+    """For a pin the polarity is always set."""
+    facet: str
+    label: Label
+    """With `facet`, what the tag was then: by its label it is found again when its key is gone."""
+    author: str
+    why: str = ""
+    created_at: datetime
+    revision: int | None = None
+    """Of the profile that it made at once; None where it had nothing to change."""
+    seen: int = 0
+    """The last event of the user that had arrived, by order of arrival."""
+    withdrawn_at: datetime | None = None
+    withdrawn_by: str | None = None
+    withdrawn_why: str | None = None
+    withdrawn_revision: int | None = None
+
+
+class TagChange(Value):
+    """What became of one tag in a revision."""
+
+    key: str
+    before: Tag | None
+    """Without evidence, as `after`; None where it was not served."""
+    after: Tag | None
+    why: str
+    """Why it ended; empty where it did not."""
+
+
+class Revision(Value):
+    """What changed in what is served of a user at one time, and whose doing it was."""
+
+    revision: int | None
+    """None for a correction that had nothing to change at once."""
+    at: datetime
+    cause: Literal["run", "correction", "withdrawal"]
+    run: str | None
+    """That read the user last."""
+    override: Override | None
+    changes: tuple[TagChange, ...]
+
+
+class Judgement(Value):
+    """Whether somebody found a tag right, and what was said of it then."""
+
+    user_id: str
+    key: str
+    correct: bool
+    facet: str
+    polarity: Polarity
+    basis: Basis
+    probability: float
+    author: str
+    why: str
+    created_at: datetime
 
 
 class Outcome(Value):

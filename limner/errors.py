@@ -13,7 +13,8 @@ LimnerError
 └── StoreError             the database or the index could not be used
     ├── BusyError          another limner process holds what this one needs (.holder)
     ├── ProfileNotFound    this user has no profile yet (.user_id)
-    └── TagNotFound        this user has no such tag (.user_id, .key)
+    ├── TagNotFound        this user has no such tag (.user_id, .key)
+    └── TagPinned          a person pinned it, so there is no estimate to judge (.user_id, .key)
 
 Anything outside the tree is a defect and keeps its traceback. `exit_code` is what the command line
 returns: 1 the work failed, 2 wrong use.
@@ -93,6 +94,16 @@ class TagNotFound(StoreError):
     def __init__(self, user_id: str, key: str) -> None:
         super().__init__(
             f"User {user_id} has no tag {key}. `limner profile {user_id} --include candidates` lists theirs."
+        )
+        self.user_id = user_id
+        self.key = key
+
+
+class TagPinned(StoreError):
+    def __init__(self, user_id: str, key: str) -> None:
+        super().__init__(
+            f"{key} of user {user_id} is pinned by a person, not estimated: `limner override list {user_id}` says by "
+            "whom, and `limner override withdraw ID` takes that back."
         )
         self.user_id = user_id
         self.key = key

@@ -17,7 +17,21 @@ from rich.progress import BarColumn, Progress, ProgressColumn, SpinnerColumn, Ta
 from rich.table import Column, Table
 from rich.text import Text
 
-from limner.domain import Event, Evidence, Language, Outcome, Profile, RunSummary, SignalKind, Tag, TagVersion
+from limner.domain import (
+    Event,
+    Evidence,
+    Judgement,
+    Language,
+    Outcome,
+    Override,
+    Profile,
+    Revision,
+    RunSummary,
+    SignalKind,
+    Tag,
+    TagChange,
+    TagVersion,
+)
 from prompts.taxonomy import Taxonomy
 
 
@@ -145,6 +159,8 @@ def _proof(tag: Tag, known: Taxonomy, lang: Language) -> str:
     """Why a tag holds, in few words; for a candidate, why it does not yet."""
     if tag.status == "candidate":
         return f"{LEANS[tag.polarity]}? {tag.reason}" if lang == "en" else tag.reason
+    if tag.status == "pinned":
+        return tag.corrected
     said, positive, negative = tag.counts.stated, _for(tag), _against(tag)
     if tag.measure is not None:
         term = known.terms.get(tag.key)
@@ -225,6 +241,90 @@ def timeline(user: str, tag: str, versions: Sequence[TagVersion]) -> None:
         )
     out.print(Text.assemble((user, "bold"), f" · {tag}"))
     out.print(grid)
+
+
+def revisions(user: str, told: Sequence[Revision]) -> None:
+    """What changed in what is served of a user, by whose doing, and why, oldest first."""
+    out.print(Text(user, style="bold"))
+    for one in told:
+        name = f"revision {one.revision}" if one.revision is not None else "nothing to change at once"
+        out.print(Text.assemble(f"{one.at:%Y-%m-%d %H:%M} UTC · ", (name, "bold"), f" · {_doing(one)}"), soft_wrap=True)
+        for change in one.changes:
+            mark, colour, words = _changed(change)
+            out.print(Text.assemble(" " * INDENT, (mark, colour), f" {words}"), soft_wrap=True)
+        if not one.changes:
+            line(f"{' ' * INDENT}no tag changed", style="dim")
+
+
+def _doing(one: Revision) -> str:
+    entry = one.override
+    if entry is None:
+        return f"run {one.run}"
+    if one.cause == "withdrawal":
+        who, why = entry.withdrawn_by, entry.withdrawn_why
+        return f"{who} withdrew override {entry.id} ({entry.action} {entry.key})" + (f": {why}" if why else "")
+    return f"{entry.author}, override {entry.id}: {entry.action} {entry.key}" + (f": {entry.why}" if entry.why else "")
+
+
+def _changed(change: TagChange) -> tuple[str, str, str]:
+    """What became of a tag, as a sign, its colour and words."""
+    old, new = change.before, change.after
+    if new is None:
+        return "−", "red", f"{_claim(old)} ended: {change.why}" if old is not None else ""
+    why = f": {new.corrected or new.reason}"
+    if old is None:
+        return "+", "green", f"{_claim(new)} ({new.probability:.2f}){why}"
+    if _claim(old) != _claim(new):
+        return "~", "yellow", f"{_claim(old)} became {_claim(new)} ({new.probability:.2f}){why}"
+    return "~", "yellow", f"{_claim(new)} ({old.probability:.2f} → {new.probability:.2f}){why}"
+
+
+def _claim(tag: Tag) -> str:
+    return f"{LEANS[tag.polarity]} {tag.label.en} {tag.label.zh}"
+
+
+def overrides(entries: Sequence[Override]) -> None:
+    """The ledger, oldest first."""
+    rows = (
+        (
+            str(one.id),
+            f"{one.created_at:%Y-%m-%d %H:%M}",
+            one.user_id,
+            f"{one.action} {one.key}{_wording(one)}",
+            one.author,
+            one.why,
+            f"withdrawn by {one.withdrawn_by}" + (f": {one.withdrawn_why}" if one.withdrawn_why else "")
+            if one.withdrawn_at
+            else "in force",
+        )
+        for one in entries
+    )
+    table(("id", "when (UTC)", "user", "what", "who", "why", "state"), rows)
+
+
+def _wording(entry: Override) -> str:
+    """What an entry sets of a tag, in words."""
+    change = entry.change
+    leaning = "" if change.polarity is None else LEANS[change.polarity]
+    parts = [part for part in (leaning, change.facet, change.en, change.zh) if part]
+    return f" ({', '.join(parts)})" if parts else ""
+
+
+def judgements(given: Sequence[Judgement]) -> None:
+    """What people said of tags, oldest first."""
+    rows = (
+        (
+            f"{one.created_at:%Y-%m-%d %H:%M}",
+            one.user_id,
+            one.key,
+            "right" if one.correct else "wrong",
+            f"{one.probability:.2f}",
+            one.author,
+            one.why,
+        )
+        for one in given
+    )
+    table(("when (UTC)", "user", "tag", "found", "was served as", "who", "why"), rows)
 
 
 def summary(run: RunSummary, dead: Sequence[Outcome] = ()) -> None:

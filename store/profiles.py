@@ -7,6 +7,7 @@ written over. What was served at some time is therefore one condition on two rev
 from __future__ import annotations
 
 import hashlib
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
@@ -26,8 +27,10 @@ from limner.domain import (
     Outcome,
     Persona,
     Profile,
+    Revision,
     Sentence,
     Tag,
+    TagChange,
     TagVersion,
 )
 from limner.errors import ProfileNotFound, TagNotFound
@@ -49,7 +52,7 @@ from store.tables import (
 PAGE = 20
 EVIDENCE = TypeAdapter(tuple[Evidence, ...])
 COUNTS = tuple(Counts.model_fields)
-PLAIN = ("facet", "key", "polarity", "probability", "basis", "status", "lift", "measure", "reason")
+PLAIN = ("facet", "key", "polarity", "probability", "basis", "status", "lift", "measure", "reason", "corrected")
 """Fields of a tag that are columns of the same name, and need no care."""
 SAID = (*PLAIN, "valid_from", "valid_to", "label_en", "label_zh", *COUNTS)
 WRITTEN = ("user_id", "revision", "run", "recorded_at", "retired_reason", "digest", *SAID)
@@ -61,7 +64,11 @@ REVISION: BindParameter[int] = bindparam("at_revision")
 OPEN = TagRow.retired_revision.is_(None)
 OPEN_AT = and_(TagRow.revision <= REVISION, or_(OPEN, TagRow.retired_revision > REVISION))
 
-SAVED = select(RunItemRow.revision).where(RunItemRow.run == bindparam("run"), RunItemRow.user_id == USER)
+SAVED = (
+    select(RunItemRow.revision)
+    .join(UserRow, UserRow.user_id == RunItemRow.user_id)
+    .where(RunItemRow.run == bindparam("run"), RunItemRow.user_id == USER, UserRow.profiled_digest.is_not(None))
+)
 NEWEST = select(ProfileRow).where(ProfileRow.user_id == USER).order_by(ProfileRow.revision.desc()).limit(1)
 NEWEST_THEN = NEWEST.where(ProfileRow.created_at <= bindparam("then"))
 DIGESTS = select(TagRow.key, TagRow.revision, TagRow.digest).where(TagRow.user_id == USER, OPEN)
@@ -71,7 +78,11 @@ RETIRE = (
     .where(TagRow.user_id == USER, TagRow.key == bindparam("tag"), TagRow.revision == bindparam("opened"))
     .values(retired_at=bindparam("now"), retired_revision=REVISION, retired_reason=bindparam("why"))
 )
-PROFILED = update(UserRow).where(UserRow.user_id == USER).values(profiled_digest=bindparam("made_from"))
+PROFILED = (
+    update(UserRow)
+    .where(UserRow.user_id == USER, UserRow.corrections == bindparam("heeded"))
+    .values(profiled_digest=bindparam("made_from"))
+)
 
 CONFLICTS = select(ConflictRow).where(ConflictRow.user_id == USER).order_by(ConflictRow.id)
 CITED = and_(
@@ -112,6 +123,8 @@ class Draft(NamedTuple):
     taxonomy: str
     digest: str
     """Of all that went in: the digest of the user's events, a colon, and the digest of the configuration."""
+    corrections: int = 0
+    """How often the user's ledger had been changed when the draft was made."""
 
 
 class ProfileStore:
@@ -121,36 +134,45 @@ class ProfileStore:
         self._database = database
         self._settle = settle(database)
 
-    def save(self, draft: Draft, outcome: Outcome) -> int:
+    def save(self, draft: Draft, outcome: Outcome) -> int | None:
         """Store a profile and how its user fared, in one short transaction.
 
-        Saving the same user of the same run again changes nothing.
+        Saving the same user of the same run again changes nothing, unless they were corrected since.
 
         Returns:
-            The number of the revision, counted from 1.
+            The number of the revision, counted from 1; None, with nothing stored, where the user was corrected after
+            the draft was begun.
         """
-        user, now = draft.user_id, datetime.now(UTC)
+        user = draft.user_id
         with self._database.connection() as connection:
             saved = connection.scalar(SAVED, {"run": draft.run, "user": user})
             if saved is not None:
                 return saved
+            made = {"user": user, "made_from": draft.digest, "heeded": draft.corrections}
+            if not connection.execute(PROFILED, made).rowcount:
+                return None
             last = connection.execute(NEWEST, {"user": user}).first()
-            revision = 1 if last is None else last.revision + 1
-            now = now if last is None else max(now, last.created_at)  # a clock set back must not reorder revisions
-            prompts, moment = orjson.dumps(dict(draft.prompts)).decode(), self._database.moment(now)
-            head = (user, revision, draft.run, draft.model, prompts, draft.taxonomy, draft.digest, moment)
-            self._database.write(connection, ProfileRow, HEAD, [head])
-            open_rows = {} if last is None else {row.key: row for row in connection.execute(DIGESTS, {"user": user})}
-            self._save_tags(connection, draft, revision, now, open_rows)
-            self._save_conflicts(connection, draft, now)
-            portraits = [_portrait(draft, revision, persona) for persona in draft.personas]
-            self._database.write(connection, PersonaRow, PORTRAIT, portraits)
-            connection.execute(PROFILED, {"user": user, "made_from": draft.digest})
+            revision, now = self.write(connection, draft, last)
             item = {"run": draft.run, "user_id": user, "revision": revision, "at": now}
             connection.execute(
                 self._settle, item | {"state": outcome.state, "error_kind": "", "error": "", "seconds": outcome.seconds}
             )
         return revision
+
+    def write(self, connection: Connection, draft: Draft, last: AnyRow | None) -> tuple[int, datetime]:
+        """A revision after the row `last` of the one before, inside a transaction of a store; its number and time."""
+        user, now = draft.user_id, datetime.now(UTC)
+        revision = 1 if last is None else last.revision + 1
+        now = now if last is None else max(now, last.created_at)  # a clock set back must not reorder revisions
+        prompts, moment = orjson.dumps(dict(draft.prompts)).decode(), self._database.moment(now)
+        head = (user, revision, draft.run, draft.model, prompts, draft.taxonomy, draft.digest, moment)
+        self._database.write(connection, ProfileRow, HEAD, [head])
+        open_rows = {} if last is None else {row.key: row for row in connection.execute(DIGESTS, {"user": user})}
+        self._save_tags(connection, draft, revision, now, open_rows)
+        self._save_conflicts(connection, draft, now)
+        portraits = [_portrait(draft, revision, persona) for persona in draft.personas]
+        self._database.write(connection, PersonaRow, PORTRAIT, portraits)
+        return revision, now
 
     def current(
         self,
@@ -179,7 +201,7 @@ class ProfileStore:
     def open_tags(self, user_id: str) -> tuple[Tag, ...]:
         """The tags that hold now and the candidates, without their evidence, by key."""
         with self._database.reading() as connection:
-            return tuple(_tag(row) for row in connection.execute(OPEN_TAGS, {"user": user_id}))
+            return tuple(tag_of(row) for row in connection.execute(OPEN_TAGS, {"user": user_id}))
 
     def personas(self, user_id: str) -> tuple[Persona, ...]:
         """The personas of the newest revision, by language; none where the user has no profile."""
@@ -202,7 +224,7 @@ class ProfileStore:
             row = connection.execute(cited, {"user": user_id}).first()
         if row is None:
             raise TagNotFound(user_id, key)
-        evidence = _evidence(row.cited)
+        evidence = evidence_of(row.cited)
         events = EventStore(self._database).some(user_id, [one.event_id for one in evidence])
         return [(one, events[one.event_id]) for one in evidence]
 
@@ -227,8 +249,48 @@ class ProfileStore:
                 run=row.run,
                 recorded_at=row.recorded_at,
                 retired_at=row.retired_at,
-                tag=_tag(row),
+                tag=tag_of(row),
                 reason=row.retired_reason,
+            )
+            for row in rows
+        ]
+
+    def revisions(self, user_id: str) -> list[Revision]:
+        """What each revision changed in what is served, oldest first.
+
+        Raises:
+            ProfileNotFound: the user has no profile.
+        """
+        heads = select(ProfileRow.revision, ProfileRow.run, ProfileRow.created_at).where(ProfileRow.user_id == USER)
+        states = select(*TAG_COLUMNS, TagRow.retired_revision, TagRow.retired_reason).where(
+            TagRow.user_id == USER, TagRow.status != "candidate"
+        )
+        with self._database.reading() as connection:
+            rows = connection.execute(heads.order_by(ProfileRow.revision), {"user": user_id}).all()
+            served = connection.execute(states.order_by(TagRow.key), {"user": user_id}).all()
+        if not rows:
+            raise ProfileNotFound(user_id)
+        began = {(row.revision, row.key): row for row in served}
+        ended = {(row.retired_revision, row.key): row for row in served if row.retired_revision is not None}
+        changes = defaultdict[int, list[TagChange]](list)
+        for revision, key in sorted(began.keys() | ended.keys()):
+            old, new = ended.get((revision, key)), began.get((revision, key))
+            changes[revision].append(
+                TagChange(
+                    key=key,
+                    before=None if old is None else tag_of(old),
+                    after=None if new is None else tag_of(new),
+                    why=old.retired_reason if old is not None and new is None else "",
+                )
+            )
+        return [
+            Revision(
+                revision=row.revision,
+                at=row.created_at,
+                cause="run",
+                run=row.run,
+                override=None,
+                changes=tuple(changes[row.revision]),
             )
             for row in rows
         ]
@@ -280,7 +342,7 @@ class ProfileStore:
         with self._database.reading() as connection:
             texts = {text for pair in connection.execute(labels) for text in pair}
             personas = [
-                (row.user_id, row.revision, row.language, _persona(row).text) for row in connection.execute(wanted)
+                (row.user_id, row.revision, row.language, persona_of(row).text) for row in connection.execute(wanted)
             ]
         return sorted(texts - self.label_vectors(embedder, list(texts)).keys()), personas
 
@@ -355,13 +417,13 @@ def text_digest(text: str) -> bytes:
     return hashlib.blake2b(text.encode(), digest_size=16).digest()
 
 
-def _evidence(cited: list[Any] | None) -> tuple[Evidence, ...]:
+def evidence_of(cited: list[Any] | None) -> tuple[Evidence, ...]:
     return EVIDENCE.validate_python(
         [{"event_id": event_id, "signal": signal, "span": span} for event_id, signal, span in cited or ()]
     )
 
 
-def _tag(row: AnyRow, evidence: tuple[Evidence, ...] = ()) -> Tag:
+def tag_of(row: AnyRow, evidence: tuple[Evidence, ...] = ()) -> Tag:
     fields = row._mapping
     return Tag.model_construct(
         **{name: fields[name] for name in (*PLAIN, "valid_from", "valid_to")},
@@ -380,13 +442,13 @@ def _portrait(draft: Draft, revision: int, persona: Persona) -> tuple[Any, ...]:
 
 def _personas(connection: Connection, head: AnyRow, language: Language | None) -> tuple[Persona, ...]:
     return tuple(
-        _persona(row)
+        persona_of(row)
         for row in connection.execute(PERSONAS, {"user": head.user_id, "at_revision": head.revision})
         if language in (None, row.language)
     )
 
 
-def _persona(row: AnyRow) -> Persona:
+def persona_of(row: AnyRow) -> Persona:
     sentences = tuple(Sentence(text=text, tags=tuple(tags)) for text, tags in row.sentences)
     return Persona(language=row.language, writer=row.writer, sentences=sentences)
 
@@ -397,7 +459,7 @@ def _profile(connection: Connection, head: AnyRow, *, candidates: bool, language
     return Profile.model_construct(
         user_id=head.user_id,
         revision=head.revision,
-        tags=tuple(_tag(row, _evidence(row.cited)) for row in rows),
+        tags=tuple(tag_of(row, evidence_of(row.cited)) for row in rows),
         personas=_personas(connection, head, language),
         run=head.run,
         model=head.model,

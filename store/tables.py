@@ -89,7 +89,12 @@ class UserRow(Table):
     first_ts: Mapped[datetime | None]
     last_ts: Mapped[datetime | None]
     profiled_digest: Mapped[str | None]
-    """What the current profile was made from: `digest`, a colon, and the digest of the configuration."""
+    """What the current profile was made from: `digest`, a colon, and the digest of the configuration.
+
+    None before the first profile, and after a correction that no run has read yet.
+    """
+    corrections: Mapped[int] = mapped_column(server_default="0")
+    """How often the user's ledger was changed: a profile made under an older ledger is not stored."""
 
 
 class EventRow(Table):
@@ -221,6 +226,7 @@ class TagRow(Table):
     lift: Mapped[float | None]
     measure: Mapped[float | None]
     reason: Mapped[str]
+    corrected: Mapped[str] = mapped_column(server_default="")
     explicit_positive: Mapped[int]
     implicit_positive: Mapped[int]
     explicit_negative: Mapped[int]
@@ -280,7 +286,7 @@ class LabelVectorRow(Table):
 
 
 class OverrideRow(Table):
-    """What a person decided about a tag: pin, deny or edit. A ledger; the newest that is not withdrawn holds."""
+    """What a person decided about a tag: pin, deny or edit. A ledger: nothing in it is written over."""
 
     __tablename__ = "overrides"
     __table_args__ = (Index(None, "user_id", "key"),)
@@ -290,10 +296,17 @@ class OverrideRow(Table):
     key: Mapped[Name]
     action: Mapped[str]
     change: Mapped[dict[str, Any]]
+    facet: Mapped[str]
+    label: Mapped[dict[str, Any]]
     author: Mapped[str]
-    note: Mapped[str]
+    why: Mapped[str]
     created_at: Mapped[datetime]
+    revision: Mapped[int | None]
+    seen: Mapped[int] = mapped_column(BigInteger)
     withdrawn_at: Mapped[datetime | None]
+    withdrawn_by: Mapped[str | None]
+    withdrawn_why: Mapped[str | None]
+    withdrawn_revision: Mapped[int | None]
 
 
 class ConflictRow(Table):
@@ -322,8 +335,15 @@ class FeedbackRow(Table):
     user_id: Mapped[UserId]
     key: Mapped[Name]
     correct: Mapped[bool]
+    facet: Mapped[str]
+    polarity: Mapped[int] = mapped_column(SmallInteger)
+    basis: Mapped[str]
+    probability: Mapped[float]
+    """What was served, not what calibration would say today."""
+    revision: Mapped[int]
+    """That recorded the tag as it was judged."""
     author: Mapped[str]
-    note: Mapped[str]
+    why: Mapped[str]
     created_at: Mapped[datetime]
 
 

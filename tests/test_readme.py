@@ -16,9 +16,12 @@ from tests.faulty_server import FaultyServer
 from tests.limner.terminal import SAMPLE, answer, environment, limner
 
 ROOT = Path(__file__).parents[1]
-SAFE = {"doctor", "evidence", "history", "ingest", "init", "profile", "prompts", "run", "status", "taxonomy"}
-NEEDS_TROUBLE = {"--resume", "--retry-failed"}
-"""Right only after a run that stopped or failed."""
+SAFE = {
+    "doctor", "evidence", "feedback", "history", "ingest", "init", "override", "profile", "prompts", "run", "status",
+    "taxonomy",
+}  # fmt: skip
+NEEDS_TROUBLE = {"--resume", "--retry-failed", "withdraw"}
+"""Right only after a run that stopped or failed, or an override of that number."""
 EXPORT = "customer,created_at,stars,movie,genres\n7,2026-01-02,4.5,Heat,Crime|Thriller\n"
 """What a README's own file holds, whatever its name."""
 
@@ -91,6 +94,7 @@ def test_a_command_of_the_readme_does_what_it_says(
         file.write_text(EXPORT if file.suffix == ".csv" else SAMPLE.read_text("utf-8"), "utf-8")
         if "kind" not in line:
             words += ["--map", "kind==rating"]
+    (folder / "judged.jsonl").write_text('{"user_id": "nell", "key": "genre/romance", "correct": true}\n', "utf-8")
     said = limner(*words, **settings)
     assert said.code == 0, said
     assert said.out.strip()

@@ -23,6 +23,7 @@ from prompts import library
 from prompts.answers import PersonaAnswer, ProposeAnswer, Proposed
 from store.database import Database
 from store.events import EventStore
+from store.overrides import OverrideStore
 from store.profiles import ProfileStore
 from store.runs import RunStore
 from tests.agents.histories import TAXONOMY, event, sample
@@ -73,6 +74,7 @@ class Lab:
             persona=library.latest("persona"),
             events=EventStore(self.database),
             profiles=ProfileStore(self.database),
+            overrides=OverrideStore(self.database),
             runs=RunStore(self.database),
             zone=UTC,
             languages=("en",),
