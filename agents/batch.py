@@ -276,7 +276,9 @@ class Batch:
         )
         before = parts.profiles.open_tags(user_id)
         merged = merge.merge(before, found)
-        denied = correct.denied(before, ledger.entries, parts.taxonomy)
+        kept = {tag.key for tag in found}
+        gone = [tag for tag in before if tag.key not in kept]
+        denied = correct.denied(gone, ledger.entries, parts.taxonomy)
         personas = await self._personas(user_id, merged.tags, reading)
         vectors = self._embed(merged.tags, personas)
         return Draft(

@@ -74,9 +74,10 @@ def revise(held: Held, taxonomy: Taxonomy) -> Revised:
         taxonomy,
         lambda denial: (tag for revision, tag in tags.values() if revision >= (denial.revision or 0)),
     )
-    said = {name: tag for name, (_, tag) in held.tags.items()}
-    reasons = denied(said.values(), held.ledger, taxonomy)
-    personas = _still_true(held.personas, said, {tag.key: tag for tag in corrected})
+    before = {name: tag for name, (_, tag) in held.tags.items()}
+    after = {tag.key: tag for tag in corrected}
+    reasons = denied((tag for name, tag in before.items() if name not in after), held.ledger, taxonomy)
+    personas = _still_true(held.personas, before, after)
     return Revised(corrected, tuple(reasons.items()), personas)
 
 

@@ -511,6 +511,36 @@ def test_what_the_taxonomy_keeps_out_is_not_served_although_it_is_pinned(desk: D
     assert "open/collects-trams" not in held(desk)
 
 
+def test_of_a_facet_with_one_value_the_pinned_one_is_served_and_a_denied_one_takes_nobodys_place(desk: Desk) -> None:
+    desk.events.add(
+        [
+            Event(
+                event_id=f"said {number}",
+                user_id=desk.user,
+                ts=LONG_AGO + timedelta(days=number),
+                kind="post",
+                text=text,
+            )
+            for number, text in enumerate(["I'm a nurse, what about you?", "I'm a teacher now, what about you?"])
+        ]
+    )
+    desk.run()
+
+    def work() -> dict[str, str]:
+        return {one.label.en: one.status for one in held(desk).values() if one.facet == "profession"}
+
+    assert work() == {"nurse": "candidate", "teacher": "verified"}
+    desk.desk.pin(desk.user, "farmer", Change(), author="anna", why="")
+    assert work() == {"nurse": "candidate", "teacher": "candidate", "farmer": "pinned"}
+    desk.run()
+    assert work() == {"nurse": "candidate", "teacher": "candidate", "farmer": "pinned"}
+    desk.desk.withdraw(desk.overrides.every(desk.user)[0].id, author="anna", why="")
+    assert work() == {"nurse": "candidate", "teacher": "verified"}
+    desk.desk.deny(desk.user, "teacher", author="anna", why="")
+    desk.run()
+    assert work() == {"nurse": "verified"}
+
+
 @pytest.mark.parametrize(
     ("key", "label", "today"),
     [
