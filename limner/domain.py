@@ -143,6 +143,23 @@ class Conflict(Value):
     reason: str
 
 
+class Synonym(Value):
+    """What was decided about a key that the taxonomy does not know: another name of a thing, or a thing of its own."""
+
+    key: str
+    canonical: str
+    """Key of the thing it names; where it stands apart, of the nearest other thing, or "" where nothing is near."""
+    facet: str
+    label: Label
+    how: Literal["spelling", "meaning", "taxonomy", "owner"]
+    """Same letters; close in both languages by the embedder; renamed in the taxonomy's `was`; the owner's word."""
+    state: Literal["merged", "apart", "undone"]
+    similarity: float | None = None
+    """Cosine to `canonical`; None where no embedder was asked."""
+    embedder: str | None = None
+    decided_at: datetime | None = None
+
+
 class Sentence(Value):
     text: str
     tags: tuple[str, ...] = Field(min_length=1)

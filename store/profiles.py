@@ -29,6 +29,7 @@ from limner.domain import (
     Profile,
     Revision,
     Sentence,
+    Synonym,
     Tag,
     TagChange,
     TagVersion,
@@ -50,6 +51,8 @@ from store.tables import (
 )
 
 PAGE = 20
+BOUND = 500
+"""Values in one IN list."""
 EVIDENCE = TypeAdapter(tuple[Evidence, ...])
 COUNTS = tuple(Counts.model_fields)
 PLAIN = ("facet", "key", "polarity", "probability", "basis", "status", "lift", "measure", "reason", "corrected")
@@ -101,6 +104,9 @@ PERSONAS = (
     select(PersonaRow.language, PersonaRow.writer, PersonaRow.sentences)
     .where(PersonaRow.user_id == USER, PersonaRow.revision == REVISION)
     .order_by(PersonaRow.language)
+)
+PERSONA_VECTORS = select(PersonaRow.language, PersonaRow.embedder, PersonaRow.vector).where(
+    PersonaRow.user_id == USER, PersonaRow.revision == REVISION
 )
 
 
@@ -203,6 +209,85 @@ class ProfileStore:
         with self._database.reading() as connection:
             return tuple(tag_of(row) for row in connection.execute(OPEN_TAGS, {"user": user_id}))
 
+    def open_keys(self) -> dict[str, tuple[str, Label, int]]:
+        """Every key that an open tag has, with its facet, its label and how many users have it."""
+        row = TagRow
+        shown = (func.max(row.facet), func.max(row.label_en), func.max(row.label_zh), func.count())
+        with self._database.reading() as connection:
+            rows = connection.execute(select(row.key, *shown).where(OPEN).group_by(row.key))
+            return {key: (facet, Label(en=en, zh=zh), users) for key, facet, en, zh, users in rows}
+
+    def holders(self, keys: Sequence[str]) -> list[str]:
+        """Users with an open tag of one of these keys, in order."""
+        found: set[str] = set()
+        with self._database.reading() as connection:
+            for start in range(0, len(keys), BOUND):
+                some = TagRow.key.in_(keys[start : start + BOUND])
+                found.update(connection.scalars(select(TagRow.user_id).where(OPEN, some).distinct()))
+        return sorted(found)
+
+    def rename(self, user_id: str, names: Mapping[str, Synonym], *, recount: bool) -> bool:
+        """Put a user's open tags under other keys, as a revision of its own; no model is asked.
+
+        Where a tag of the other key is there already the surer of the two stays, and the user is counted again by the
+        next run, since only that can unite their evidence.
+
+        Args:
+            names: Old key to the thing it names.
+            recount: Have the next run count the user again in any case.
+
+        Returns:
+            Whether two tags became one.
+        """
+        with self._database.connection() as connection:
+            last = connection.execute(NEWEST, {"user": user_id}).first()
+            if last is None:
+                return False
+            profile = _profile(connection, last, candidates=True, language=None)
+            tags: dict[str, Tag] = {}
+            retired, united = [], False
+            for tag in sorted(profile.tags, key=_surest):
+                name = names.get(tag.key)
+                renamed = tag if name is None else _renamed(tag, name)
+                if name is not None:
+                    retired.append((tag.key, f"is {name.canonical} now"))
+                united |= renamed.key in tags
+                tags.setdefault(renamed.key, renamed)
+            vectors = {row.language: row for row in connection.execute(PERSONA_VECTORS, _of(last))}
+            embedder = next((row.embedder for row in vectors.values() if row.embedder), "")
+            draft = Draft(
+                user_id=user_id,
+                tags=tuple(tags.values()),
+                retired=tuple(retired),
+                conflicts=(),
+                personas=tuple(_with_keys(persona, names) for persona in profile.personas),
+                vectors={name: row.vector for name, row in vectors.items() if row.embedder == embedder and row.vector},
+                embedder=embedder,
+                run=last.run,
+                model=last.model,
+                prompts=last.prompts,
+                taxonomy=last.taxonomy,
+                digest=last.digest,
+            )
+            self._revise(connection, draft, last)
+            if recount or united:
+                connection.execute(PROFILED, {"user": user_id, "made_from": None})
+        return united
+
+    def recount(self, users: Sequence[str]) -> None:
+        """Have the next run count these users again."""
+        with self._database.connection() as connection:
+            for user_id in users:
+                connection.execute(PROFILED, {"user": user_id, "made_from": None})
+
+    def adopt(self, configurations: Mapping[str, str]) -> None:
+        """Take what was made under an earlier configuration as made under another, by their digests."""
+        row = UserRow
+        with self._database.connection() as connection:
+            for old, new in configurations.items():
+                made = row.profiled_digest == row.digest + f":{old}"
+                connection.execute(update(row).where(made).values(profiled_digest=row.digest + f":{new}"))
+
     def personas(self, user_id: str) -> tuple[Persona, ...]:
         """The personas of the newest revision, by language; none where the user has no profile."""
         with self._database.reading() as connection:
@@ -228,15 +313,18 @@ class ProfileStore:
         events = EventStore(self._database).some(user_id, [one.event_id for one in evidence])
         return [(one, events[one.event_id]) for one in evidence]
 
-    def timeline(self, user_id: str, key: str) -> list[TagVersion]:
+    def timeline(self, user_id: str, key: str, former: Sequence[str] = ()) -> list[TagVersion]:
         """Every state a tag went through, oldest first, without evidence.
+
+        Args:
+            former: Keys that it had before.
 
         Raises:
             TagNotFound: the user never had such a tag.
         """
         states = (
             select(*TAG_COLUMNS, TagRow.run, TagRow.recorded_at, TagRow.retired_at, TagRow.retired_reason)
-            .where(TagRow.user_id == USER, TagRow.key == key)
+            .where(TagRow.user_id == USER, TagRow.key.in_([key, *former]))
             .order_by(TagRow.revision)
         )
         with self._database.reading() as connection:
@@ -358,6 +446,20 @@ class ProfileStore:
             with self._database.connection() as connection:
                 connection.execute(update(row).where(same).values(embedder=embedder, vector=bindparam("made")), rows)
 
+    def _revise(self, connection: Connection, draft: Draft, last: AnyRow | None) -> tuple[int, datetime]:
+        """Write a draft as the revision after `last`; its number and time."""
+        user, now = draft.user_id, datetime.now(UTC)
+        revision = 1 if last is None else last.revision + 1
+        now = now if last is None else max(now, last.created_at)  # a clock set back must not reorder revisions
+        prompts, moment = orjson.dumps(dict(draft.prompts)).decode(), self._database.moment(now)
+        head = (user, revision, draft.run, draft.model, prompts, draft.taxonomy, draft.digest, moment)
+        self._database.write(connection, ProfileRow, HEAD, [head])
+        open_rows = {} if last is None else {row.key: row for row in connection.execute(DIGESTS, {"user": user})}
+        self._save_tags(connection, draft, revision, now, open_rows)
+        portraits = [_portrait(draft, revision, persona) for persona in draft.personas]
+        self._database.write(connection, PersonaRow, PORTRAIT, portraits)
+        return revision, now
+
     def _save_tags(
         self, connection: Connection, draft: Draft, revision: int, now: datetime, open_rows: dict[str, AnyRow]
     ) -> None:
@@ -433,6 +535,26 @@ def tag_of(row: AnyRow, evidence: tuple[Evidence, ...] = ()) -> Tag:
     )
 
 
+def _surest(tag: Tag) -> tuple[bool, float, int, str]:
+    return tag.status == "candidate", -tag.probability, -tag.counts.total, tag.key
+
+
+def _renamed(tag: Tag, name: Synonym) -> Tag:
+    return tag.model_copy(update={"key": name.canonical, "facet": name.facet, "label": name.label})
+
+
+def _with_keys(persona: Persona, names: Mapping[str, Synonym]) -> Persona:
+    sentences = tuple(
+        Sentence(text=one.text, tags=tuple(dict.fromkeys(names[key].canonical if key in names else key for key in one.tags)))
+        for one in persona.sentences
+    )
+    return persona.model_copy(update={"sentences": sentences})
+
+
+def _of(head: AnyRow) -> dict[str, Any]:
+    return {"user": head.user_id, "at_revision": head.revision}
+
+
 def _portrait(draft: Draft, revision: int, persona: Persona) -> tuple[Any, ...]:
     vector = draft.vectors.get(persona.language)
     embedder = None if vector is None else draft.embedder
@@ -454,8 +576,7 @@ def persona_of(row: AnyRow) -> Persona:
 
 
 def _profile(connection: Connection, head: AnyRow, *, candidates: bool, language: Language | None) -> Profile:
-    given = {"user": head.user_id, "at_revision": head.revision}
-    rows = connection.execute(TAGS if candidates else SERVED_TAGS, given)
+    rows = connection.execute(TAGS if candidates else SERVED_TAGS, _of(head))
     return Profile.model_construct(
         user_id=head.user_id,
         revision=head.revision,

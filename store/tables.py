@@ -285,6 +285,26 @@ class LabelVectorRow(Table):
     vector: Mapped[bytes]
 
 
+class SynonymRow(Table):
+    """What was decided about a key that the taxonomy does not know. A key is looked at once; the owner may change it."""
+
+    __tablename__ = "synonyms"
+    __table_args__ = ({"sqlite_with_rowid": False},)
+
+    key: Mapped[Name] = mapped_column(primary_key=True)
+    canonical: Mapped[Name]
+    facet: Mapped[str]
+    label_en: Mapped[str]
+    label_zh: Mapped[str]
+    how: Mapped[str]
+    state: Mapped[str]
+    similarity: Mapped[float | None]
+    embedder: Mapped[str | None]
+    decided_at: Mapped[datetime]
+    moved: Mapped[list[Any]]
+    """[table, id, former key] of each correction that followed the key to `canonical`, so that it can come back."""
+
+
 class OverrideRow(Table):
     """What a person decided about a tag: pin, deny or edit. A ledger: nothing in it is written over."""
 

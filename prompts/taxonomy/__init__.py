@@ -8,13 +8,14 @@ A term has up to four sorts of surface forms, because a form that is safe in one
 - `names`: what stands for it inside a statement about oneself: "piano" in "I'm learning the piano".
 
 An owner's file with `extends: starter` is laid over the starter, field by field; `null` takes a field or a whole
-term away. Problems are named with file and line.
+term away. A term that takes the place of others names their keys in `was`, so that what is stored can follow it.
+Problems are named with file and line.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -22,7 +23,7 @@ from typing import Literal, NamedTuple
 from limner.domain import Label
 from limner.errors import TaxonomyError
 from prompts.taxonomy import reading
-from prompts.taxonomy.words import Found, Frames, Matcher, compact, fold, slug, with_plural
+from prompts.taxonomy.words import Found, Frames, Matcher, compact, fold, in_both_numbers, slug, with_plural
 
 STARTER = Path(__file__).parent / "starter.yaml"
 
@@ -83,6 +84,8 @@ class Term:
     """Tells of health, sexuality, belief and the like: not served by default, whatever its facet says."""
     description: Label | None
     """For a behaviour: the statistic behind it."""
+    was: tuple[str, ...] = ()
+    """Keys that tags of it had before the owner renamed or united terms."""
 
     @property
     def group(self) -> str:
@@ -125,6 +128,12 @@ class Taxonomy:
     terms: Mapping[str, Term]
     attributes: Mapping[str, Attribute]
     _source: reading.Source = field(repr=False, compare=False)
+    merged: Mapping[str, Named] = field(default_factory=dict, repr=False, compare=False)
+    """Keys that are other names of a thing, with the thing they name: `genre/sf-movies` is `genre/sci-fi`."""
+
+    def merging(self, merged: Mapping[str, Named]) -> Taxonomy:
+        """The same taxonomy, reading these keys as the things they name."""
+        return replace(self, merged=merged)
 
     def resolve(self, text: str, group: str | None = None) -> Term | None:
         """The term a tag name means, in either language; None where there is none.
@@ -151,6 +160,15 @@ class Taxonomy:
                     if groups is None or term.group in groups:
                         return term
         return None
+
+    def plain(self, name: str, group: str) -> str:
+        """A name as it is compared with another of its group: singular, without a word like "films" or 片 at its end."""
+        body = compact(name)
+        for tail, groups in self._source.tails.items():
+            if body.endswith(tail) and len(body) >= len(tail) + 2 and (groups is None or group in groups):
+                body = body[: -len(tail)]
+                break
+        return min(in_both_numbers(body), key=len)
 
     def serves(self, key: str, facet: str) -> bool:
         """Whether a tag may be made at all: its facet is on, and nothing in it is sensitive."""
@@ -211,7 +229,7 @@ class Taxonomy:
                 names.setdefault(compact(name), term.key)
         for term in self.terms.values():
             for name in (term.label.en, *term.synonyms):
-                for form in with_plural(compact(name)):
+                for form in in_both_numbers(compact(name)):
                     names.setdefault(form, term.key)
         return names
 
@@ -221,7 +239,11 @@ class Taxonomy:
         for term in self.terms.values():
             names = groups.setdefault(term.group, {})
             for name in (*term.values, term.key.partition("/")[2], term.label.en, term.label.zh, *term.synonyms):
-                for form in with_plural(compact(name)):
+                names.setdefault(compact(name), term.key)
+        for term in self.terms.values():
+            names = groups[term.group]
+            for name in (*term.values, term.key.partition("/")[2], term.label.en, *term.synonyms):
+                for form in in_both_numbers(compact(name)):
                     names.setdefault(form, term.key)
         return groups
 
@@ -240,7 +262,8 @@ class Taxonomy:
         shown = " ".join(value.split())
         if shown.isupper() and len(shown) > 8 and not shown.isalpha():
             shown = shown.lower()
-        return Named(f"{meant.prefix}/{slug(value)}", meant.facet, Label(en=shown[:80], zh=shown[:80]), None)
+        key = f"{meant.prefix}/{slug(value)}"
+        return self.merged.get(key) or Named(key, meant.facet, Label(en=shown[:80], zh=shown[:80]), None)
 
 
 @cache
@@ -310,4 +333,5 @@ def _term(key: str, entry: reading.Entry, group: reading.Entry) -> Term:
         kind=whole["kind"],
         sensitive=whole["sensitive"],
         description=Label(**entry["description"]) if "description" in entry else None,
+        was=tuple(entry.get("was", ())),
     )

@@ -64,6 +64,7 @@ FIELDS: Mapping[str, Mapping[str, str]] = {
         "kind": "thing, behaviour or fact",
         "sensitive": "true or false",
         "description": "a mapping with en and zh, both texts",
+        "was": "a list of texts",
     },
 }
 """Of each section, its fields and what each must be; "" is the file itself."""
@@ -223,7 +224,7 @@ class Source:
         """
         found = list(self._shape())
         if not found and thorough:
-            found = [*self._doubles(), *self._safety()]
+            found = [*self._successions(), *self._doubles(), *self._safety()]
         return [f"{place}: {text}" for place, text in sorted(found)]
 
     def _place(self, *path: str) -> Place:
@@ -286,6 +287,16 @@ class Source:
                 yield self._place("terms", str(key)), f"{key}: a behaviour needs a description of its statistic."
             if ("says" in entry or "says" in group) and not entry.get("names"):
                 yield self._place("terms", str(key)), f"{key}: a fact that is stated needs names."
+
+    def _successions(self) -> Iterator[tuple[Place, str]]:
+        heirs: dict[str, str] = {}
+        for key, entry in self.terms.items():
+            for former in entry.get("was", ()):
+                place = self._place("terms", key, "was")
+                if former in self.terms:
+                    yield place, f"{key}: was: {former} is still a term; take it away with `{former}: null`."
+                if heirs.setdefault(former, key) != key:
+                    yield place, f"{key}: was: {former} became {heirs[former]} already."
 
     def _doubles(self) -> Iterator[tuple[Place, str]]:
         names: dict[tuple[str, str], str] = {}

@@ -27,7 +27,12 @@ _PLAIN = _HALF_WIDTH | {
 }
 _NOT_PLAIN = re.compile("[\u00a0\u2010\u2011\u2018\u2019\u3000\uff0d\uff10-\uff19\uff21-\uff3a\uff41-\uff5a]")
 _GAPS = re.compile(r"[\W_]+")
-_PLURAL = re.compile(r"(?<=[a-z]{3})(?<![sxy])(?<!ing)$")
+_ACCENTS = re.compile("[\u0300-\u036f]")
+_PLURALS = (
+    (re.compile(r"(?<=[a-z][^aeiou])y$"), "ies"),
+    (re.compile(r"(?<=[a-z]{2})(?:ch|sh|x|ss)$"), r"\g<0>es"),
+    (re.compile(r"(?<=[a-z]{3})(?<![sxy])(?<!ch)(?<!sh)(?<!ing)$"), "s"),
+)
 _CLAUSE_END = re.compile(r"[.!?;\n。！？；…，]|,(?! (?:that|if))")
 
 
@@ -44,8 +49,11 @@ def fold(text: str) -> str:
 
 @lru_cache(16_384)
 def compact(text: str) -> str:
-    """The text as names are compared: NFKC, casefolded, "and" for "&", no spaces, no punctuation; + and # count."""
-    return _GAPS.sub("", _spelt_out(text))
+    """The text as names are compared: NFKC, casefolded, "and" for "&", no spaces, accents, punctuation; + and # count."""
+    plain = _GAPS.sub("", _spelt_out(text))
+    if plain.isascii():
+        return plain
+    return unicodedata.normalize("NFC", _ACCENTS.sub("", unicodedata.normalize("NFD", plain)))
 
 
 def slug(text: str) -> str:
@@ -60,8 +68,27 @@ def _spelt_out(text: str) -> str:
 
 
 def with_plural(word: str) -> tuple[str, ...]:
-    """An English word and its plain plural; any other word alone."""
-    return (word, word + "s") if word.isascii() and _PLURAL.search(word) else (word,)
+    """An English word and its regular plural; any other word alone."""
+    if word.isascii():
+        for ending, plural in _PLURALS:
+            if ending.search(word):
+                return word, ending.sub(plural, word)
+    return (word,)
+
+
+def in_both_numbers(name: str) -> tuple[str, ...]:
+    """A compacted name, and where it is English its regular plural and singular: boardgames, boardgame."""
+    return (*with_plural(name), *_singular(name))
+
+
+def _singular(name: str) -> tuple[str, ...]:
+    if not name.isascii():
+        return ()
+    if name.endswith("ies") and len(name) > 4:
+        return (name[:-3] + "y", name[:-1])
+    if name.endswith(("ches", "shes", "xes", "sses")):
+        return (name[:-2], name[:-1])
+    return (name[:-1],) if len(name) > 3 and name.endswith("s") and not name.endswith(("ss", "us", "is")) else ()
 
 
 class Found(NamedTuple):
