@@ -137,7 +137,14 @@ def _proposed(proposal: Proposal, signals: Signals, taxonomy: Taxonomy) -> Claim
         return _counted(thing, signals, taxonomy, proposed=True)
     if keys:
         return _compound(keys, signals, taxonomy)
-    return _worded(proposal, signals, taxonomy)
+    claim = _worded(proposal, signals, taxonomy)
+    named = taxonomy.merged.get(claim.key)
+    if named is None:
+        return claim
+    if named.term is not None:
+        thing = signals.things.get(named.key) or Thing(named.key, named.facet, named.label)
+        return _counted(thing, signals, taxonomy, proposed=True)
+    return replace(claim, key=named.key, facet=named.facet, label=named.label)
 
 
 def _known_keys(label: Label, taxonomy: Taxonomy) -> list[str]:

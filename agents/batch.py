@@ -116,7 +116,11 @@ class Parts(NamedTuple):
 
     def config_digest(self) -> str:
         """16 hex digits; a profile made under another one is made again."""
-        return hashlib.blake2b(orjson.dumps(self.config(), option=orjson.OPT_SORT_KEYS), digest_size=8).hexdigest()
+        return digest_of(self.config())
+
+
+def digest_of(config: Mapping[str, object]) -> str:
+    return hashlib.blake2b(orjson.dumps(config, option=orjson.OPT_SORT_KEYS), digest_size=8).hexdigest()
 
 
 class Progress(NamedTuple):

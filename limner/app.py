@@ -19,14 +19,17 @@ from pathlib import Path
 from typing import NamedTuple, TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from agents import backtest, batch, calibrate, population, propose, server, supply
+import numpy as np
+from numpy.typing import NDArray
+
+from agents import backtest, batch, calibrate, population, propose, server, supply, synonyms
 from agents.corrections import Corrections
 from agents.embedder import Embedder, EndpointEmbedder, open_embedder
 from agents.feedback import judgements
 from agents.ingest import Ingested, ingest
 from agents.model import Finding, VllmModel, check
 from agents.pace import Pace
-from limner.domain import Event, Evidence, Judgement, Language, Outcome, Profile, RunSummary, TagVersion
+from limner.domain import Event, Evidence, Judgement, Language, Outcome, Profile, RunSummary, Synonym, TagVersion
 from limner.errors import LimnerError, ProfileNotFound, SetupError, StoreError, TagNotFound, TagPinned
 from limner.settings import Settings
 from prompts import library, taxonomy
@@ -37,6 +40,7 @@ from store.feedback import FeedbackStore
 from store.overrides import OverrideStore
 from store.profiles import ProfileStore
 from store.runs import RunStore
+from store.synonyms import SynonymStore
 from store.vectors import VectorIndex
 
 Stage = Callable[[str, int, int, str], None]
@@ -67,6 +71,17 @@ class Price(NamedTuple):
     tokens_out: int
     seconds: float | None
     """By the rate of the runs so far; None before the first."""
+
+
+class Migrated(NamedTuple):
+    """What followed the taxonomy to other keys."""
+
+    renamed: dict[str, str]
+    """Key of a tag to what it is called now."""
+    users: int
+    """Whose tags were put under other keys."""
+    recounted: int
+    """Of them, those in whom two tags became one: the next run counts them again."""
 
 
 class App:
@@ -121,8 +136,14 @@ class App:
         return VectorIndex(self.settings.home, self.database, self.settings.chroma_url)
 
     @cached_property
+    def merges(self) -> SynonymStore:
+        return SynonymStore(self.database)
+
+    @cached_property
     def taxonomy(self) -> taxonomy.Taxonomy:
-        return taxonomy.load(self.settings.taxonomy)
+        """The taxonomy of the settings, reading merged keys as what they name."""
+        known = taxonomy.load(self.settings.taxonomy)
+        return known.merging(synonyms.merged(self.merges.every(), known))
 
     @cached_property
     def zone(self) -> ZoneInfo:
@@ -385,6 +406,8 @@ class App:
             self._index(told, changed=False)
             return ""
         embedder = self.embedder(told)
+        self._unite(embedder, told)
+        parts = parts._replace(taxonomy=self.taxonomy)
         with self.model(told) as model:
             halted = asyncio.run(
                 self._batch(
@@ -393,6 +416,47 @@ class App:
             )
         self._index(told, changed=True)
         return halted
+
+    def _unite(self, embedder: Embedder, told: Stage) -> None:
+        """Names that nobody looked at yet, compared with what is known; tags follow the keys that changed."""
+        self._follow(synonyms.renamed(self.taxonomy, self.merges.every()), recount=False)
+        seen, known = self.merges.every(), self.taxonomy
+        if names := synonyms.unknown(known, self.events.baseline(), self.profiles.open_keys(), seen):
+
+            def embed(texts: Sequence[str]) -> NDArray[np.float32]:
+                return self._embed(texts, embedder, told)
+
+            self._follow(synonyms.decide(names, seen, known, embed, embedder.name), recount=True)
+
+    def _embed(self, texts: Sequence[str], embedder: Embedder, told: Stage) -> NDArray[np.float32]:
+        """Vectors of the texts, those that are stored already not made again."""
+        kept: dict[str, bytes] = {}
+        for page in _pages(iter(texts), EMBEDDED):
+            kept |= self.profiles.label_vectors(embedder.name, page)
+            if fresh := [text for text in page if text not in kept]:
+                made = _vectors(fresh, fresh, embedder)
+                self.profiles.save_label_vectors(embedder.name, made)
+                kept |= made
+            told("comparing names", len(kept), len(texts), "names")
+        return np.array([np.frombuffer(kept[text], np.float32) for text in texts])
+
+    def _follow(self, decided: Sequence[Synonym], *, recount: bool) -> Migrated:
+        """Decisions about keys kept, after everything that is stored has followed them.
+
+        Args:
+            recount: Have the next run count everybody again whose tags changed their key.
+        """
+        if not decided:
+            return Migrated({}, 0, 0)
+        known = taxonomy.load(self.settings.taxonomy)
+        after = {**self.merges.every(), **{one.key: one for one in decided}}
+        merged = synonyms.merged(after, known)
+        changed = {key for key, named in merged.items() if self.taxonomy.merged.get(key) != named}
+        moves = synonyms.moves(self.profiles.open_keys(), merged, known) if changed else {}
+        united = [self.profiles.rename(user, moves, recount=recount) for user in self.profiles.holders(list(moves))]
+        self.merges.save(decided, synonyms.moves(self.merges.corrected(), merged, known))
+        self.taxonomy = known.merging(merged)
+        return Migrated({key: name.canonical for key, name in moves.items()}, len(united), sum(united))
 
     def _index(self, told: Stage, *, changed: bool) -> None:
         """Bring the index up to SQL where it is behind, and prove that it is.
@@ -487,7 +551,8 @@ class App:
     def history(self, user_id: str, tag: str) -> tuple[str, list[TagVersion]]:
         """The key that `tag` names, and what was said of it over time."""
         key = self._key(user_id, tag)
-        return key, self.profiles.timeline(user_id, key)
+        former = [name for name, named in self.taxonomy.merged.items() if named.key == key]
+        return key, self.profiles.timeline(user_id, key, former)
 
     def judge(self, user_id: str, tag: str, *, correct: bool, author: str, why: str) -> Judgement:
         """Whether a person found a tag right, kept with what was said of it."""
@@ -529,10 +594,66 @@ class App:
             if tag in {named.key, named.label.zh} or tag.casefold() == named.label.en.casefold():
                 return named.key
         term = self.taxonomy.resolve(tag)
-        key = term.key if term is not None else tag
+        merged = self.taxonomy.merged.get(tag)
+        key = term.key if term is not None else merged.key if merged is not None else tag
         if key not in {named.key for named in known}:
             self.profiles.timeline(user_id, key)
         return key
+
+    def migrate(self, told: Stage) -> Migrated:
+        """Stored tags, corrections and personas put under the keys that the taxonomy's terms have now; see `was`.
+
+        What was made under an earlier taxonomy then counts as made under this one: no user is profiled again for it.
+        No model is asked.
+        """
+        with self.database.exclusive("run"):
+            moved = self._follow(synonyms.renamed(self.taxonomy, self.merges.every()), recount=False)
+            now = self._parts(()).config()
+            same = {"taxonomy": now["taxonomy"]}
+            earlier = {
+                digest: {name: value for name, value in config.items() if name in now}
+                for digest, config in self.runs.configs().items()
+            }
+            self.profiles.adopt({digest: batch.digest_of(config | same) for digest, config in earlier.items()})
+            if moved.users:
+                self.rebuild_index(told)
+            return moved
+
+    def merge(self, key: str, into: str | None, told: Stage) -> Migrated:
+        """A key made another name of a thing by the owner's word.
+
+        Args:
+            into: Key of the thing; the nearest one that limner noted where None.
+
+        Raises:
+            StoreError: there is no such key, or nothing near it.
+        """
+        with self.database.exclusive("run"):
+            seen, known = self.merges.every(), taxonomy.load(self.settings.taxonomy)
+            one = seen.get(key)
+            if one is None:
+                raise StoreError(f"{key} was not looked at; `limner taxonomy merges list --all` shows what was.")
+            into = into or one.canonical
+            if into == key or (into not in seen and into not in known.terms):
+                raise StoreError(f"{key} can be merged into a key that there is; `limner taxonomy show` lists them.")
+            if synonyms.followed(into, seen, known) == key:
+                raise StoreError(f"{into} is merged into {key}: `limner taxonomy merges undo {into}` first.")
+            merged = one.model_copy(update={"canonical": into, "how": "owner", "state": "merged", "decided_at": None})
+            moved = self._follow([merged], recount=True)
+            if moved.users:
+                self.rebuild_index(told)
+            return moved
+
+    def unmerge(self, key: str) -> tuple[str, int]:
+        """A merged key made a thing of its own again, for good; what it named, and the users to be counted again."""
+        with self.database.exclusive("run"):
+            thing = synonyms.followed(key, self.merges.every(), self.taxonomy)
+            self.merges.undo(key)
+            keys = [name for name in self.profiles.open_keys() if thing in name.split("+")]
+            users = self.profiles.holders(keys)
+            self.profiles.recount(users)
+            del self.taxonomy
+            return thing, len(users)
 
     def check(self, told: Stage) -> list[Finding]:
         """What the model server can do of what limner needs."""

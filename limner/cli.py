@@ -46,8 +46,12 @@ taxonomy_cli = typer.Typer(no_args_is_help=True, help="The names of tags, and th
 override_cli = typer.Typer(no_args_is_help=True, help="Correct what is said of a user, for good.")
 cli.add_typer(model_cli, name="model")
 cli.add_typer(prompts_cli, name="prompts")
+merges_cli = typer.Typer(
+    no_args_is_help=True, help="Names that limner took for the same thing, and how to change that."
+)
 cli.add_typer(taxonomy_cli, name="taxonomy")
 cli.add_typer(override_cli, name="override")
+taxonomy_cli.add_typer(merges_cli, name="merges")
 
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
 Key = Annotated[str, typer.Argument(metavar="TAG", help="A key, or a label in either language.")]
@@ -651,8 +655,7 @@ def taxonomy_show(
     as_json: Json = False,
 ) -> None:
     """Facets with their rules, and terms with their names in both languages."""
-    with opened() as app:
-        known = app.taxonomy
+    known = taxonomy.load(settings.read().taxonomy)
     if key is not None:
         term = known.resolve(key)
         if term is None:
@@ -672,6 +675,85 @@ def taxonomy_show(
         ("key", "facet", "en", "zh", "also"),
         ((t.key, t.facet, t.label.en, t.label.zh, ", ".join(t.synonyms)) for t in terms),
     )
+
+
+@command(taxonomy_cli, "migrate", examples="limner taxonomy lint my-taxonomy.yaml\nlimner taxonomy migrate")
+def taxonomy_migrate(as_json: Json = False) -> None:
+    """Put stored tags under the keys that the taxonomy has now, without profiling anybody again.
+
+    A term that takes the place of others names their keys in `was`. Profiles made under the earlier taxonomy count as
+    made under this one: its other changes take effect for a user when their history changes.
+    """
+    with opened() as app, stages("Migrating") as told:
+        moved = app.migrate(told)
+    if as_json:
+        show.document(moved._asdict())
+        return
+    show.line(f"{len(moved.renamed):,} keys changed, in the tags of {moved.users:,} users; no model was asked.")
+    for old, new in moved.renamed.items():
+        show.line(f"  {old} → {new}")
+    if moved.recounted:
+        show.line(f"In {moved.recounted:,} users two tags became one: the next `limner run` counts them again.")
+
+
+@command(merges_cli, "list", examples="limner taxonomy merges list\nlimner taxonomy merges list --all --json")
+def merges_list(
+    every: Annotated[
+        bool, typer.Option("--all", help="Also the names that stand apart, with what is nearest.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Names that the taxonomy does not know and limner took for another name of a thing."""
+    with opened() as app:
+        found = [one for one in app.merges.every().values() if every or one.state == "merged"]
+    if as_json:
+        show.document(found)
+        return
+    show.table(
+        ("key", "label", "state", "thing", "by", "cosine", "decided (UTC)"),
+        [
+            (
+                one.key,
+                one.label.en if one.label.en == one.label.zh else f"{one.label.en} {one.label.zh}",
+                one.state,
+                one.canonical,
+                one.how if one.state == "merged" else "",
+                "" if one.similarity is None else f"{one.similarity:.2f}",
+                f"{one.decided_at:%Y-%m-%d %H:%M}" if one.decided_at else "",
+            )
+            for one in found
+        ],
+    )
+
+
+@command(merges_cli, "undo", examples="limner taxonomy merges undo genre/sf-movies")
+def merges_undo(key: str, as_json: Json = False) -> None:
+    """Make a merged name a thing of its own again. It is not merged again."""
+    with opened() as app:
+        thing, users = app.unmerge(key)
+    if as_json:
+        show.document({"key": key, "was": thing, "recounted": users})
+    else:
+        show.line(f"{key} is a thing of its own again; `limner run` counts {users:,} users of {thing} anew.")
+
+
+@command(
+    merges_cli,
+    "accept",
+    examples="limner taxonomy merges accept genre/sf-movies\nlimner taxonomy merges accept genre/sf-movies genre/sci-fi",
+)
+def merges_accept(
+    key: Annotated[str, typer.Argument(help="A key that `merges list --all` shows.")],
+    into: Annotated[str | None, typer.Argument(help="The thing it names; the nearest if not given.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Make a name another name of a thing, by your own word."""
+    with opened() as app, stages("Merging") as told:
+        moved = app.merge(key, into, told)
+    if as_json:
+        show.document(moved._asdict())
+    else:
+        show.line(f"{key} is merged, in the tags of {moved.users:,} users; the next `limner run` counts them again.")
 
 
 def needs(facet: taxonomy.Facet) -> str:

@@ -545,7 +545,9 @@ def _renamed(tag: Tag, name: Synonym) -> Tag:
 
 def _with_keys(persona: Persona, names: Mapping[str, Synonym]) -> Persona:
     sentences = tuple(
-        Sentence(text=one.text, tags=tuple(dict.fromkeys(names[key].canonical if key in names else key for key in one.tags)))
+        Sentence(
+            text=one.text, tags=tuple(dict.fromkeys(names[key].canonical if key in names else key for key in one.tags))
+        )
         for one in persona.sentences
     )
     return persona.model_copy(update={"sentences": sentences})
@@ -563,11 +565,7 @@ def _portrait(draft: Draft, revision: int, persona: Persona) -> tuple[Any, ...]:
 
 
 def _personas(connection: Connection, head: AnyRow, language: Language | None) -> tuple[Persona, ...]:
-    return tuple(
-        persona_of(row)
-        for row in connection.execute(PERSONAS, {"user": head.user_id, "at_revision": head.revision})
-        if language in (None, row.language)
-    )
+    return tuple(persona_of(row) for row in connection.execute(PERSONAS, _of(head)) if language in (None, row.language))
 
 
 def persona_of(row: AnyRow) -> Persona:

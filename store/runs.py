@@ -93,6 +93,11 @@ class RunStore:
             raise _no_run(run)
         return dict(config)
 
+    def configs(self) -> dict[str, dict[str, Any]]:
+        """What runs were started with, by the digest of it."""
+        with self._database.reading() as connection:
+            return {config["digest"]: config for config in connection.scalars(select(RunRow.config))}
+
     def fail(self, run: str, outcome: Outcome) -> None:
         """Put a user among the dead letters of a run."""
         item = outcome.__dict__ | {"state": "failed", "error": outcome.error.replace("\0", "\ufffd")}

@@ -27,14 +27,19 @@ class SynonymStore:
             rows = connection.execute(select(SynonymRow).order_by(SynonymRow.key)).all()
         return {row.key: _synonym(row) for row in rows}
 
-    def save(self, decided: Iterable[Synonym], moves: Mapping[str, Synonym] | None = None) -> None:
+    def corrected(self) -> set[str]:
+        """Keys that an override or feedback is about."""
+        with self._database.reading() as connection:
+            return {key for row in CORRECTIONS.values() for key in connection.scalars(select(row.key).distinct())}
+
+    def save(self, decided: Iterable[Synonym], corrections: Mapping[str, Synonym]) -> None:
         """Keep decisions, in place of earlier ones about the same keys, and move corrections along.
 
         Args:
-            moves: Key of a tag, which may be of several things at once, to what it is called now.
+            corrections: Key that a correction is about, to what it is called now.
         """
         with self._database.connection() as connection:
-            moved = {key: self._move(connection, key, name.canonical) for key, name in (moves or {}).items()}
+            moved = {key: self._move(connection, key, name.canonical) for key, name in corrections.items()}
             for one in decided:
                 kept = connection.scalar(select(SynonymRow.moved).where(SynonymRow.key == one.key)) or []
                 row = _row(one) | {"moved": [*kept, *moved.get(one.key, [])]}
@@ -56,7 +61,9 @@ class SynonymStore:
             if found is None or found.state != "merged":
                 raise StoreError(f"{key} is not merged into anything; `limner taxonomy merges list` shows what is.")
             if found.how == "taxonomy":
-                raise StoreError(f"{key} is {found.canonical} because the taxonomy file says so in `was`: change it there.")
+                raise StoreError(
+                    f"{key} is {found.canonical} because the taxonomy file says so in `was`: change it there."
+                )
             for table, id_, former in found.moved:
                 correction = CORRECTIONS[table]
                 connection.execute(update(correction).where(correction.id == id_).values(key=former))

@@ -286,7 +286,7 @@ class LabelVectorRow(Table):
 
 
 class SynonymRow(Table):
-    """What was decided about a key that the taxonomy does not know. A key is looked at once; the owner may change it."""
+    """What was decided about a key that the taxonomy does not know. Each is looked at once."""
 
     __tablename__ = "synonyms"
     __table_args__ = ({"sqlite_with_rowid": False},)

@@ -162,7 +162,7 @@ class Taxonomy:
         return None
 
     def plain(self, name: str, group: str) -> str:
-        """A name as it is compared with another of its group: singular, without a word like "films" or 片 at its end."""
+        """A name as it is compared with others of its group: singular, without a word like "films" or 片 behind it."""
         body = compact(name)
         for tail, groups in self._source.tails.items():
             if body.endswith(tail) and len(body) >= len(tail) + 2 and (groups is None or group in groups):

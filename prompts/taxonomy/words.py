@@ -49,7 +49,7 @@ def fold(text: str) -> str:
 
 @lru_cache(16_384)
 def compact(text: str) -> str:
-    """The text as names are compared: NFKC, casefolded, "and" for "&", no spaces, accents, punctuation; + and # count."""
+    """The text as names are compared: NFKC, casefolded, "and" for "&", letters and digits alone, no accents."""
     plain = _GAPS.sub("", _spelt_out(text))
     if plain.isascii():
         return plain
