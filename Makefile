@@ -59,7 +59,8 @@ postgres:
 bench: setup ## throughput against a bare client, limner's own time and memory a user, ingest rate
 	@$(RUN) -m evals.bench
 
-quality: setup ## tags against gold, and probabilities against what came later, on the real data sets beside this folder
+quality: setup ## names that mean the same; tags against gold, and probabilities against what came later, on the real data sets
+	@$(RUN) -m evals.synonyms
 	@$(RUN) -m evals.calibration
 	@$(RUN) -m evals.genres
 	@$(RUN) -m evals.behaviours

@@ -26,18 +26,19 @@ from numpy.typing import NDArray
 from agents.embedder import USE
 from limner.domain import Label, Synonym
 from prompts.taxonomy import Named, Taxonomy
-from prompts.taxonomy.words import compact
+from prompts.taxonomy.words import compact, in_both_numbers
 
 ALIKE = {USE: 0.625}
 """Least cosine, by embedder, across the languages."""
 SLACK = 0.05
 """How much further than a translation of its own a name may lie from a name of the other language."""
 MOST = 2_000
-"""Names compared in one go, the most frequent first; the rest waits for the next run."""
+"""Names compared by meaning in one go, the most frequent first; the rest waits for the next run."""
 LEAST_EVENTS = 2
 """A name that fewer events of the population carry proves nothing on anybody."""
 
 _HAN = re.compile("[\u3400-\u9fff]")
+_WORD = re.compile(r"[^\W_]+")
 _NUMBER = re.compile(r"\d+")
 _NEGATED = re.compile(r"\b(?:non|no|not|without|anti|free|less)\b|[无非不未免零反]", re.IGNORECASE)
 
@@ -77,16 +78,18 @@ def unknown(
     for key, (facet, label, users) in tags.items():
         if key.startswith("open/") and "+" not in key and key not in seen:
             found[key] = Name(key, facet, label, max(users, LEAST_EVENTS))
-    return _by_frequency(name for name in found.values() if name.carried >= LEAST_EVENTS)[:MOST]
+    common = _by_frequency(name for name in found.values() if name.carried >= LEAST_EVENTS)
+    proper = [name for name in common if not taxonomy.facets[name.facet].proposed]
+    return proper + [name for name in common if taxonomy.facets[name.facet].proposed][:MOST]
 
 
 def decide(
     names: Sequence[Name], seen: Mapping[str, Synonym], taxonomy: Taxonomy, embed: Embed | None, embedder: str
 ) -> list[Synonym]:
-    """For each name, the thing that it is another name of, or that it stands apart.
+    """For each name, the thing that it is another name of, or that it stands apart; of proper names the former only.
 
     Args:
-        names: Of two that are one, the more frequent gives the key.
+        names: Of two that are one, the more frequent gives the key. One decided in `seen` must not be among them.
         seen: What was decided before; it stays as it is, except that a thing may gain its name in the other language.
         embed: None where only letters decide.
         embedder: Its name.
@@ -105,7 +108,12 @@ def decide(
     if embed is not None and least is not None:
         for facet in sorted({name.facet for name in names if taxonomy.facets[name.facet].proposed}):
             _Meanings(facet, decided, seen, taxonomy, embed, embedder, least).decide()
-    return list(decided.values())
+    things = {one.canonical for one in decided.values() if one.state == "merged"}
+    return [
+        one
+        for one in decided.values()
+        if one.state == "merged" or one.key in things or taxonomy.facets[one.facet].proposed
+    ]
 
 
 def merged(decided: Mapping[str, Synonym], taxonomy: Taxonomy) -> dict[str, Named]:
@@ -203,7 +211,11 @@ class _Meanings:
             self._note(key, thing, cosine, state="apart")
             own = float((matrix[(keys == thing) & ~other] @ matrix[across]).max())
             agreed = keys[within] == thing and cosine >= max(self._least, own - SLACK)
-            if agreed and _claims(name) == _claims(texts[across]) == _claims(texts[within]):
+            if (
+                agreed
+                and _claims(name) == _claims(texts[across]) == _claims(texts[within])
+                and not any(_holds(name, texts[at]) for at in np.flatnonzero((keys == thing) & ~other))
+            ):
                 self._note(key, thing, cosine, state="merged")
         self._open = [key for key in self._open if self._decided[key].state == "apart"]
 
@@ -267,6 +279,16 @@ def _best(rows: NDArray[np.float32], others: NDArray[np.float32]) -> NDArray[np.
 def _claims(text: str) -> tuple[list[str], bool]:
     """What two names of a thing share and a vector does not see: their numbers, and whether they deny."""
     return _NUMBER.findall(text), bool(_NEGATED.search(text))
+
+
+def _holds(one: str, other: str) -> bool:
+    """Whether one name is the other with something said more closely: "canned milk" is not milk, nor 热带鱼 fish."""
+    if _HAN.search(one):
+        return one != other and (one in other or other in one)
+    words, others = (
+        {min(in_both_numbers(word), key=len) for word in _WORD.findall(name.casefold())} for name in (one, other)
+    )
+    return words < others or others < words
 
 
 def followed(key: str, decided: Mapping[str, Synonym], taxonomy: Taxonomy) -> str:

@@ -740,7 +740,8 @@ def merges_undo(key: str, as_json: Json = False) -> None:
 @command(
     merges_cli,
     "accept",
-    examples="limner taxonomy merges accept genre/sf-movies\nlimner taxonomy merges accept genre/sf-movies genre/sci-fi",
+    examples="limner taxonomy merges accept genre/sf-movies\n"
+    "limner taxonomy merges accept genre/sf-movies genre/sci-fi",
 )
 def merges_accept(
     key: Annotated[str, typer.Argument(help="A key that `merges list --all` shows.")],
