@@ -10,8 +10,8 @@ by letters alone.
 
 The threshold was chosen on one half of `evals/datasets/synonyms.jsonl`, with the taxonomy hidden, as the lowest that
 unites at most one in a hundred of the pairs that must stay apart; `python -m evals.synonyms` reports on the other half.
-Numbers and denials, which vectors do not see either, must be the same.
-It holds for the packaged embedder only: with another one, letters decide.
+It holds for the packaged embedder only: with another one, letters decide. Numbers and denials, which vectors do not see
+either, must be the same, and a name that says a thing more closely ("canned milk") is not that thing.
 """
 
 from __future__ import annotations
@@ -177,7 +177,7 @@ class _Meanings:
         """Names of things, with the key of the thing."""
         for term in taxonomy.terms.values():
             if term.facet == facet and term.kind == "thing":
-                texts |= dict.fromkeys((term.label.en, term.label.zh, *term.synonyms), term.key)
+                texts |= dict.fromkeys((term.label.en, term.label.zh), term.key)
         for one in seen.values():
             if one.facet == facet:
                 target = followed(one.key, every, taxonomy)

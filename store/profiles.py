@@ -86,6 +86,7 @@ PROFILED = (
     .where(UserRow.user_id == USER, UserRow.corrections == bindparam("heeded"))
     .values(profiled_digest=bindparam("made_from"))
 )
+UNPROFILED = update(UserRow).where(UserRow.user_id == USER).values(profiled_digest=None)
 
 CONFLICTS = select(ConflictRow).where(ConflictRow.user_id == USER).order_by(ConflictRow.id)
 CITED = and_(
@@ -269,16 +270,16 @@ class ProfileStore:
                 taxonomy=last.taxonomy,
                 digest=last.digest,
             )
-            self._revise(connection, draft, last)
+            self.write(connection, draft, last)
             if recount or united:
-                connection.execute(PROFILED, {"user": user_id, "made_from": None})
+                connection.execute(UNPROFILED, {"user": user_id})
         return united
 
     def recount(self, users: Sequence[str]) -> None:
         """Have the next run count these users again."""
         with self._database.connection() as connection:
             for user_id in users:
-                connection.execute(PROFILED, {"user": user_id, "made_from": None})
+                connection.execute(UNPROFILED, {"user": user_id})
 
     def adopt(self, configurations: Mapping[str, str]) -> None:
         """Take what was made under an earlier configuration as made under another, by their digests."""
@@ -445,20 +446,6 @@ class ProfileStore:
         if rows:
             with self._database.connection() as connection:
                 connection.execute(update(row).where(same).values(embedder=embedder, vector=bindparam("made")), rows)
-
-    def _revise(self, connection: Connection, draft: Draft, last: AnyRow | None) -> tuple[int, datetime]:
-        """Write a draft as the revision after `last`; its number and time."""
-        user, now = draft.user_id, datetime.now(UTC)
-        revision = 1 if last is None else last.revision + 1
-        now = now if last is None else max(now, last.created_at)  # a clock set back must not reorder revisions
-        prompts, moment = orjson.dumps(dict(draft.prompts)).decode(), self._database.moment(now)
-        head = (user, revision, draft.run, draft.model, prompts, draft.taxonomy, draft.digest, moment)
-        self._database.write(connection, ProfileRow, HEAD, [head])
-        open_rows = {} if last is None else {row.key: row for row in connection.execute(DIGESTS, {"user": user})}
-        self._save_tags(connection, draft, revision, now, open_rows)
-        portraits = [_portrait(draft, revision, persona) for persona in draft.personas]
-        self._database.write(connection, PersonaRow, PORTRAIT, portraits)
-        return revision, now
 
     def _save_tags(
         self, connection: Connection, draft: Draft, revision: int, now: datetime, open_rows: dict[str, AnyRow]
