@@ -172,12 +172,14 @@ class _Meanings:
     ) -> None:
         self._decided, self._seen, self._embedder, self._least = decided, seen, embedder, least
         self._open = [one.key for one in decided.values() if one.facet == facet and one.state == "apart"]
+        self._synonyms: dict[str, tuple[str, ...]] = {}
         every = {**seen, **decided}
         texts: dict[str, str] = {}
-        """Names of things, with the key of the thing."""
+        """Names of things with their keys; of a term its labels alone, since its synonyms would take twice as long."""
         for term in taxonomy.terms.values():
             if term.facet == facet and term.kind == "thing":
                 texts |= dict.fromkeys((term.label.en, term.label.zh), term.key)
+                self._synonyms[term.key] = term.synonyms
         for one in seen.values():
             if one.facet == facet:
                 target = followed(one.key, every, taxonomy)
@@ -214,7 +216,7 @@ class _Meanings:
             if (
                 agreed
                 and _claims(name) == _claims(texts[across]) == _claims(texts[within])
-                and not any(_holds(name, texts[at]) for at in np.flatnonzero((keys == thing) & ~other))
+                and not any(_holds(name, text) for text in (texts[within], *self._synonyms.get(thing, ())))
             ):
                 self._note(key, thing, cosine, state="merged")
         self._open = [key for key in self._open if self._decided[key].state == "apart"]
