@@ -3,7 +3,8 @@
 A claim that ratings prove came true where the later ratings of its thing, at least three, lie on average on the same
 side of the user's own mean. One that acts prove came true where later acts for it outnumber those against it and are no
 rarer than in the population; it is asked only where, at the pace so far, at least two such acts were to be expected.
-Every claim is held against the later events, published or not: the fit must not see a selection.
+Every claim is held against the later events, published or not: the fit must not see a selection. What people judged
+counts beside it, claim by claim.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from agents.calibrate import DEFAULT, log_odds, way
 from agents.clean import clean
 from agents.signals import Signals, counted, signals
 from agents.verify import verify
-from limner.domain import Fit, History, Line, Way
+from limner.domain import Fit, History, Judgement, Line, Way
 from prompts.taxonomy import Taxonomy
 
 EARLIER = 0.6
@@ -64,6 +65,22 @@ def checks(history: History, taxonomy: Taxonomy, baseline: Mapping[str, float]) 
         if true is not None:
             odds = log_odds(claim, verdict)
             found.append(Check(history.user_id, claim.key, proof, verdict.holds, odds, true))
+    return found
+
+
+def judged(
+    history: History, judgements: Iterable[Judgement], taxonomy: Taxonomy, baseline: Mapping[str, float]
+) -> list[Check]:
+    """What counting says now of the claims about a user that people judged; a claim that turned since is left out."""
+    counted = signals(clean(history).history, taxonomy)
+    claims = {claim.key: claim for claim in attribute(counted, (), (), taxonomy)}
+    found: list[Check] = []
+    for one in judgements:
+        claim = claims.get(one.key)
+        if claim is not None and claim.polarity == one.polarity:
+            verdict = verify(claim, taxonomy.facets[claim.facet], counted, baseline)
+            odds = log_odds(claim, verdict)
+            found.append(Check(one.user_id, one.key, way(claim, verdict), verdict.holds, odds, one.correct))
     return found
 
 

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import datetime
 from functools import cached_property
+from operator import attrgetter
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -357,6 +358,11 @@ class App:
 
     def _fit(self, told: Stage) -> list[backtest.Check]:
         checked = self.checks(told)
+        shares = batch.baseline(self.events, self.taxonomy)
+        for user_id, said in itertools.groupby(
+            sorted(self.feedback.judged(), key=attrgetter("user_id")), key=attrgetter("user_id")
+        ):
+            checked += backtest.judged(self.events.history(user_id), said, self.taxonomy, shares)
         self.calibrations.save(backtest.fit(checked, population=self.events.counts()["users"]))
         return checked
 

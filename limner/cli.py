@@ -423,7 +423,7 @@ def history(
 
 @command(cli, examples="limner calibrate\nlimner calibrate --json")
 def calibrate(as_json: Json = False) -> None:
-    """Fit the probabilities on these histories: claims from earlier events held against later ones.
+    """Fit the probabilities on these histories and on feedback: claims from earlier events held against later ones.
 
     A run does this by itself when it first has thirty users, and again whenever they have doubled.
     """

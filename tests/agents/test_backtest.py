@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.special import expit
 
-from agents.backtest import Check, checks, fit
+from agents.backtest import Check, checks, fit, judged
 from agents.calibrate import DEFAULT
-from limner.domain import Event
-from tests.agents.histories import TAXONOMY, event, history, rated
+from limner.domain import Event, Judgement, Polarity
+from tests.agents.histories import NOON, TAXONOMY, event, history, rated
 
 
 def checked(events: list[Event]) -> dict[str, Check]:
@@ -81,3 +81,20 @@ def test_a_handful_of_claims_hardly_moves_the_default() -> None:
 def test_a_fit_is_finite_and_never_turns_counting_round(cases: list[tuple[float, bool]]) -> None:
     line = fit([Check("u", "k", "acts", True, odds, true) for odds, true in cases]).lines["acts"]
     assert np.isfinite(line.shift) and line.slope >= 0
+
+
+def test_what_people_judged_is_a_check_of_what_counting_says_now() -> None:
+    def judgement(key: str, polarity: Polarity, *, correct: bool) -> Judgement:
+        said = {"facet": "interest", "basis": "observed", "probability": 0.7, "author": "ann", "why": ""}
+        return Judgement(user_id="u1", key=key, polarity=polarity, correct=correct, created_at=NOON, **said)
+
+    raw = history(rated([("Horror", 1.0), ("Comedy", 5.0)] * 5))
+    said = [
+        judgement("genre/horror", -1, correct=True),
+        judgement("genre/comedy", 1, correct=False),
+        judgement("genre/comedy", -1, correct=True),
+        judgement("genre/gone", 1, correct=True),
+    ]
+    found = judged(raw, said, TAXONOMY, {})
+    assert [(one.key, one.came_true) for one in found] == [("genre/horror", True), ("genre/comedy", False)]
+    assert all(one.published and one.log_odds > 0 for one in found)
