@@ -82,11 +82,13 @@ def test_profiles_of_an_earlier_configuration_can_count_as_made_under_another(
 
 
 def test_corrections_follow_a_key_and_come_back_when_it_is_undone(profiles: ProfileStore, database: Database) -> None:
-    said = {"user_id": "u1", "author": "kim", "note": "", "created_at": NOON}
+    said = {"user_id": "u1", "author": "kim", "why": "", "created_at": NOON, "facet": "interest"}
+    denied = {"action": "deny", "change": {}, "label": {"en": "noir", "zh": "黑色"}, "seen": 0}
+    judged = {"correct": True, "polarity": 1, "basis": "observed", "probability": 0.7, "revision": 1}
     with database.connection() as connection:
         for key in ("genre/dark", "genre/noir"):
-            connection.execute(insert(OverrideRow).values(key=key, action="deny", change={}, **said))
-            connection.execute(insert(FeedbackRow).values(key=key, correct=True, **said))
+            connection.execute(insert(OverrideRow).values(key=key, **denied, **said))
+            connection.execute(insert(FeedbackRow).values(key=key, **judged, **said))
     store = SynonymStore(database)
     assert store.corrected() == {"genre/dark", "genre/noir"}
     store.save([synonym()], {"genre/dark": synonym()})
