@@ -322,7 +322,7 @@ class Batch:
         events = tuple(event for event in reading.cleaned.history.events if event.event_id in newer)
         history = History.model_construct(user_id=denial.user_id, events=events)
         counted = signals.signals(history, self._parts.taxonomy)
-        habits = behaviour.behaviours(counted, self._parts.zone)
+        habits = behaviour.behaviours(counted, self._parts.zone, self._parts.population)
         return [tag for tag in self._tags(counted, habits, proposals) if tag.status == "verified"]
 
     async def _personas(self, user_id: str, tags: Sequence[Tag], reading: Reading) -> tuple[Persona, ...]:

@@ -17,6 +17,7 @@ from agents.attribute import Claim
 from limner.domain import Label, Override, Persona, Tag
 from prompts.taxonomy import Taxonomy
 from store.overrides import Held, Revised
+from store.profiles import Said
 
 VERSION = 1
 
@@ -81,6 +82,19 @@ def revise(held: Held, taxonomy: Taxonomy) -> Revised:
     return Revised(corrected, tuple(reasons.items()), personas)
 
 
+def rename(said: Said, ledger: Sequence[Override], taxonomy: Taxonomy) -> Said:
+    """Tags and personas that were put under other keys, as the ledger wants what they are now; a denied one is out.
+
+    Whether newer events prove what is denied is for the next run to say.
+    """
+    tags, personas = said
+    if not ledger:
+        return said
+    kept = correct(tags, ledger, taxonomy, lambda denial: ())
+    before, after = ({tag.key: tag for tag in some} for some in (tags, kept))
+    return kept, _still_true(personas, before, after)
+
+
 def same(one: Override, other: Override | Tag | Claim, taxonomy: Taxonomy) -> bool:
     """Whether two are about the same tag, whatever the taxonomies of their days called it."""
     return one.key == other.key or _present(one, taxonomy) == _present(other, taxonomy)
@@ -90,6 +104,8 @@ def renamed(key: str, label: Label | None, taxonomy: Taxonomy) -> str:
     """The key under which the taxonomy has today what had this key and label; its own where it knows none."""
     if key in taxonomy.terms:
         return key
+    if (named := taxonomy.merged.get(key)) is not None:
+        return named.key
     parts = key.split("+")
     if len(parts) > 1:
         return "+".join(sorted(renamed(part, None, taxonomy) for part in parts))

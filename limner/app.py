@@ -14,7 +14,7 @@ import signal
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import datetime
-from functools import cached_property
+from functools import cached_property, partial
 from operator import attrgetter
 from pathlib import Path
 from typing import NamedTuple, TypeVar
@@ -23,7 +23,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import numpy as np
 from numpy.typing import NDArray
 
-from agents import backtest, batch, calibrate, population, propose, server, supply, synonyms
+from agents import backtest, batch, calibrate, correct, population, propose, server, supply, synonyms
 from agents.corrections import Corrections
 from agents.embedder import Embedder, EndpointEmbedder, open_embedder
 from agents.feedback import judgements
@@ -39,7 +39,7 @@ from store.database import Database
 from store.events import EventStore
 from store.feedback import FeedbackStore
 from store.overrides import OverrideStore
-from store.profiles import ProfileStore
+from store.profiles import ProfileStore, Said
 from store.runs import RunStore
 from store.synonyms import SynonymStore
 from store.vectors import VectorIndex
@@ -459,9 +459,17 @@ class App:
         merged = synonyms.merged(after, known)
         changed = {key for key, named in merged.items() if self.taxonomy.merged.get(key) != named}
         moves = synonyms.moves(self.profiles.open_keys(), merged, known) if changed else {}
-        united = [self.profiles.rename(user, moves, recount=recount) for user in self.profiles.holders(list(moves))]
+        following = known.merging(merged)
+
+        def corrected(user_id: str, said: Said) -> Said:
+            return correct.rename(said, self.overrides.ledger(user_id).entries, following)
+
+        united = [
+            self.profiles.rename(user, moves, partial(corrected, user), recount=recount)
+            for user in self.profiles.holders(list(moves))
+        ]
         self.merges.save(decided, synonyms.moves(self.merges.corrected(), merged, known))
-        self.taxonomy = known.merging(merged)
+        self.taxonomy = following
         return Migrated({key: name.canonical for key, name in moves.items()}, len(united), sum(united))
 
     def _index(self, told: Stage, *, changed: bool) -> None:

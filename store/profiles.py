@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
@@ -86,6 +86,7 @@ PROFILED = (
     .where(UserRow.user_id == USER, UserRow.corrections == bindparam("heeded"))
     .values(profiled_digest=bindparam("made_from"))
 )
+LOCKED = select(UserRow.corrections).where(UserRow.user_id == USER).with_for_update()
 UNPROFILED = update(UserRow).where(UserRow.user_id == USER).values(profiled_digest=None)
 
 CONFLICTS = select(ConflictRow).where(ConflictRow.user_id == USER).order_by(ConflictRow.id)
@@ -109,6 +110,10 @@ PERSONAS = (
 PERSONA_VECTORS = select(PersonaRow.language, PersonaRow.embedder, PersonaRow.vector).where(
     PersonaRow.user_id == USER, PersonaRow.revision == REVISION
 )
+
+
+Said = tuple[tuple[Tag, ...], tuple[Persona, ...]]
+"""All open tags of a user, candidates too, and the personas."""
 
 
 class Draft(NamedTuple):
@@ -227,20 +232,25 @@ class ProfileStore:
                 found.update(connection.scalars(select(TagRow.user_id).where(OPEN, some).distinct()))
         return sorted(found)
 
-    def rename(self, user_id: str, names: Mapping[str, Synonym], *, recount: bool) -> bool:
+    def rename(
+        self, user_id: str, names: Mapping[str, Synonym], corrected: Callable[[Said], Said], *, recount: bool
+    ) -> bool:
         """Put a user's open tags under other keys, as a revision of its own; no model is asked.
 
         Where a tag of the other key is there already the surer of the two stays, and the user is counted again by the
-        next run, since only that can unite their evidence.
+        next run, since only that can unite their evidence. So is one with corrections: what they were about may be
+        another thing now.
 
         Args:
             names: Old key to the thing it names.
+            corrected: Lays the user's corrections over tags and personas under their new keys.
             recount: Have the next run count the user again in any case.
 
         Returns:
             Whether two tags became one.
         """
         with self._database.connection() as connection:
+            corrections = connection.scalar(LOCKED, {"user": user_id})
             last = connection.execute(NEWEST, {"user": user_id}).first()
             if last is None:
                 return False
@@ -254,14 +264,20 @@ class ProfileStore:
                     retired.append((tag.key, f"is {name.canonical} now"))
                 united |= renamed.key in tags
                 tags.setdefault(renamed.key, renamed)
-            vectors = {row.language: row for row in connection.execute(PERSONA_VECTORS, _of(last))}
+            personas = tuple(_with_keys(persona, names) for persona in profile.personas)
+            texts = {persona.language: persona.text for persona in personas}
+            said, personas = corrected((tuple(tags.values()), personas))
+            same = {persona.language for persona in personas if persona.text == texts[persona.language]}
+            vectors = {
+                row.language: row for row in connection.execute(PERSONA_VECTORS, _of(last)) if row.language in same
+            }
             embedder = next((row.embedder for row in vectors.values() if row.embedder), "")
             draft = Draft(
                 user_id=user_id,
-                tags=tuple(tags.values()),
+                tags=said,
                 retired=tuple(retired),
                 conflicts=(),
-                personas=tuple(_with_keys(persona, names) for persona in profile.personas),
+                personas=personas,
                 vectors={name: row.vector for name, row in vectors.items() if row.embedder == embedder and row.vector},
                 embedder=embedder,
                 run=last.run,
@@ -271,7 +287,7 @@ class ProfileStore:
                 digest=last.digest,
             )
             self.write(connection, draft, last)
-            if recount or united:
+            if recount or united or corrections:
                 connection.execute(UNPROFILED, {"user": user_id})
         return united
 

@@ -365,3 +365,35 @@ def test_commands_have_examples() -> None:
     for name in ("pin", "deny", "edit", "list", "withdraw"):
         assert f"limner override {name}" in limner("override", name, "--help").words
     assert "limner feedback 42 genre/musical --wrong" in limner("feedback", "--help").words
+
+
+@pytest.mark.parametrize("follow", [("taxonomy", "migrate"), ("run",)], ids=" ".join)
+def test_the_ledger_survives_keys_that_are_renamed_and_united(
+    desk: Path, tmp_path: Path, follow: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entered("edit", "nell", "genre/musical", "--en", "song and dance", "--why", "our word")
+    entered("deny", "nell", "genre/film-noir", "--why", "no")
+    entered("pin", "nell", "genre/western", "--polarity", "dislikes")
+    assert "genre/romance" in tags()
+    own = tmp_path / "own.yaml"
+    own.write_text(
+        "extends: starter\n"
+        "terms:\n"
+        "  genre/musical: null\n"
+        "  genre/stage: {en: stage musicals, zh: 音乐剧, was: [genre/musical]}\n"
+        "  genre/romance: null\n"
+        "  genre/film-noir: {was: [genre/romance]}\n"
+        "  genre/western: null\n"
+        "  genre/frontier: {en: frontier films, zh: 边疆片, was: [genre/western]}\n",
+        "utf-8",
+    )
+    monkeypatch.setenv("LIMNER_TAXONOMY", str(own))
+    assert limner(*follow).code == 0
+    for _ in range(2):
+        served = tags("nell", "--include", "candidates")
+        assert served["genre/stage"]["label"]["en"] == "song and dance"
+        assert "genre/film-noir" not in served, "romance is film noir now, and that is denied"
+        assert served["genre/frontier"]["status"] == "pinned"
+        assert not {"genre/musical", "genre/romance", "genre/western"} & served.keys()
+        assert rendered() <= served.keys()
+        done()

@@ -117,11 +117,7 @@ def test_the_owner_merges_by_hand_and_corrections_follow_and_come_back(watched: 
     limner("taxonomy", "merges", "undo", "genre/giallo-films")
     limner("run")
     app = App(read())
-    with app.database.connection() as connection:
-        connection.exec_driver_sql(
-            "INSERT INTO overrides (user_id, key, action, change, author, note, created_at)"
-            " VALUES ('ann', 'genre/giallo-films', 'deny', '{}', 'kim', '', '2024-05-01 00:00:00')"
-        )
+    assert limner("override", "pin", "ann", "genre/giallo-films").code == 0
     said = limner("taxonomy", "merges", "accept", "genre/giallo-films", "genre/giallo", "--json")
     assert (said.json["renamed"], said.json["users"]) == ({"genre/giallo-films": "genre/giallo"}, 1)
     assert set(tags("ann")) == {"genre/giallo", "genre/horror"}, "never twice, not even before the next run"

@@ -48,7 +48,7 @@ def test_a_renamed_tag_keeps_its_evidence_its_persona_and_its_history(
 ) -> None:
     before = profiles.current("u1")
     assert profiles.holders(["genre/dark"]) == ["u1", "u2"]
-    assert not profiles.rename("u1", {"genre/dark": synonym()}, recount=False)
+    assert not profiles.rename("u1", {"genre/dark": synonym()}, lambda said: said, recount=False)
     after = profiles.current("u1")
     assert (after.revision, after.run) == (2, before.run)
     label = Label(en="noir", zh="黑色电影")
@@ -64,7 +64,7 @@ def test_a_renamed_tag_keeps_its_evidence_its_persona_and_its_history(
 def test_of_two_tags_that_become_one_the_surer_stays_until_the_next_run(
     profiles: ProfileStore, database: Database
 ) -> None:
-    assert profiles.rename("u2", {"genre/dark": synonym()}, recount=False)
+    assert profiles.rename("u2", {"genre/dark": synonym()}, lambda said: said, recount=False)
     [left] = profiles.current("u2").tags
     assert (left.key, left.probability, left.evidence[0].event_id) == ("genre/noir", 0.9, "e2")
     assert unchanged(database, "c1") == ["u1", "u3"]
