@@ -11,7 +11,7 @@ the key still; else it is found by its name. One thing outranks the ledger: what
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from agents.attribute import Claim
 from limner.domain import Label, Override, Persona, Tag
@@ -64,17 +64,21 @@ def revise(held: Held, taxonomy: Taxonomy) -> Revised:
     still says the same.
     """
     tags = dict(held.tags)
+    back: set[str] = set()
     if (entry := held.withdrawn) is not None:
         about = {name: tag for name, (_, tag) in tags.items() if same(entry, tag, taxonomy)}
         restored = {name: state for name, state in held.restored.items() if not state[1].corrected}
         if restored or any(tag.status == "pinned" for tag in about.values()):
             tags = {name: state for name, state in tags.items() if name not in about} | restored
-    corrected = correct(
-        [tag for _, tag in tags.values()],
-        held.ledger,
-        taxonomy,
-        lambda denial: (tag for revision, tag in tags.values() if revision >= (denial.revision or 0)),
-    )
+            back = set(restored)
+
+    def renewed(denial: Override) -> Iterator[Tag]:
+        """A denial that changed nothing has no revision: what is served was said under it, what comes back was not."""
+        for name, (revision, tag) in tags.items():
+            if (name not in back) if denial.revision is None else (revision >= denial.revision):
+                yield tag
+
+    corrected = correct([tag for _, tag in tags.values()], held.ledger, taxonomy, renewed)
     before = {name: tag for name, (_, tag) in held.tags.items()}
     after = {tag.key: tag for tag in corrected}
     reasons = denied((tag for name, tag in before.items() if name not in after), held.ledger, taxonomy)

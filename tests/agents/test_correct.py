@@ -555,3 +555,12 @@ def test_of_a_facet_with_one_value_the_pinned_one_is_served_and_a_denied_one_tak
 )
 def test_a_key_of_an_older_taxonomy_is_found_by_its_name_in_its_group(key: str, label: Label, today: str) -> None:
     assert correct.renamed(key, label, another_taxonomy()) == today
+
+
+def test_of_two_denials_the_one_that_is_left_still_holds(desk: Desk) -> None:
+    desk.deny("genre/sci-fi")
+    desk.deny("genre/sci-fi")
+    withdraw(desk, 0)
+    assert "genre/sci-fi" not in held(desk)
+    desk.run()
+    assert "genre/sci-fi" not in held(desk)
