@@ -61,6 +61,8 @@ _SPELT = re.compile(
 )
 _WORD = re.compile(r"[^\W_]{3,}")
 _SENTENCE = re.compile(r".+?(?:[。！？]|(?<!e\.g)(?<!i\.e)[.!?]+[”\"]?(?=\s|$)|$)", re.DOTALL)
+_HIDDEN = {ord(stop): 0xE000 + at for at, stop in enumerate(".!?。！？")}
+_SHOWN = {hidden: stop for stop, hidden in _HIDDEN.items()}
 _ALIKE = re.compile(r"\b(?:both|all|each)\b|(?<!平)均|都")
 _STEM = 5
 """Letters by which "returns a lot" is known in "they return a lot"."""
@@ -137,7 +139,7 @@ async def persona(
     facts = [fact for point in told for fact in point]
     written: list[tuple[str, Point]] = []
     said: set[str] = set()
-    for text in split(answer.sentences):
+    for text in split(answer.sentences, [title for fact in facts for title in fact.titles]):
         cited = named(text, facts, taxonomy)
         news = {fact.tag.key for fact in cited} - said
         if news and complaint(text, cited, lang, taxonomy) is None:
@@ -160,9 +162,12 @@ async def persona(
     )
 
 
-def split(texts: Sequence[str]) -> list[str]:
-    """The sentences of an answer: small models put several into one."""
-    found = (" ".join(sentence.split()) for text in texts for sentence in _SENTENCE.findall(text))
+def split(texts: Sequence[str], titles: Sequence[str] = ()) -> list[str]:
+    """The sentences of an answer: small models put several into one. A full stop in one of the titles ends none."""
+    whole = list(texts)
+    for title in titles:
+        whole = [text.replace(title, title.translate(_HIDDEN)) for text in whole]
+    found = (" ".join(sentence.split()).translate(_SHOWN) for text in whole for sentence in _SENTENCE.findall(text))
     return [_ended(sentence) for sentence in found if sentence.strip(" .。")]
 
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agents.model import ScriptedModel, unrecorded
-from agents.persona import Point, complaint, named, persona, plain, points
+from agents.persona import Point, complaint, named, persona, plain, points, split
 from limner.domain import Counts, Event, Evidence, Label, Language, Persona, SignalKind, Tag
 from limner.errors import AnswerError
 from prompts import library
@@ -347,3 +347,14 @@ async def test_an_answer_out_of_shape_is_repaired_once_and_then_an_error() -> No
     assert (made.writer, len(model.asked)) == ("model", 2)
     with pytest.raises(AnswerError):
         await worded("prose", "more prose")
+
+
+def test_a_full_stop_in_a_title_ends_no_sentence() -> None:
+    title = "Dr. Strangelove or: How I Learned!"
+    assert split([f"They like war stories, e.g. {title} They dislike romance."], [title]) == [
+        f"They like war stories, e.g. {title} They dislike romance."
+    ]
+    assert split([f"They like {title}. They dislike romance."], [title]) == [
+        f"They like {title}.",
+        "They dislike romance.",
+    ]
