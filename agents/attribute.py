@@ -15,7 +15,7 @@ from agents.behaviour import Behaviour
 from agents.propose import Proposal
 from agents.signals import AGAINST, SPEECH, Reading, Signals, Thing, said
 from limner.domain import Basis, Label, Polarity
-from prompts.taxonomy import Taxonomy
+from prompts.taxonomy import Taxonomy, Term
 
 VERSION = 2
 
@@ -98,16 +98,12 @@ def attribute(
 
 def _counted(thing: Thing, signals: Signals, taxonomy: Taxonomy, *, proposed: bool = False) -> Claim:
     """A claim whose polarity is what the counts say, whoever named it."""
-    weights = signals.weights(taxonomy.facets[thing.facet].half_life_days)
-    return Claim(
-        thing.key,
-        thing.facet,
-        thing.label,
-        polarity(thing.readings, weights),
-        "observed",
-        tuple(thing.readings),
-        proposed=proposed,
-    )
+    sign = _leaning(thing.readings, thing.facet, signals, taxonomy)
+    return Claim(thing.key, thing.facet, thing.label, sign, "observed", tuple(thing.readings), proposed=proposed)
+
+
+def _leaning(readings: Sequence[Reading], facet: str, signals: Signals, taxonomy: Taxonomy) -> Polarity:
+    return polarity(readings, signals.weights(taxonomy.facets[facet].half_life_days))
 
 
 def polarity(readings: Iterable[Reading], weights: Sequence[float]) -> Polarity:
@@ -132,9 +128,7 @@ def polarity(readings: Iterable[Reading], weights: Sequence[float]) -> Polarity:
 def _proposed(proposal: Proposal, signals: Signals, taxonomy: Taxonomy) -> Claim:
     keys = _known_keys(proposal.label, taxonomy)
     if len(keys) == 1:
-        term = taxonomy.terms[keys[0]]
-        thing = signals.things.get(term.key) or Thing(term.key, term.facet, term.label)
-        return _counted(thing, signals, taxonomy, proposed=True)
+        return _of_term(taxonomy.terms[keys[0]], signals, taxonomy)
     if keys:
         return _compound(keys, signals, taxonomy)
     claim = _worded(proposal, signals, taxonomy)
@@ -142,9 +136,14 @@ def _proposed(proposal: Proposal, signals: Signals, taxonomy: Taxonomy) -> Claim
     if named is None:
         return claim
     if named.term is not None:
-        thing = signals.things.get(named.key) or Thing(named.key, named.facet, named.label)
-        return _counted(thing, signals, taxonomy, proposed=True)
+        return _of_term(named.term, signals, taxonomy)
     return replace(claim, key=named.key, facet=named.facet, label=named.label)
+
+
+def _of_term(term: Term, signals: Signals, taxonomy: Taxonomy) -> Claim:
+    """What counting says of a term that the model named; a claim without readings where no event is about it."""
+    thing = signals.things.get(term.key) or Thing(term.key, term.facet, term.label)
+    return _counted(thing, signals, taxonomy, proposed=True)
 
 
 def _known_keys(label: Label, taxonomy: Taxonomy) -> list[str]:
@@ -180,8 +179,8 @@ def _compound(keys: list[str], signals: Signals, taxonomy: Taxonomy) -> Claim:
     by_event = [{reading.at: reading for reading in thing.readings} for thing in things if thing is not None]
     shared = sorted(set.intersection(*(set(readings) for readings in by_event)))
     readings = tuple(by_event[0][index] for index in shared)
-    weights = signals.weights(taxonomy.facets[facet].half_life_days)
-    return Claim(key, facet, label, polarity(readings, weights), "observed", readings, proposed=True)
+    sign = _leaning(readings, facet, signals, taxonomy)
+    return Claim(key, facet, label, sign, "observed", readings, proposed=True)
 
 
 def _worded(proposal: Proposal, signals: Signals, taxonomy: Taxonomy) -> Claim:
@@ -196,6 +195,7 @@ def _worded(proposal: Proposal, signals: Signals, taxonomy: Taxonomy) -> Claim:
                     readings.append(Reading(index, said(event.text, start, end), None, event.text[start:end]))
                     break
     slug = "-".join(_WORD.findall(proposal.label.en.casefold())) or proposal.label.zh
-    weights = signals.weights(taxonomy.facets[proposal.facet].half_life_days)
-    sign = polarity(readings, weights) if readings and proposal.polarity != 0 else proposal.polarity
+    sign = proposal.polarity
+    if readings and sign != 0:
+        sign = _leaning(readings, proposal.facet, signals, taxonomy)
     return Claim(f"open/{slug}", proposal.facet, proposal.label, sign, "inferred", tuple(readings), proposed=True)

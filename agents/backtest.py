@@ -20,7 +20,7 @@ from agents.attribute import Claim, attribute
 from agents.calibrate import DEFAULT, log_odds, way
 from agents.clean import clean
 from agents.signals import Signals, counted, signals
-from agents.verify import verify
+from agents.verify import Verdict, verify
 from limner.domain import Fit, History, Judgement, Line, Way
 from prompts.taxonomy import Taxonomy
 
@@ -60,11 +60,9 @@ def checks(history: History, taxonomy: Taxonomy, baseline: Mapping[str, float]) 
     found: list[Check] = []
     for claim in attribute(earlier, (), (), taxonomy):
         verdict = verify(claim, taxonomy.facets[claim.facet], earlier, baseline)
-        proof = way(claim, verdict)
-        true = _came_true(claim, proof, earlier, later, baseline)
+        true = _came_true(claim, way(claim, verdict), earlier, later, baseline)
         if true is not None:
-            odds = log_odds(claim, verdict)
-            found.append(Check(history.user_id, claim.key, proof, verdict.holds, odds, true))
+            found.append(_check(history.user_id, claim, verdict, came_true=true))
     return found
 
 
@@ -79,9 +77,12 @@ def judged(
         claim = claims.get(one.key)
         if claim is not None and claim.polarity == one.polarity:
             verdict = verify(claim, taxonomy.facets[claim.facet], counted, baseline)
-            odds = log_odds(claim, verdict)
-            found.append(Check(one.user_id, one.key, way(claim, verdict), verdict.holds, odds, one.correct))
+            found.append(_check(one.user_id, claim, verdict, came_true=one.correct))
     return found
+
+
+def _check(user_id: str, claim: Claim, verdict: Verdict, *, came_true: bool) -> Check:
+    return Check(user_id, claim.key, way(claim, verdict), verdict.holds, log_odds(claim, verdict), came_true)
 
 
 def fit(checked: Sequence[Check], *, population: int = 0) -> Fit:
@@ -100,8 +101,7 @@ def fit(checked: Sequence[Check], *, population: int = 0) -> Fit:
     )
 
 
-def _line(checked: Iterable[Check], prior: Line) -> Line:
-    cases = list(checked)
+def _line(cases: Sequence[Check], prior: Line) -> Line:
     if not cases:
         return prior
     odds = np.array([one.log_odds for one in cases])

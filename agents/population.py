@@ -19,8 +19,6 @@ import math
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, tzinfo
-from hashlib import blake2b
-from heapq import nsmallest
 from statistics import NormalDist
 from typing import Any
 
@@ -112,7 +110,7 @@ def population(
     counts = events.counts()
     if before.still_holds(zone, counts["users"], counts["events"]):
         return before
-    chosen = nsmallest(MOST_USERS, events.users(), key=lambda user: blake2b(user.encode(), digest_size=8).digest())
+    chosen = events.sample(MOST_USERS)
     newest = events.newest()
     found: dict[str, list[float]] = {}
     for done, user in enumerate(chosen):

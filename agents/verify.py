@@ -103,7 +103,7 @@ def verify(claim: Claim, facet: Facet, signals: Signals, baseline: Mapping[str, 
     rated = lift(claim.readings, signals.spread, weights)
     balance = _balance(claim, weights, with_ratings=rated is None)
     if rated is not None and rated.n >= rule.min_explicit:
-        return _by_lift(claim, rule, counts, rated, balance)
+        return Verdict(*_by_lift(claim, rule, counts, rated), counts, rated, balance)
     holds, reason = _by_counts(claim.polarity, rule, counts, balance)
     if holds and rated is not None and rated.mean * (claim.polarity or 1) < rule.min_lift:
         holds, reason = False, f"{reason}; {rated.mean:+.2f} stars against the own mean: its ratings do not bear it out"
@@ -128,25 +128,23 @@ def _balance(claim: Claim, weights: Sequence[float], *, with_ratings: bool) -> B
     return Balance(agreeing, against)
 
 
-def _by_lift(claim: Claim, rule: Rule, counts: Counts, rated: Lift, balance: Balance) -> Verdict:
+def _by_lift(claim: Claim, rule: Rule, counts: Counts, rated: Lift) -> tuple[bool, str]:
     size = abs(rated.mean)
     bound = size - NormalDist().inv_cdf(rule.confidence) * rated.error
     words = f"{rated.mean:+.2f} stars against the own mean over {rated.n} ratings (error {rated.error:.2f})"
     agreeing = counts.explicit_positive if claim.polarity > 0 else counts.explicit_negative
     if (rated.mean > 0) != (claim.polarity > 0):
-        return Verdict(False, f"{words}: the other way", counts, rated, balance)
+        return False, f"{words}: the other way"
     if agreeing < rule.min_explicit:
-        return Verdict(
-            False, f"{words}: {agreeing} agreeing ratings, {rule.min_explicit} needed", counts, rated, balance
-        )
+        return False, f"{words}: {agreeing} agreeing ratings, {rule.min_explicit} needed"
     if size < rule.min_lift:
-        return Verdict(False, f"{words}: less than {rule.min_lift:g}", counts, rated, balance)
+        return False, f"{words}: less than {rule.min_lift:g}"
     if bound <= 0:
-        return Verdict(False, f"{words}: could be chance", counts, rated, balance)
+        return False, f"{words}: could be chance"
     deeds = counted(reading for reading in claim.readings if reading.deviation is None)
     if _outnumbered(claim.polarity, rule, deeds):
-        return Verdict(False, f"{words}: but what they did and said speaks against it", counts, rated, balance)
-    return Verdict(True, words, counts, rated, balance)
+        return False, f"{words}: but what they did and said speaks against it"
+    return True, words
 
 
 def _by_counts(polarity: int, rule: Rule, counts: Counts, balance: Balance) -> tuple[bool, str]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 
+from agents.digest import HAN
 from limner.domain import Language
 
 _EN = frozenset(
@@ -54,7 +55,6 @@ _STRAY = 1
 _BEGINNING = 4
 """Letters by which "musicals" is known in "musical"."""
 _LATIN = re.compile(r"[A-Za-z][A-Za-z'’]*")
-_HAN = re.compile(r"[\u4e00-\u9fff]")
 
 
 def stray(text: str, facts: str, lang: Language) -> str:
@@ -67,7 +67,7 @@ def stray(text: str, facts: str, lang: Language) -> str:
     if (reason := _REASON.search(text)) is not None:
         return reason[0]
     if lang == "zh":
-        foreign = [sign for sign in _HAN.findall(text) if sign not in _ZH and sign not in facts]
+        foreign = [sign for sign in HAN.findall(text) if sign not in _ZH and sign not in facts]
         return "".join(foreign) if len(foreign) > _STRAY else ""
     known = {word[:_BEGINNING] for word in _LATIN.findall(facts.casefold())}
     words = (word.removesuffix("'s").removesuffix("’s") for word in _LATIN.findall(text.casefold()))

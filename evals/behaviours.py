@@ -234,21 +234,17 @@ def main(
     for way, tags in result.tags.items():
         show.table(
             (way, "precision", "recall", "F1", "n"),
-            [(name, *(_words(metric) for metric in agreed), str(agreed.f1.n)) for name, agreed in tags.items()],
+            [(name, *(metric.words() for metric in agreed), str(agreed.f1.n)) for name, agreed in tags.items()],
         )
     show.table(
         ("", ""),
         [
             ("users", str(result.users)),
-            *((name, _words(metric)) for name, metric in result.interests.items()),
+            *((name, metric.words()) for name, metric in result.interests.items()),
             ("computed tags that flip with name, gender or region", str(result.flipped)),
             ("milliseconds a user", f"{result.milliseconds:.2f}"),
         ],
     )
-
-
-def _words(metric: Metric) -> str:
-    return f"{metric.mean:.3f} ({metric.low:.3f} to {metric.high:.3f})"
 
 
 if __name__ == "__main__":

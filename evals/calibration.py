@@ -95,9 +95,9 @@ def told(results: Sequence[Judged]) -> None:
                 "published" if one.published else "all",
                 f"{one.error.n:,} of {one.users} users",
                 f"{one.came_true:.2f}",
-                _interval(one.default_error),
-                _interval(one.error),
-                _interval(one.brier),
+                one.default_error.words(),
+                one.error.words(),
+                one.brier.words(),
             )
             for one in results
         ],
@@ -110,10 +110,6 @@ def told(results: Sequence[Judged]) -> None:
                 at = min(39, round(place.said * 40))
                 drawn = bar.ljust(40)
                 show.line(f"  {place.said:.2f} {drawn[:at]}│{drawn[at + 1 :]} {place.came_true:.2f}  n {place.n:,}")
-
-
-def _interval(metric: Metric) -> str:
-    return f"{metric.mean:.3f} ({metric.low:.3f} to {metric.high:.3f})"
 
 
 def measured(folder: Path) -> list[Judged]:

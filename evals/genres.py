@@ -166,7 +166,7 @@ def main(
         ("", *results),
         [
             ("users", *(str(result.users) for result in results.values())),
-            *((metric, *(_words(result.metrics[metric]) for result in results.values())) for metric in METRICS),
+            *((metric, *(result.metrics[metric].counted() for result in results.values())) for metric in METRICS),
             ("tags published", *(str(result.tags) for result in results.values())),
             ("genres too few to judge", *(str(result.unjudged) for result in results.values())),
             ("evidence re-counts failed", *(str(len(result.recounts_failed)) for result in results.values())),
@@ -180,10 +180,6 @@ def main(
 
 
 METRICS = ("polarity_precision", "polarity_recall")
-
-
-def _words(metric: Metric) -> str:
-    return f"{metric.mean:.3f} ({metric.low:.3f} to {metric.high:.3f}, n {metric.n})"
 
 
 if __name__ == "__main__":

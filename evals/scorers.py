@@ -25,6 +25,14 @@ class Metric(NamedTuple):
     n: int
     """Cases scored."""
 
+    def words(self) -> str:
+        """The mean and its interval."""
+        return f"{self.mean:.3f} ({self.low:.3f} to {self.high:.3f})"
+
+    def counted(self) -> str:
+        """The same with the number of cases."""
+        return f"{self.words()[:-1]}, n {self.n})"
+
 
 class Agreement(NamedTuple):
     """One user's published polarities against the gold ones."""

@@ -204,19 +204,15 @@ def main(
     show.table(
         ("", "united, of those that are one", "wrong, of those that are not"),
         [
-            *((name, words(one.united), words(one.wrong)) for name, one in results.items()),
-            *((f"limner, {name}", words(good), words(bad)) for name, (good, bad) in limner.by_language.items()),
-            *((f"limner, {kind}", "", words(bad)) for kind, bad in limner.by_kind.items()),
+            *((name, one.united.counted(), one.wrong.counted()) for name, one in results.items()),
+            *((f"limner, {name}", good.counted(), bad.counted()) for name, (good, bad) in limner.by_language.items()),
+            *((f"limner, {kind}", "", bad.counted()) for kind, bad in limner.by_kind.items()),
             *((f"limner, by {path}", f"{good} pairs", f"{bad} pairs") for path, (good, bad) in limner.by_path.items()),
         ],
     )
     if failures:
         for name, told in limner.failures.items():
             show.line(f"{name}: {'; '.join(told)}")
-
-
-def words(metric: Metric) -> str:
-    return f"{metric.mean:.3f} ({metric.low:.3f} to {metric.high:.3f}, n {metric.n})"
 
 
 if __name__ == "__main__":

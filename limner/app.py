@@ -7,8 +7,6 @@ no server.
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import heapq
 import itertools
 import signal
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -340,15 +338,19 @@ class App:
             return self.runs.summary(run)
 
     def checks(self, told: Stage) -> list[backtest.Check]:
-        """Claims from the earlier part of histories held against the later part; of a sample of users where many."""
+        """Claims from the earlier part of histories held against the later part, and those that people judged.
+
+        Of a sample of users, where there are many.
+        """
         shares = batch.baseline(self.events, self.taxonomy)
-        users = heapq.nsmallest(
-            BACKTESTED, self.events.users(), key=lambda user: hashlib.blake2b(user.encode()).digest()
-        )
+        users = self.events.sample(BACKTESTED)
         found: list[backtest.Check] = []
         for done, user_id in enumerate(users, 1):
             found += backtest.checks(self.events.history(user_id), self.taxonomy, shares)
             told("calibrating", done, len(users), "users")
+        of_user = attrgetter("user_id")
+        for user_id, said in itertools.groupby(sorted(self.feedback.judged(), key=of_user), key=of_user):
+            found += backtest.judged(self.events.history(user_id), said, self.taxonomy, shares)
         return found
 
     def calibrate(self, told: Stage) -> list[backtest.Check]:
@@ -358,11 +360,6 @@ class App:
 
     def _fit(self, told: Stage) -> list[backtest.Check]:
         checked = self.checks(told)
-        shares = batch.baseline(self.events, self.taxonomy)
-        for user_id, said in itertools.groupby(
-            sorted(self.feedback.judged(), key=attrgetter("user_id")), key=attrgetter("user_id")
-        ):
-            checked += backtest.judged(self.events.history(user_id), said, self.taxonomy, shares)
         self.calibrations.save(backtest.fit(checked, population=self.events.counts()["users"]))
         return checked
 

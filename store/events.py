@@ -6,6 +6,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from heapq import nsmallest
 from typing import Any, NamedTuple
 
 import orjson
@@ -119,6 +120,10 @@ class EventStore:
             if len(user_ids) < PAGE:
                 return
             after = user_ids[-1]
+
+    def sample(self, most: int) -> list[str]:
+        """At most so many users, drawn by the digest of their id: the same ones while the store stays as it is."""
+        return nsmallest(most, self.users(), key=lambda user: hashlib.blake2b(user.encode(), digest_size=8).digest())
 
     def counts(self) -> dict[str, int]:
         """How many `users` and `events` there are."""

@@ -19,17 +19,17 @@ from store.database import Database
 from store.profiles import (
     CITED,
     NEWEST,
+    PERSONA_ROWS,
     REVISION,
     TAG_COLUMNS,
     TAGS,
     USER,
-    Draft,
     ProfileStore,
     evidence_of,
     persona_of,
     tag_of,
 )
-from store.tables import AnyRow, EventRow, OverrideRow, PersonaRow, ProfileRow, TagEvidenceRow, TagRow, UserRow
+from store.tables import AnyRow, EventRow, OverrideRow, ProfileRow, TagEvidenceRow, TagRow, UserRow
 
 FIELDS = tuple(Override.model_fields)
 CHANGES = select(UserRow.corrections).where(UserRow.user_id == USER)
@@ -175,10 +175,7 @@ class OverrideStore:
         if last is None:
             return None
         user = {"user": last.user_id}
-        personas = select(PersonaRow).where(PersonaRow.user_id == USER, PersonaRow.revision == REVISION)
-        portraits = connection.execute(
-            personas.order_by(PersonaRow.language), user | {"at_revision": last.revision}
-        ).all()
+        portraits = connection.execute(PERSONA_ROWS, user | {"at_revision": last.revision})
         held = Held(
             tags=_tags(connection, TAGS, user | {"at_revision": last.revision}),
             personas=tuple(map(persona_of, portraits)),
@@ -193,26 +190,9 @@ class OverrideStore:
             key: tag for key, (_, tag) in held.tags.items()
         }:
             return None
-        kept = {
-            row.language: row.vector
-            for row in portraits
-            if row.vector is not None and row.embedder == portraits[0].embedder and persona_of(row) in revised.personas
-        }
-        draft = Draft(
-            user_id=last.user_id,
-            tags=revised.tags,
-            retired=revised.retired,
-            conflicts=(),
-            personas=revised.personas,
-            vectors=kept,
-            embedder=portraits[0].embedder if kept else "",
-            run=last.run,
-            model=last.model,
-            prompts=last.prompts,
-            taxonomy=last.taxonomy,
-            digest=last.digest,
+        return self._profiles.amend(
+            connection, last, tags=revised.tags, retired=revised.retired, personas=revised.personas
         )
-        return self._profiles.write(connection, draft, last)[0]
 
 
 def _ledger(connection: Connection, user_id: str) -> Ledger:

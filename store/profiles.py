@@ -107,8 +107,8 @@ PERSONAS = (
     .where(PersonaRow.user_id == USER, PersonaRow.revision == REVISION)
     .order_by(PersonaRow.language)
 )
-PERSONA_VECTORS = select(PersonaRow.language, PersonaRow.embedder, PersonaRow.vector).where(
-    PersonaRow.user_id == USER, PersonaRow.revision == REVISION
+PERSONA_ROWS = (
+    select(PersonaRow).where(PersonaRow.user_id == USER, PersonaRow.revision == REVISION).order_by(PersonaRow.language)
 )
 
 
@@ -185,6 +185,39 @@ class ProfileStore:
         portraits = [_portrait(draft, revision, persona) for persona in draft.personas]
         self._database.write(connection, PersonaRow, PORTRAIT, portraits)
         return revision, now
+
+    def amend(
+        self,
+        connection: Connection,
+        last: AnyRow,
+        *,
+        tags: tuple[Tag, ...],
+        retired: tuple[tuple[str, str], ...],
+        personas: tuple[Persona, ...],
+    ) -> int:
+        """A revision that says otherwise what `last` said, without another reading of the history; its number.
+
+        A persona whose text stays as it was keeps its vector.
+        """
+        texts = {persona.language: persona.text for persona in personas}
+        portraits = connection.execute(PERSONA_ROWS, _of(last)).all()
+        kept = [row for row in portraits if row.vector and texts.get(row.language) == persona_of(row).text]
+        embedder = kept[0].embedder if kept else ""
+        draft = Draft(
+            user_id=last.user_id,
+            tags=tags,
+            retired=retired,
+            conflicts=(),
+            personas=personas,
+            vectors={row.language: row.vector for row in kept if row.embedder == embedder},
+            embedder=embedder,
+            run=last.run,
+            model=last.model,
+            prompts=last.prompts,
+            taxonomy=last.taxonomy,
+            digest=last.digest,
+        )
+        return self.write(connection, draft, last)[0]
 
     def current(
         self,
@@ -265,28 +298,8 @@ class ProfileStore:
                 united |= renamed.key in tags
                 tags.setdefault(renamed.key, renamed)
             personas = tuple(_with_keys(persona, names) for persona in profile.personas)
-            texts = {persona.language: persona.text for persona in personas}
             said, personas = corrected((tuple(tags.values()), personas))
-            same = {persona.language for persona in personas if persona.text == texts[persona.language]}
-            vectors = {
-                row.language: row for row in connection.execute(PERSONA_VECTORS, _of(last)) if row.language in same
-            }
-            embedder = next((row.embedder for row in vectors.values() if row.embedder), "")
-            draft = Draft(
-                user_id=user_id,
-                tags=said,
-                retired=tuple(retired),
-                conflicts=(),
-                personas=personas,
-                vectors={name: row.vector for name, row in vectors.items() if row.embedder == embedder and row.vector},
-                embedder=embedder,
-                run=last.run,
-                model=last.model,
-                prompts=last.prompts,
-                taxonomy=last.taxonomy,
-                digest=last.digest,
-            )
-            self.write(connection, draft, last)
+            self.amend(connection, last, tags=said, retired=tuple(retired), personas=personas)
             if recount or united or corrections:
                 connection.execute(UNPROFILED, {"user": user_id})
         return united
