@@ -13,7 +13,7 @@ from limner.domain import Change, Label, Override, Revision, Tag
 from limner.errors import InputError, TagNotFound
 from prompts.taxonomy import Named, Taxonomy, Term
 from prompts.taxonomy.words import slug
-from store.overrides import OverrideStore, Revise
+from store.overrides import Held, OverrideStore, Revise, Revised
 from store.profiles import ProfileStore
 
 KEY = re.compile(r"[a-z_]+/\S{1,80}")
@@ -101,13 +101,21 @@ class Corrections:
         """The entry that words a tag otherwise, and the tag.
 
         Raises:
-            TagNotFound: the user does not have it.
+            TagNotFound: the user does not have it, or it is what somebody denied under an earlier name of it.
             StoreError: the user has no events.
         """
         found, term = self._meant(user_id, tag)
         if found is None:
             raise TagNotFound(user_id, tag if term is None else term.key)
-        return self._enter("edit", user_id, found, change, author, why)
+        key = found.key
+
+        def revise(held: Held) -> Revised:
+            revised = self._revise(held)
+            if not any(correct.same(held.ledger[-1], one, self._taxonomy) for one in revised.tags):
+                raise TagNotFound(user_id, key)
+            return revised
+
+        return self._enter("edit", user_id, found, change, author, why, revise)
 
     def withdraw(self, number: int, *, author: str, why: str) -> tuple[Override, Tag | None]:
         """An entry of the ledger, withdrawn, and what the tag it was about is without it.
@@ -131,6 +139,7 @@ class Corrections:
         change: Change,
         author: str,
         why: str,
+        revise: Revise | None = None,
     ) -> tuple[Override, Tag | None]:
         if change.facet is not None and change.facet not in self._facets:
             raise InputError(f"There is no facet {change.facet}; there are {', '.join(self._facets)}.")
@@ -148,7 +157,7 @@ class Corrections:
             why=why,
             created_at=datetime.now(UTC),
         )
-        entry = self._overrides.enter(entry, self._revise)
+        entry = self._overrides.enter(entry, revise or self._revise)
         return entry, self._served(entry)
 
     def _served(self, entry: Override) -> Tag | None:

@@ -70,7 +70,11 @@ OPEN_AT = and_(TagRow.revision <= REVISION, or_(OPEN, TagRow.retired_revision > 
 SAVED = (
     select(RunItemRow.revision)
     .join(UserRow, UserRow.user_id == RunItemRow.user_id)
-    .where(RunItemRow.run == bindparam("run"), RunItemRow.user_id == USER, UserRow.profiled_digest.is_not(None))
+    .where(
+        RunItemRow.run == bindparam("run"),
+        RunItemRow.user_id == USER,
+        UserRow.profiled_digest == bindparam("made_from"),
+    )
 )
 NEWEST = select(ProfileRow).where(ProfileRow.user_id == USER).order_by(ProfileRow.revision.desc()).limit(1)
 NEWEST_THEN = NEWEST.where(ProfileRow.created_at <= bindparam("then"))
@@ -149,7 +153,7 @@ class ProfileStore:
     def save(self, draft: Draft, outcome: Outcome) -> int | None:
         """Store a profile and how its user fared, in one short transaction.
 
-        Saving the same user of the same run again changes nothing, unless they were corrected since.
+        Saving the same user of the same run again changes nothing, unless they were corrected, or more came in, since.
 
         Returns:
             The number of the revision, counted from 1; None, with nothing stored, where the user was corrected after
@@ -157,7 +161,7 @@ class ProfileStore:
         """
         user = draft.user_id
         with self._database.connection() as connection:
-            saved = connection.scalar(SAVED, {"run": draft.run, "user": user})
+            saved = connection.scalar(SAVED, {"run": draft.run, "user": user, "made_from": draft.digest})
             if saved is not None:
                 return saved
             made = {"user": user, "made_from": draft.digest, "heeded": draft.corrections}

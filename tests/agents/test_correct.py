@@ -564,3 +564,23 @@ def test_of_two_denials_the_one_that_is_left_still_holds(desk: Desk) -> None:
     assert "genre/sci-fi" not in held(desk)
     desk.run()
     assert "genre/sci-fi" not in held(desk)
+
+
+def test_what_was_denied_under_an_earlier_name_cannot_be_edited(desk: Desk) -> None:
+    """In the second taxonomy a thriller is horror: that the profile still serves horror is for the next run to mend."""
+    desk.live("genre/thriller", -1, "long ago")
+    desk.run()
+    desk.deny("genre/thriller")
+    desk.change_the_taxonomy(second=True)
+    entries = desk.overrides.every(desk.user)
+    with pytest.raises(TagNotFound):
+        desk.desk.edit(desk.user, "genre/horror", Change(en="scary"), author="cy", why="")
+    assert desk.overrides.every(desk.user) == entries, "and nothing of it is kept"
+
+
+def test_a_run_that_is_resumed_stores_what_came_in_since_it_stored_the_user(desk: Desk) -> None:
+    desk.live("genre/sci-fi", 1, "long ago")
+    desk.run_into_a_crash(calls=1, stored=True)
+    desk.live("genre/sci-fi", 1, "long ago")
+    desk.resume()
+    assert not any(changed for _, changed in desk.work())
