@@ -353,3 +353,23 @@ class Fit(Value):
     checks: int = 0
     """Claims held against what came later."""
     lines: Mapping[Way, Line]
+
+
+class Reply(Value):
+    """The answer to a question about one user or the population, with what it rests on: the JSON of `ask`."""
+
+    question: str
+    scope: Literal["user", "population"]
+    answer: str
+    users: tuple[str, ...] | None = None
+    """Who fits, in the order asked for; None where the question asks for none."""
+    count: int | None = None
+    """How many fit, also where `users` is cut; None where nothing was counted."""
+    citations: tuple[str, ...] = ()
+    """Ids of events that were really read for it."""
+    abstained: bool = False
+    """True where the history, or what limner knows, does not say."""
+    query: Mapping[str, Any] | None = None
+    """The typed query that was run; None where none was."""
+    explanation: str = ""
+    """The query in words, what each term was taken for, and whatever was left out or cut."""
