@@ -17,11 +17,12 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 
 from agents.attribute import Claim, attribute
-from agents.calibrate import DEFAULT, log_odds, way
+from agents.behaviour import lower_bound
+from agents.calibrate import DEFAULT, log_odds, probability, way
 from agents.clean import clean
 from agents.signals import Signals, counted, signals
 from agents.verify import Verdict, verify
-from limner.domain import Fit, History, Judgement, Line, Way
+from limner.domain import Abstention, Fit, History, Judgement, Line, Way
 from prompts.taxonomy import Taxonomy
 
 EARLIER = 0.6
@@ -32,6 +33,8 @@ RATED_LATER = 3
 """Later ratings below which their mean is mostly noise."""
 EXPECTED = 2.0
 """Acts to be expected of a claim before their absence says anything."""
+SURE = 0.95
+"""One-sided confidence that the wanted share of a facet's tags comes true."""
 DOUBT = 1.0
 """Standard deviation of a line's shift and slope about the default: how fast data overrules it."""
 
@@ -41,6 +44,7 @@ class Check(NamedTuple):
 
     user_id: str
     key: str
+    facet: str
     way: Way
     published: bool
     """Whether the earlier part proved it."""
@@ -82,16 +86,21 @@ def judged(
 
 
 def _check(user_id: str, claim: Claim, verdict: Verdict, *, came_true: bool) -> Check:
-    return Check(user_id, claim.key, way(claim, verdict), verdict.holds, log_odds(claim, verdict), came_true)
+    return Check(
+        user_id, claim.key, claim.facet, way(claim, verdict), verdict.holds, log_odds(claim, verdict), came_true
+    )
 
 
-def fit(checked: Sequence[Check], *, population: int = 0) -> Fit:
+def fit(checked: Sequence[Check], *, population: int = 0, precision: Mapping[str, float] | None = None) -> Fit:
     """The lines that make the checked claims likeliest, drawn to the default ones where there are few.
+
+    Args:
+        precision: Of facets, the share of their published tags that must come true.
 
     Source:
         Maximum a posteriori logistic regression; Gelman et al., Bayesian Data Analysis (3rd ed.), section 16.3.
     """
-    return Fit(
+    fitted = Fit(
         population=population,
         users=len({one.user_id for one in checked}),
         checks=len(checked),
@@ -99,6 +108,30 @@ def fit(checked: Sequence[Check], *, population: int = 0) -> Fit:
             proof: _line([one for one in checked if one.way == proof], line) for proof, line in DEFAULT.lines.items()
         },
     )
+    abstain: dict[str, Abstention] = {}
+    for facet, wanted in (precision or {}).items():
+        cases = [
+            (probability(one.log_odds, one.way, fitted), one.came_true)
+            for one in checked
+            if one.facet == facet and one.published
+        ]
+        if cases:
+            abstain[facet] = Abstention(precision=wanted, below=_abstain(cases, wanted))
+    return fitted.model_copy(update={"abstain": abstain})
+
+
+def _abstain(cases: Iterable[tuple[float, bool]], wanted: float) -> float:
+    """The least probability from which on the wanted share comes true, by the lower bound of what did; 1 where none does.
+
+    Source:
+        El-Yaniv and Wiener, On the Foundations of Noise-free Selective Classification (JMLR 11, 2010), for the idea.
+    """
+    below, true = 1.0, 0
+    for n, (said, came_true) in enumerate(sorted(cases, reverse=True), 1):
+        true += came_true
+        if lower_bound(true, n, SURE) >= wanted:
+            below = said
+    return below
 
 
 def _line(cases: Sequence[Check], prior: Line) -> Line:

@@ -16,7 +16,7 @@ from agents.calibrate import log_odds, probability, way
 from agents.signals import AGAINST, Reading, Signals
 from agents.verify import Verdict, verify
 from limner.domain import Conflict, Evidence, Fit, SignalKind, Tag
-from prompts.taxonomy import Taxonomy
+from prompts.taxonomy import Facet, Taxonomy
 
 VERSION = 2
 
@@ -37,6 +37,19 @@ class Merged(NamedTuple):
     """Keys of open tags that no longer hold, each with the reason."""
 
 
+def unsure(sure: float, facet: Facet, fit: Fit) -> str:
+    """Why a proven tag of this probability is held back; empty where it is not.
+
+    Where the fit had no claims of the facet, or another precision was asked for then, the probability itself must
+    reach the precision.
+    """
+    wanted, found = facet.rule.precision, fit.abstain.get(facet.id)
+    below = found.below if found is not None and found.precision == wanted else wanted
+    if sure >= below:
+        return ""
+    return f"as sure as {sure:.2f}, and {below:.2f} is needed for {wanted:.0%} of such tags to come true"
+
+
 def tags(
     claims: Sequence[Claim], signals: Signals, taxonomy: Taxonomy, baseline: Mapping[str, float], fit: Fit
 ) -> tuple[Tag, ...]:
@@ -49,7 +62,10 @@ def tags(
         odds = log_odds(claim, verdict)
         if verdict.holds and odds < LEAST_ODDS:
             verdict = verdict._replace(holds=False, reason=f"{verdict.reason}: other signals speak against it")
-        judged = _Judged(claim, verdict, probability(odds, way(claim, verdict), fit))
+        sure = probability(odds, way(claim, verdict), fit)
+        if verdict.holds and (reason := unsure(sure, facet, fit)):
+            verdict = verdict._replace(holds=False, reason=f"{verdict.reason}; {reason}")
+        judged = _Judged(claim, verdict, sure)
         (verified if verdict.holds else candidates).append(judged)
     for facet in taxonomy.facets.values():
         if facet.single_valued:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, NamedTuple
 
@@ -19,13 +20,14 @@ from numpy.typing import NDArray
 from agents.backtest import Check, fit
 from agents.calibrate import DEFAULT, probability
 from evals.genres import DATA, events_file
-from evals.scorers import Bin, Metric, brier, by_user, calibration_error, reliability
+from evals.scorers import Bin, Metric, brier, by_user, calibration_error, ratio, reliability
 from limner import settings, show
 from limner.app import App
 from limner.domain import Fit, Way
 
 FOLDS = 5
 SETS = ("movielens", "douban", "completejourney")
+WANTED = (0.8, 0.9)
 
 
 class Judged(NamedTuple):
@@ -72,10 +74,55 @@ def judge(checked: Sequence[Check]) -> list[Judged]:
     return results
 
 
+class Abstained(NamedTuple):
+    """What asking for a precision does to published tags."""
+
+    wanted: float
+    """Share that must come true."""
+    kept: Metric
+    """Share of the published tags that would still be."""
+    came_true: Metric
+    """Of those that are kept."""
+
+
+def abstained(checked: Sequence[Check], wanted: float) -> Abstained:
+    """Published tags of users that the thresholds were not found on, had every facet's rule wanted a precision."""
+    fold = _folds(checked)
+    kept: dict[str, list[bool]] = {}
+    for out in range(FOLDS):
+        fitted = _fit_without(checked, fold, out, dict.fromkeys({one.facet for one in checked}, wanted))
+        for one, part in zip(checked, fold, strict=True):
+            if part == out and one.published:
+                found = fitted.abstain.get(one.facet)
+                sure = probability(one.log_odds, one.way, fitted)
+                if sure >= (found.below if found else wanted):
+                    kept.setdefault(one.user_id, []).append(one.came_true)
+    published = Counter(one.user_id for one in checked if one.published)
+    left = [len(kept.get(user, ())) for user in published]
+    true = [sum(kept.get(user, ())) for user in published]
+    return Abstained(
+        wanted,
+        ratio(left, [n - here for n, here in zip(published.values(), left, strict=True)]),
+        ratio(true, [here - good for here, good in zip(left, true, strict=True)]),
+    )
+
+
+def _folds(checked: Sequence[Check]) -> list[int]:
+    """Into which part each claim's user is dealt."""
+    return [int(hashlib.blake2b(one.user_id.encode()).hexdigest(), 16) % FOLDS for one in checked]
+
+
+def _fit_without(
+    checked: Sequence[Check], fold: Sequence[int], out: int, precision: Mapping[str, float] | None = None
+) -> Fit:
+    """The fit on the users of all parts but one."""
+    return fit([one for one, part in zip(checked, fold, strict=True) if part != out], precision=precision)
+
+
 def _foretold(checked: Sequence[Check]) -> NDArray[np.float64]:
     """The probability of every claim by a fit on the other users' claims."""
-    fold = [int(hashlib.blake2b(one.user_id.encode()).hexdigest(), 16) % FOLDS for one in checked]
-    fits = [fit([one for one, part in zip(checked, fold, strict=True) if part != out]) for out in range(FOLDS)]
+    fold = _folds(checked)
+    fits = [_fit_without(checked, fold, out) for out in range(FOLDS)]
     return np.array(
         [probability(one.log_odds, one.way, fits[part]) for one, part in zip(checked, fold, strict=True)], float
     )
@@ -112,14 +159,21 @@ def told(results: Sequence[Judged]) -> None:
                 show.line(f"  {place.said:.2f} {drawn[:at]}│{drawn[at + 1 :]} {place.came_true:.2f}  n {place.n:,}")
 
 
-def measured(folder: Path) -> list[Judged]:
+class Measured(NamedTuple):
+    """The results for one data set."""
+
+    judged: list[Judged]
+    abstained: list[Abstained]
+
+
+def measured(folder: Path) -> Measured:
     """The results for one data set."""
     with tempfile.TemporaryDirectory() as home, show.bar(folder.name, "users") as bar:
         app = App(settings.read().model_copy(update={"home": Path(home), "database_url": None}))
         app.ingest([events_file(folder)], {}, lambda done, total, n: None)
         checked = app.checks(lambda stage, done, total, unit: bar.at(done, total))
         app.close()
-    return judge(checked)
+    return Measured(judge(checked), [abstained(checked, wanted) for wanted in WANTED])
 
 
 def main(
@@ -133,9 +187,13 @@ def main(
     if as_json:
         show.document(results)
         return
-    for name, judged in results.items():
+    for name, result in results.items():
         show.line(f"\n{name}")
-        told(judged)
+        told(result.judged)
+        show.table(
+            ("precision wanted", "tags kept", "came true"),
+            [(f"{one.wanted:g}", one.kept.counted(), one.came_true.counted()) for one in result.abstained],
+        )
 
 
 if __name__ == "__main__":

@@ -27,10 +27,14 @@ class Metric(NamedTuple):
 
     def words(self) -> str:
         """The mean and its interval."""
+        if not self.n:
+            return "nothing to score"
         return f"{self.mean:.3f} ({self.low:.3f} to {self.high:.3f})"
 
     def counted(self) -> str:
         """The same with the number of cases."""
+        if not self.n:
+            return self.words()
         return f"{self.words()[:-1]}, n {self.n})"
 
 

@@ -360,7 +360,9 @@ class App:
 
     def _fit(self, told: Stage) -> list[backtest.Check]:
         checked = self.checks(told)
-        self.calibrations.save(backtest.fit(checked, population=self.events.counts()["users"]))
+        precision = {facet.id: facet.rule.precision for facet in self.taxonomy.facets.values() if facet.rule.precision}
+        users = self.events.counts()["users"]
+        self.calibrations.save(backtest.fit(checked, population=users, precision=precision))
         return checked
 
     def _fit_when_due(self, told: Stage) -> None:

@@ -762,9 +762,10 @@ def needs(facet: taxonomy.Facet) -> str:
     rule = facet.rule
     if facet.stated_only:
         return "the user's own words"
+    sure = f"; {rule.precision:.0%} must come true" if rule.precision else ""
     return (
         f"{rule.min_explicit} ratings {rule.min_lift:g} stars off their mean, or {rule.min_explicit} said, "
-        f"or {rule.min_implicit} done"
+        f"or {rule.min_implicit} done{sure}"
     )
 
 

@@ -343,6 +343,14 @@ class Line(Value):
     slope: float
 
 
+class Abstention(Value):
+    """Below which probability tags of a facet are not published, so that enough of those that are come true."""
+
+    precision: float
+    """The share of a facet's published tags that its rule wants to come true."""
+    below: float
+
+
 class Fit(Value):
     """What log-odds by counting are worth, way by way."""
 
@@ -353,6 +361,8 @@ class Fit(Value):
     checks: int = 0
     """Claims held against what came later."""
     lines: Mapping[Way, Line]
+    abstain: Mapping[str, Abstention] = Field(default_factory=dict)
+    """By facet, where its rule wants a precision and there were claims to find it on."""
 
 
 class Reply(Value):

@@ -42,6 +42,8 @@ class Rule:
     """One-sided, that the lift has the tag's sign."""
     max_explicit_negative: int = 2
     max_implicit_negative: int = 3
+    precision: float = 0.0
+    """Share of the facet's published tags that must come true; the less sure ones are held back. 0 holds none back."""
 
 
 @dataclass(frozen=True, slots=True)

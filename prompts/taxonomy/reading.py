@@ -69,7 +69,17 @@ FIELDS: Mapping[str, Mapping[str, str]] = {
 }
 """Of each section, its fields and what each must be; "" is the file itself."""
 NEEDED = {"facets": ("label", "hint"), "groups": ("facet",), "attributes": ("groups",), "terms": ("en", "zh")}
-RULE = ("min_explicit", "min_implicit", "min_lift", "confidence", "max_explicit_negative", "max_implicit_negative")
+RULE = (
+    "min_explicit",
+    "min_implicit",
+    "min_lift",
+    "confidence",
+    "max_explicit_negative",
+    "max_implicit_negative",
+    "precision",
+)
+SHARES = ("confidence", "precision")
+"""Of a rule: at least 0, below 1."""
 STATEMENTS = ("first_person", "before", "after")
 _KEY = re.compile(r"[a-z][a-z0-9_]*/[a-z0-9][a-z0-9-]*")
 
@@ -251,12 +261,15 @@ class Source:
                     elif not KINDS[kind](value):
                         yield self._place(section, str(name), part), f"{name}: {part}: must be {kind}."
         for name, facet in self.facets.items():
-            for part in facet.get("rule", ()) if isinstance(facet.get("rule"), dict) else ():
+            rule = facet.get("rule")
+            for part, value in rule.items() if isinstance(rule, dict) else ():
                 if part not in RULE:
-                    yield (
-                        self._place("facets", name, "rule", part),
-                        f"{name}: rule: no field {part}; {', '.join(RULE)}.",
-                    )
+                    problem = f"no field {part}; {', '.join(RULE)}."
+                elif part in SHARES and not 0 <= value < 1:
+                    problem = f"{part}: must be at least 0 and below 1."
+                else:
+                    continue
+                yield self._place("facets", name, "rule", part), f"{name}: rule: {problem}"
         yield from self._links()
         yield from self._promises()
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy.special import expit
 
 from agents.backtest import Check, checks, fit, judged
-from agents.calibrate import DEFAULT
+from agents.calibrate import DEFAULT, probability
 from limner.domain import Event, Judgement, Polarity
 from tests.agents.histories import NOON, TAXONOMY, event, history, rated
 
@@ -56,12 +56,12 @@ def test_a_short_history_is_not_cut() -> None:
     assert checked(rated([("Horror", 1.0), ("Comedy", 5.0)] * 7)) == {}
 
 
-def invented(n: int, shift: float, slope: float) -> list[Check]:
+def invented(n: int, shift: float, slope: float, seed: int = 1) -> list[Check]:
     """Claims that come true as a line says."""
-    draw = random.Random(1)
+    draw = random.Random(seed)
     odds = [draw.uniform(-2, 6) for _ in range(n)]
     return [
-        Check(f"u{at}", "genre/x", "rated", True, one, draw.random() < expit(shift + slope * one))
+        Check(f"u{at}", "genre/x", "interest", "rated", True, one, draw.random() < expit(shift + slope * one))
         for at, one in enumerate(odds)
     ]
 
@@ -79,8 +79,29 @@ def test_a_handful_of_claims_hardly_moves_the_default() -> None:
 
 @given(st.lists(st.tuples(st.floats(-14, 14), st.booleans()), max_size=30))
 def test_a_fit_is_finite_and_never_turns_counting_round(cases: list[tuple[float, bool]]) -> None:
-    line = fit([Check("u", "k", "acts", True, odds, true) for odds, true in cases]).lines["acts"]
+    line = fit([Check("u", "k", "interest", "acts", True, odds, true) for odds, true in cases]).lines["acts"]
     assert np.isfinite(line.shift) and line.slope >= 0
+
+
+def test_the_less_sure_tags_of_a_facet_are_held_back_until_enough_come_true() -> None:
+    claims = invented(5000, -0.5, 0.6)
+    fitted = fit(claims, precision={"interest": 0.9})
+    abstention = fitted.abstain["interest"]
+    assert abstention.precision == 0.9
+    fresh = invented(5000, -0.5, 0.6, seed=2)
+    said = [probability(one.log_odds, "rated", fitted) for one in fresh]
+    kept = [one.came_true for one, sure in zip(fresh, said, strict=True) if sure >= abstention.below]
+    assert 0.88 < sum(kept) / len(kept) < 0.93
+    assert 0.2 < len(kept) / len(fresh) < 0.8
+
+
+def test_a_precision_that_no_probability_reaches_holds_everything_back() -> None:
+    never = [one._replace(came_true=False) for one in invented(40, 0.0, 1.0)]
+    assert fit(never, precision={"interest": 0.5}).abstain["interest"].below == 1
+
+
+def test_a_facet_without_claims_to_learn_from_has_no_fitted_threshold() -> None:
+    assert fit(invented(40, 0.0, 1.0), precision={"brand": 0.8}).abstain == {}
 
 
 def test_what_people_judged_is_a_check_of_what_counting_says_now() -> None:

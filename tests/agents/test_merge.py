@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,8 @@ from agents import attribute, behaviour, clean, merge, signals
 from agents.attribute import Claim
 from agents.calibrate import DEFAULT
 from agents.signals import Reading
-from limner.domain import Event, History, Polarity, SignalKind, Tag
+from limner.domain import Abstention, Event, History, Polarity, SignalKind, Tag
+from prompts.taxonomy import Rule
 from tests.agents.histories import (
     DONE,
     HISTORIES,
@@ -30,6 +32,7 @@ from tests.agents.histories import (
     TAXONOMY,
     claim,
     event,
+    facet,
     history,
     rated,
     readings,
@@ -54,6 +57,29 @@ def found(raw: History, proposals: tuple[Any, ...] = ()) -> tuple[Tag, ...]:
     read = signals.signals(clean.clean(raw).history, TAXONOMY)
     habits = behaviour.behaviours(read, ZoneInfo("UTC"))
     return merge.tags(attribute.attribute(read, habits, proposals, TAXONOMY), read, TAXONOMY, {}, DEFAULT)
+
+
+def asked(wanted: float, below: float | None, precision_then: float = 0.9) -> list[Tag]:
+    """The tags of ten horror films rated low, where the facet wants a share to come true."""
+    facets = dict(TAXONOMY.facets) | {"interest": facet(Rule(precision=wanted))}
+    fit = DEFAULT
+    if below is not None:
+        fit = fit.model_copy(update={"abstain": {"interest": Abstention(precision=precision_then, below=below)}})
+    read = signals.signals(history(rated([("Horror", 1.0), ("Comedy", 5.0)] * 10)), TAXONOMY)
+    own = replace(TAXONOMY, facets=facets)
+    return list(merge.tags(attribute.attribute(read, (), (), own), read, own, {}, fit))
+
+
+def test_a_proven_tag_that_is_not_sure_enough_for_its_facet_stays_a_candidate() -> None:
+    assert {tag.status for tag in asked(0, None)} == {"verified"}
+    held = asked(0.9, 0.991)
+    assert {tag.status for tag in held} == {"candidate"}
+    assert "0.99 is needed for 90% of such tags" in held[0].reason
+    assert {tag.status for tag in asked(0.9, 0.1)} == {"verified"}
+
+
+def test_a_threshold_fitted_for_another_precision_does_not_count() -> None:
+    assert {tag.status for tag in asked(0.6, 1.0, precision_then=0.9)} == {"verified"}
 
 
 @cache

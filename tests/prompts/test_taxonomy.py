@@ -480,6 +480,10 @@ terms: {kite/delta: {en: delta kite, zh: 三角风筝, words: true}}
         ("terms:\n  topic/x: 3", r"own.yaml:3: topic/x: must be a mapping of its fields"),
         ("colours: {}", r"own.yaml:2: colours: a taxonomy has no such section"),
         ("facets:\n  interest:\n    rule: {min_lft: 1}", r"own.yaml:4: interest: rule: no field min_lft"),
+        (
+            "facets:\n  interest:\n    rule: {precision: 80}",
+            r"own.yaml:4: interest: rule: precision: must be at least 0",
+        ),
         ("facets:\n  interest: {served: sometimes}", r'own.yaml:3: interest: served: must be "default" or "off"'),
         ("attributes:\n  x: {groups: [none-such]}", r"own.yaml:3: x: there is no group none-such"),
         ("attributes:\n  x: {groups: []}", r"own.yaml:3: x: groups: names at least one"),
