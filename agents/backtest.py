@@ -121,7 +121,7 @@ def fit(checked: Sequence[Check], *, population: int = 0, precision: Mapping[str
 
 
 def _abstain(cases: Iterable[tuple[float, bool]], wanted: float) -> float:
-    """The least probability from which on the wanted share comes true, by the lower bound of what did; 1 where none does.
+    """The least probability from which on the wanted share comes true, by a lower bound; 1 where there is none.
 
     Source:
         El-Yaniv and Wiener, On the Foundations of Noise-free Selective Classification (JMLR 11, 2010), for the idea.
