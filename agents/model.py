@@ -23,6 +23,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import hashlib
+import math
 import re
 import time
 from abc import ABC, abstractmethod
@@ -58,6 +59,12 @@ MOST_DEATHS = 3
 """Times a server that limner owns is started again before the run gives up."""
 QUOTED = 300
 """Most characters of foreign text in a message or a ledger entry."""
+
+
+YES, NO = frozenset({"yes", "y", "true", "是", "是的", "对"}), frozenset({"no", "n", "false", "否", "不", "不是"})
+"""First words of an answer to a question of yes or no."""
+UNHEARD = math.exp(-20)
+"""Probability of a word that is not among the likeliest."""
 
 
 class Message(NamedTuple):
@@ -394,6 +401,29 @@ class VllmModel(_Seam):
             raise _AttemptError(
                 self._said("something other than a chat completion"), "unreachable", tries=TRIES
             ) from error
+
+    async def leaning(self, chat: Sequence[Message]) -> float:
+        """How far the model leans to yes in answer to a question of yes or no: the log-odds of its first word.
+
+        Returns:
+            Natural logarithm of the odds among the twenty likeliest first tokens; between -20 and 20.
+
+        Raises:
+            ModelError: the server could not be reached, refused, or gives no log-probabilities.
+        """
+        try:
+            body = await self._chat(chat, max_tokens=1, logprobs=True, top_logprobs=20)
+        except _AttemptError as error:
+            raise ModelError(str(error)) from error
+        first = ((body["choices"][0].get("logprobs") or {}).get("content") or [{}])[0]
+        tops = first.get("top_logprobs") or []
+        if not tops:
+            raise ModelError("The model server gives no log-probabilities: `limner model check` says what is missing.")
+        yes, no = (
+            sum(math.exp(top["logprob"]) for top in tops if top["token"].strip().casefold() in words)
+            for words in (YES, NO)
+        )
+        return math.log(max(yes, UNHEARD) / max(no, UNHEARD))
 
     async def _chat(self, chat: Sequence[Message], **options: Any) -> dict[str, Any]:
         messages = [message._asdict() for message in chat]

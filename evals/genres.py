@@ -46,9 +46,8 @@ class Scored(NamedTuple):
 
 def score(app: App, folder: Path, users: int, told: show.Bar) -> Scored:
     """Profiles of the first `users` users by hash, made now where they are not there, and scored."""
-    chosen = _chosen(folder, users)
     events = app.settings.home / "events.jsonl"
-    events.write_bytes(b"".join(line for line in lines(events_file(folder)) if _user(line) in chosen))
+    chosen = chosen_events(folder, users, events)
     app.ingest([events], {}, lambda done, total, n: None)
     summary = app.run(
         users=sorted(chosen),
@@ -118,6 +117,13 @@ def events_file(folder: Path) -> Path:
     """The events of a data set, packed or not."""
     packed = folder / "events.jsonl.gz"
     return packed if packed.exists() else folder / "events.jsonl"
+
+
+def chosen_events(folder: Path, users: int, to: Path) -> set[str]:
+    """The first `users` users by hash, their events copied to a file."""
+    chosen = _chosen(folder, users)
+    to.write_bytes(b"".join(line for line in lines(events_file(folder)) if _user(line) in chosen))
+    return chosen
 
 
 def _chosen(folder: Path, users: int) -> set[str]:

@@ -111,6 +111,25 @@ def f1(right: Sequence[int], wrong: Sequence[int], missed: Sequence[int], *, see
     return ratio(both, either, seed=seed)._replace(n=sum(right) + sum(missed))
 
 
+def per(amounts: Sequence[float], units: Sequence[float], *, seed: int = 7) -> Metric:
+    """The sum of amounts over the sum of units, with an interval resampled by user.
+
+    Args:
+        amounts: Per user.
+        units: Per user, in the same order, such as thousands of tokens.
+    """
+    over = np.asarray(amounts, float), np.asarray(units, float)
+
+    def quotient(x: NDArray[np.float64], y: NDArray[np.float64], axis: int = -1) -> NDArray[np.float64]:
+        return np.asarray(x.sum(axis=axis) / y.sum(axis=axis))
+
+    mean = float(over[0].sum() / over[1].sum())
+    if len(set(amounts)) == len(set(units)) == 1:
+        return Metric(mean, mean, mean, len(amounts))
+    found = bootstrap(over, quotient, paired=True, method="percentile", n_resamples=RESAMPLES, rng=seed)
+    return Metric(mean, float(found.confidence_interval.low), float(found.confidence_interval.high), len(amounts))
+
+
 def _exact(hits: int, total: int) -> tuple[float, float]:
     """The exact 95 % interval of a share that is 0 or 1, where resampling has no spread.
 

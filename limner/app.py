@@ -214,7 +214,7 @@ class App:
 
     def price(self, *, users: Sequence[str] | None, limit: int | None, told: Stage) -> Price:
         """What a run would cost: prompts of a sample of the changed users rendered and counted, answers as before."""
-        parts = self._parts(())._replace(population=self._population())
+        parts = self.parts(())._replace(population=self._population())
         sample: list[str] = []
         unchanged = total = 0
         for user_id, changed in self.runs.work(parts.config_digest(), users=users, limit=limit):
@@ -291,7 +291,7 @@ class App:
                 self.model_folder(told)  # its digest is part of what decides a profile
             if run is None:
                 self._fit_when_due(told)
-            parts = self._parts(languages)
+            parts = self.parts(languages)
             if run is not None and earlier["digest"] != parts.config_digest():
                 raise StoreError(
                     f"Run {run} was made with another model, prompt, taxonomy or version of limner. "
@@ -518,7 +518,12 @@ class App:
                 await model.aclose()
             return job.halted
 
-    def _parts(self, languages: tuple[Language, ...]) -> batch.Parts:
+    def parts(self, languages: tuple[Language, ...]) -> batch.Parts:
+        """What a run would be made with now.
+
+        Args:
+            languages: Of the personas; () for the one each user writes in.
+        """
         folder = None if self.settings.model_url else supply.located(self.settings.model, self.settings.home)
         pulled = supply.pulled(folder) if folder is not None else None
         return batch.Parts(
@@ -621,7 +626,7 @@ class App:
         """
         with self.database.exclusive("run"):
             moved = self._follow(synonyms.renamed(self.taxonomy, self.merges.every()), recount=False)
-            now = self._parts(()).config()
+            now = self.parts(()).config()
             same = {"taxonomy": now["taxonomy"]}
             earlier = {
                 digest: {name: value for name, value in config.items() if name in now}

@@ -34,3 +34,9 @@ class PersonaAnswer(Answer):
     """Answer to the `persona` prompts: a sentence a point, in their order."""
 
     sentences: list[Annotated[str, StringConstraints(min_length=2, max_length=220)]] = Field(min_length=1, max_length=5)
+
+
+class JudgeAnswer(Answer):
+    """Answer to the `judge` prompts: a word, of which the log-odds are read."""
+
+    verdict: Literal["yes", "no"]

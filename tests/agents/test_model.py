@@ -333,6 +333,23 @@ async def test_a_scripted_function_answers_what_it_is_asked() -> None:
     assert (await ask(model, [])).persona == CHAT[-1].content
 
 
+# --- leaning ---
+
+
+async def test_a_leaning_is_the_log_odds_of_yes_over_no(server: FaultyServer, model: VllmModel) -> None:
+    server.answer = lambda body: "Yes"
+    assert await model.leaning(CHAT) == pytest.approx(1.0)
+    server.answer = lambda body: "No"
+    assert await model.leaning(CHAT) < -19
+
+
+async def test_a_leaning_that_cannot_be_had_is_an_error() -> None:
+    down = VllmModel(unused_url(), "faulty")
+    with pytest.raises(ModelError, match="cannot be reached"):
+        await down.leaning(CHAT)
+    await down.aclose()
+
+
 # --- check ---
 
 
