@@ -62,7 +62,7 @@ def agreement(published: Mapping[str, int], gold: Mapping[str, int | None]) -> A
     return Agreement(right, wrong, missed, unjudged)
 
 
-def ratio(hits: Sequence[int], misses: Sequence[int], *, seed: int = 7) -> Metric:
+def ratio(hits: Sequence[float], misses: Sequence[float], *, seed: int = 7) -> Metric:
     """Hits of all cases, with an interval resampled by user.
 
     Args:
@@ -156,6 +156,13 @@ def brier(said: NDArray[np.float64], came_true: NDArray[np.float64]) -> float:
         Brier, Verification of Forecasts Expressed in Terms of Probability (Monthly Weather Review 78, 1950).
     """
     return float(((said - came_true) ** 2).mean())
+
+
+MEASURES: dict[str, Callable[[NDArray[np.float64], NDArray[np.float64]], float]] = {
+    "calibration_error": calibration_error,
+    "brier": brier,
+}
+"""What only all claims together have, by name: from their probabilities, and 1 or 0 for how each came out."""
 
 
 def by_user(
