@@ -60,8 +60,8 @@ class Header(Value):
     dataset: str
     dataset_digest: str
     """16 hex digits of all its files; outputs of two runs may be paired where it is the same."""
-    samples: int
-    """Samples the run is over."""
+    samples: int = 0
+    """Samples the run is over, finished or not."""
     model: str | None
     """With the digest of its files where they are here; None where no model is asked."""
     prompts: Mapping[str, str]

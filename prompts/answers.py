@@ -34,3 +34,17 @@ class PersonaAnswer(Answer):
     """Answer to the `persona` prompts: a sentence a point, in their order."""
 
     sentences: list[Annotated[str, StringConstraints(min_length=2, max_length=220)]] = Field(min_length=1, max_length=5)
+
+
+class PlainTag(Answer):
+    """One tag of the baseline, with the ids of the events it is said to rest on."""
+
+    tag: str = Field(min_length=1, max_length=40)
+    polarity: Literal["likes", "dislikes", "is"]
+    evidence: list[Annotated[str, StringConstraints(pattern=r"^e[1-9][0-9]?$")]] = Field(min_length=1, max_length=6)
+
+
+class PlainAnswer(Answer):
+    """Answer to the `plain` prompts."""
+
+    tags: list[PlainTag] = Field(max_length=8)

@@ -1,0 +1,39 @@
+"""Every task there is, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from evals.datasets import bundled, ratings
+from evals.portraits import LESS, POLARITY, PORTRAIT, SYSTEMS, tokens_a_right_tag
+from evals.runs import MetricKind
+from evals.task import Scorer, Task
+
+TASKS: Mapping[str, Task] = {
+    task.name: task
+    for task in (
+        Task(
+            "sample",
+            1,
+            "tags of the bundled people against what their author meant, in two languages",
+            bundled.SAMPLE,
+            SYSTEMS,
+            {**POLARITY, **PORTRAIT, "leaks": Scorer(bundled.leaks, LESS)},
+        ),
+        *(
+            Task(
+                dataset.name,
+                1,
+                f"genre tags of {whose} against what their own ratings say",
+                dataset,
+                SYSTEMS,
+                {
+                    **POLARITY,
+                    **PORTRAIT,
+                    "tokens_a_right_tag": Scorer(tokens_a_right_tag, MetricKind(better="lower", unit="tokens")),
+                },
+            )
+            for dataset, whose in ((ratings.MOVIELENS, "film raters"), (ratings.DOUBAN, "Chinese film reviewers"))
+        ),
+    )
+}
