@@ -65,7 +65,7 @@ def score(app: App, folder: Path, users: int, told: show.Bar) -> Scored:
         results.append(agreement(published, wanted))
         history = app.events.history(profile.user_id)
         failed += [
-            f"{profile.user_id} {wrong}" for wrong in failed_recounts(profile, history.events, _carries(app.taxonomy))
+            f"{profile.user_id} {wrong}" for wrong in failed_recounts(profile.user_id, profile.tags, history.events, _carries(app.taxonomy))
         ]
     personas = [persona for profile in profiles for persona in profile.personas]
     done = summary.users["done"] or 1

@@ -19,7 +19,7 @@ from evals.runs import MetricKind, Output
 from evals.scorers import agreement, failed_recounts
 from evals.systems import LIMNER, asking, counting
 from evals.task import Sample, Scorer, System, Tally
-from limner.domain import Event, Evidence, Profile, Tag
+from limner.domain import Event, Evidence, Tag
 from prompts import library
 from prompts.answers import PlainAnswer
 from prompts.taxonomy import Taxonomy
@@ -196,7 +196,7 @@ def failing_evidence(sample: Sample, output: Output) -> Tally | None:
     if "computed" not in output.output:
         return None
     merged = output.output["merged"]
-    profile = Profile.model_validate({name: output.output[name] for name in Profile.model_fields})
+    served = [Tag.model_validate(tag) for tag in output.output["tags"]]
 
     def carries(tag: Tag, event: Event, evidence: Evidence) -> bool:
         if evidence.span is not None:
@@ -204,8 +204,8 @@ def failing_evidence(sample: Sample, output: Output) -> Tally | None:
         about = {merged.get(key, key) for key in sample.about.get(event.event_id, ())}
         return tag.measure is not None or set(tag.key.split("+")) <= about
 
-    wrong = failed_recounts(profile, sample.history.events, carries)
-    return Tally(len({line.split(": ")[0] for line in wrong}), len(profile.tags))
+    wrong = failed_recounts(sample.history.user_id, served, sample.history.events, carries)
+    return Tally(len({line.split(": ")[0] for line in wrong}), len(served))
 
 
 def groundedness(sample: Sample, output: Output) -> Tally | None:

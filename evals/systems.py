@@ -14,9 +14,10 @@ import orjson
 from agents import attribute, batch, behaviour, calibrate, clean, merge, population, signals
 from agents.model import Ledger, Model
 from agents.pace import Pace
+from agents.population import NOBODY, Population
 from evals.task import Bench, Sample, System
 from limner.app import App
-from limner.domain import History, ModelCall
+from limner.domain import History, ModelCall, Tag
 from limner.errors import LimnerError, ServerDied, Unreachable
 from prompts.taxonomy import Taxonomy
 
@@ -113,11 +114,7 @@ def _limner(bench: Bench) -> str:
     app, watch = bench.app, _Watch(bench)
     run = app.runs.latest()
     if run is None:
-        events = app.settings.home / "events.jsonl"
-        with events.open("wb") as file:
-            for sample in bench.samples:
-                file.writelines(orjson.dumps(event.model_dump(mode="json")) + b"\n" for event in sample.history.events)
-        app.ingest([events], {}, lambda done, total, n: bench.told("ingesting", done, total, "B"))
+        _take_in(bench)
     else:
         watch.look()
         if not watch.left:
@@ -134,7 +131,31 @@ def _limner(bench: Bench) -> str:
     return summary.note if summary.state != "done" else ""
 
 
+def _verified(bench: Bench) -> str:
+    """What limner proves by counting, each user compared with the others; no model is asked."""
+    _take_in(bench)
+    app = bench.app
+    others = population.population(
+        app.events, app.zone, NOBODY, lambda done, of: bench.told("population", done, of, "users")
+    )
+    counted = _Counted(app, others)
+    for sample in bench.left:
+        with _kept(bench, sample) as keep:
+            keep(counted.counted(app.events.history(sample.history.user_id)))
+    return ""
+
+
 LIMNER = System(_limner, ("propose", "persona"))
+VERIFIED = System(_verified)
+
+
+def _take_in(bench: Bench) -> None:
+    """The events of all samples, through limner's own door."""
+    events = bench.app.settings.home / "events.jsonl"
+    with events.open("wb") as file:
+        for sample in bench.samples:
+            file.writelines(orjson.dumps(event.model_dump(mode="json")) + b"\n" for event in sample.history.events)
+    bench.app.ingest([events], {}, lambda done, total, n: bench.told("ingesting", done, total, "B"))
 
 
 class _Watch:
@@ -158,7 +179,7 @@ class _Watch:
         run = app.runs.latest()
         assert run is not None
         spent = app.runs.spent(run)
-        self._counted = self._counted or _Counted(app, run)
+        self._counted = self._counted or _Counted(app, population.recorded(app.runs.config(run)))
         for user_id in [user_id for user_id in app.runs.settled(run) if user_id in self.left]:
             output = self._counted.portrait(user_id)
             finish(self.left.pop(user_id), output, tokens=spent.get(user_id, (0, 0)))
@@ -172,35 +193,42 @@ class _Watch:
 class _Counted:
     """What limner serves of a user, and whether counting says the same of somebody of another name and place."""
 
-    def __init__(self, app: App, run: str) -> None:
-        self._app = app
-        self._others = population.recorded(app.runs.config(run))
+    def __init__(self, app: App, others: Population) -> None:
+        self._app, self._others = app, others
         self._baseline = batch.baseline(app.events, app.taxonomy)
         self._fit = app.calibrations.newest() or calibrate.DEFAULT
 
     def portrait(self, user_id: str) -> dict[str, Any]:
+        """The profile, as JSON, with what was merged into its keys, and what a swap flips of what is computed."""
         profile = self._app.profile(user_id)
-        parts = {part for tag in profile.tags for part in tag.key.split("+")}
-        merged = {key: named.key for key, named in self._app.taxonomy.merged.items() if named.key in parts}
         history = self._app.events.history(user_id)
-        computed = self._tags(history)
-        swapped = [self._tags(_as(history, swap)) for swap in SWAPS]
-        return {
-            **profile.model_dump(mode="json"),
-            "merged": merged,
-            "computed": len(computed),
-            "flipped": [sorted(f"{key} {polarity}" for key, polarity in one ^ computed) for one in swapped],
-        }
+        return {**profile.model_dump(mode="json"), **self._checked(history, self.tags(history), profile.tags)}
 
-    def _tags(self, history: History) -> set[tuple[str, int]]:
-        """What counting alone serves."""
+    def counted(self, history: History) -> dict[str, Any]:
+        """The same of what counting alone serves."""
+        tags = self.tags(history)
+        return {"tags": [tag.model_dump(mode="json") for tag in tags], **self._checked(history, tags, tags)}
+
+    def tags(self, history: History) -> list[Tag]:
         known = self._app.taxonomy
         read = signals.signals(clean.clean(history).history, known)
         habits = behaviour.behaviours(read, self._app.zone, self._others)
-        found = merge.tags(
-            attribute.attribute(read, habits, [], known), read, known, self._baseline, self._fit
-        )
-        return {(tag.key, tag.polarity) for tag in found if tag.status == "verified"}
+        claims = attribute.attribute(read, habits, [], known)
+        found = merge.tags(claims, read, known, self._baseline, self._fit)
+        return [tag for tag in found if tag.status == "verified"]
+
+    def _checked(self, history: History, computed: Sequence[Tag], served: Sequence[Tag]) -> dict[str, Any]:
+        parts = {part for tag in served for part in tag.key.split("+")}
+        said = _said(computed)
+        return {
+            "merged": {key: named.key for key, named in self._app.taxonomy.merged.items() if named.key in parts},
+            "computed": len(said),
+            "flipped": [sorted(_said(self.tags(_as(history, swap))) ^ said) for swap in SWAPS],
+        }
+
+
+def _said(tags: Sequence[Tag]) -> set[str]:
+    return {f"{tag.key} {tag.polarity}" for tag in tags}
 
 
 def _as(history: History, swap: Mapping[str, Any]) -> History:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from evals.datasets import bundled, ratings
+from evals.datasets import bundled, households, lastfm, ratings
 from evals.portraits import LESS, POLARITY, PORTRAIT, SYSTEMS, tokens_a_right_tag
 from evals.runs import MetricKind
+from evals.systems import VERIFIED
 from evals.task import Scorer, Task
 
 TASKS: Mapping[str, Task] = {
@@ -34,6 +35,22 @@ TASKS: Mapping[str, Task] = {
                 },
             )
             for dataset, whose in ((ratings.MOVIELENS, "film raters"), (ratings.DOUBAN, "Chinese film reviewers"))
+        ),
+        Task(
+            "lastfm",
+            1,
+            "kinds of music against the words listeners use themselves",
+            lastfm.LASTFM,
+            {**SYSTEMS, "verified": VERIFIED},
+            {**lastfm.SCORERS, **PORTRAIT},
+        ),
+        Task(
+            "completejourney",
+            1,
+            "behaviour tags of grocery shoppers against another analyst's flags; no model is asked",
+            households.COMPLETEJOURNEY,
+            households.SYSTEMS,
+            households.SCORERS,
         ),
     )
 }

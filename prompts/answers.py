@@ -47,4 +47,4 @@ class PlainTag(Answer):
 class PlainAnswer(Answer):
     """Answer to the `plain` prompts."""
 
-    tags: list[PlainTag] = Field(max_length=8)
+    tags: list[PlainTag] = Field(min_length=1, max_length=8)
