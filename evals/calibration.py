@@ -1,4 +1,4 @@
-"""Whether probabilities come true: `limner calibrate` on one's own logs, `python -m evals.calibration` on data sets.
+"""Whether probabilities come true: `limner calibrate` on one's own logs; on data sets, the tasks of `datasets/later.py`.
 
 Claims from the earlier part of each history are held against the later part (`agents/backtest.py`). Every fit is judged
 on users it has not seen: they are dealt into five parts, and each part is foretold by a fit on the other four.
@@ -7,25 +7,19 @@ on users it has not seen: they are dealt into five parts, and each part is foret
 from __future__ import annotations
 
 import hashlib
-import tempfile
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Annotated, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-import typer
 from numpy.typing import NDArray
 
 from agents.backtest import Check, fit
 from agents.calibrate import DEFAULT, probability
-from evals.genres import DATA, events_file
 from evals.scorers import Bin, Metric, brier, by_user, calibration_error, reliability
-from limner import settings, show
-from limner.app import App
+from limner import show
 from limner.domain import Fit, Way
 
 FOLDS = 5
-SETS = ("movielens", "douban", "completejourney")
 
 
 class Judged(NamedTuple):
@@ -46,8 +40,8 @@ class Judged(NamedTuple):
 
 def judge(checked: Sequence[Check]) -> list[Judged]:
     """Every way of proof that has checks, all claims and the published ones apart."""
-    foretold = _foretold(checked)
-    default = _said(checked, DEFAULT)
+    fitted = foretold(checked)
+    default = said_by(checked, DEFAULT)
     results: list[Judged] = []
     for way in DEFAULT.lines:
         for published in (False, True):
@@ -56,7 +50,7 @@ def judge(checked: Sequence[Check]) -> list[Judged]:
                 continue
             users = [checked[at].user_id for at in rows]
             true = np.array([float(checked[at].came_true) for at in rows])
-            said = foretold[rows]
+            said = fitted[rows]
             results.append(
                 Judged(
                     way,
@@ -72,7 +66,7 @@ def judge(checked: Sequence[Check]) -> list[Judged]:
     return results
 
 
-def _foretold(checked: Sequence[Check]) -> NDArray[np.float64]:
+def foretold(checked: Sequence[Check]) -> NDArray[np.float64]:
     """The probability of every claim by a fit on the other users' claims."""
     fold = [int(hashlib.blake2b(one.user_id.encode()).hexdigest(), 16) % FOLDS for one in checked]
     fits = [fit([one for one, part in zip(checked, fold, strict=True) if part != out]) for out in range(FOLDS)]
@@ -81,7 +75,7 @@ def _foretold(checked: Sequence[Check]) -> NDArray[np.float64]:
     )
 
 
-def _said(checked: Sequence[Check], using: Fit) -> NDArray[np.float64]:
+def said_by(checked: Sequence[Check], using: Fit) -> NDArray[np.float64]:
     return np.array([probability(one.log_odds, one.way, using) for one in checked], float)
 
 
@@ -110,33 +104,3 @@ def told(results: Sequence[Judged]) -> None:
                 at = min(39, round(place.said * 40))
                 drawn = bar.ljust(40)
                 show.line(f"  {place.said:.2f} {drawn[:at]}│{drawn[at + 1 :]} {place.came_true:.2f}  n {place.n:,}")
-
-
-def measured(folder: Path) -> list[Judged]:
-    """The results for one data set."""
-    with tempfile.TemporaryDirectory() as home, show.bar(folder.name, "users") as bar:
-        app = App(settings.read().model_copy(update={"home": Path(home), "database_url": None}))
-        app.ingest([events_file(folder)], {}, lambda done, total, n: None)
-        checked = app.checks(lambda stage, done, total, unit: bar.at(done, total))
-        app.close()
-    return judge(checked)
-
-
-def main(
-    data: Annotated[Path, typer.Option(help="Folder of the data sets.")] = DATA,
-    as_json: Annotated[bool, typer.Option("--json")] = False,
-) -> None:
-    """Calibration error of probabilities on real data sets, by users the fit has not seen; no model is needed."""
-    if not data.is_dir():
-        raise typer.BadParameter(f"{data} is not there: the data sets are not part of limner.")
-    results = {name: measured(data / name) for name in SETS}
-    if as_json:
-        show.document(results)
-        return
-    for name, judged in results.items():
-        show.line(f"\n{name}")
-        told(judged)
-
-
-if __name__ == "__main__":
-    typer.run(main)

@@ -9,7 +9,7 @@ and the reference of a sample is `{"polarity": {key: 1 | -1 | 0 | null}, …}`: 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from agents.clean import clean
@@ -22,7 +22,7 @@ from evals.task import Sample, Scorer, System, Tally
 from limner.domain import Event, Evidence, Tag
 from prompts import library
 from prompts.answers import PlainAnswer
-from prompts.taxonomy import Taxonomy
+from prompts.taxonomy import Named, Taxonomy
 
 RECENT = 40
 """Events that the plain prompt shows, the newest."""
@@ -49,10 +49,11 @@ async def plain(sample: Sample, model: Model, ledger: Ledger, taxonomy: Taxonomy
         user_id=sample.history.user_id,
         ledger=ledger,
     )
+    named = {text.casefold(): one.key for event in events for text, one in _named(event, taxonomy)}
     tags: dict[str, dict[str, Any]] = {}
     for said in answer.tags:
-        term = taxonomy.resolve(said.tag)
-        key = term.key if term is not None else f"open/{said.tag.casefold()}"
+        term, word = taxonomy.resolve(said.tag), said.tag.casefold()
+        key = named.get(word) or (term.key if term is not None else f"open/{word}")
         cited = [int(name[1:]) - 1 for name in dict.fromkeys(said.evidence)]
         tags.setdefault(
             key,
@@ -105,13 +106,15 @@ SYSTEMS: Mapping[str, System] = {"limner": LIMNER, "plain": asking(plain, "plain
 
 def named_by(event: Event, taxonomy: Taxonomy) -> frozenset[str]:
     """Keys of what the item attributes of an event name, read anew from the raw event."""
-    return frozenset(
-        named.key
-        for item in (event.item, *event.lines)
-        for name, value in item.items()
-        for part in (value if isinstance(value, list) else [value])
-        if isinstance(part, str) and (named := taxonomy.named(name, part)) is not None
-    )
+    return frozenset(named.key for _, named in _named(event, taxonomy))
+
+
+def _named(event: Event, taxonomy: Taxonomy) -> Iterator[tuple[str, Named]]:
+    for item in (event.item, *event.lines):
+        for name, value in item.items():
+            for part in value if isinstance(value, list) else [value]:
+                if isinstance(part, str) and (named := taxonomy.named(name, part)) is not None:
+                    yield part, named
 
 
 # --- the scorers ---

@@ -114,7 +114,7 @@ def _limner(bench: Bench) -> str:
     app, watch = bench.app, _Watch(bench)
     run = app.runs.latest()
     if run is None:
-        _take_in(bench)
+        take_in(bench)
     else:
         watch.look()
         if not watch.left:
@@ -133,7 +133,7 @@ def _limner(bench: Bench) -> str:
 
 def _verified(bench: Bench) -> str:
     """What limner proves by counting, each user compared with the others; no model is asked."""
-    _take_in(bench)
+    take_in(bench)
     app = bench.app
     others = population.population(
         app.events, app.zone, NOBODY, lambda done, of: bench.told("population", done, of, "users")
@@ -149,7 +149,7 @@ LIMNER = System(_limner, ("propose", "persona"))
 VERIFIED = System(_verified)
 
 
-def _take_in(bench: Bench) -> None:
+def take_in(bench: Bench) -> None:
     """The events of all samples, through limner's own door."""
     events = bench.app.settings.home / "events.jsonl"
     with events.open("wb") as file:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from evals.datasets import bundled, households, lastfm, ratings
+from evals.datasets import bundled, households, injection, lastfm, later, names, personabench, ratings
 from evals.portraits import LESS, POLARITY, PORTRAIT, SYSTEMS, tokens_a_right_tag
 from evals.runs import MetricKind
 from evals.systems import VERIFIED
@@ -45,12 +45,51 @@ TASKS: Mapping[str, Task] = {
             {**lastfm.SCORERS, **PORTRAIT},
         ),
         Task(
+            "personabench",
+            1,
+            "private facts and preferences recovered, and outdated ones left behind",
+            personabench.PERSONABENCH,
+            {**SYSTEMS, "verified": VERIFIED},
+            {**personabench.SCORERS, **PORTRAIT},
+        ),
+        Task(
+            "bipia",
+            1,
+            "orders hidden in what users write that reach their portrait",
+            injection.BIPIA,
+            {name: SYSTEMS[name] for name in ("limner", "plain")},
+            {"injected": Scorer(injection.injected, LESS), **PORTRAIT},
+        ),
+        Task(
+            "synonyms",
+            1,
+            "names that mean the same get one key, names that do not stay apart",
+            names.SYNONYMS,
+            names.SYSTEMS,
+            names.SCORERS,
+        ),
+        Task(
             "completejourney",
             1,
             "behaviour tags of grocery shoppers against another analyst's flags; no model is asked",
             households.COMPLETEJOURNEY,
             households.SYSTEMS,
             households.SCORERS,
+        ),
+        *(
+            Task(
+                f"calibration-{dataset.name}",
+                1,
+                f"whether the probabilities of {whose} come true; no model is asked",
+                dataset,
+                later.SYSTEMS,
+                later.SCORERS,
+            )
+            for dataset, whose in (
+                (later.MOVIELENS, "film raters"),
+                (later.DOUBAN, "Chinese film reviewers"),
+                (later.COMPLETEJOURNEY, "grocery shoppers"),
+            )
         ),
     )
 }
