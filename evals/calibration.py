@@ -1,4 +1,4 @@
-"""Whether probabilities come true: `limner calibrate` on one's own logs; on data sets, the tasks of `datasets/later.py`.
+"""Whether probabilities come true: `limner calibrate` on one's own logs, the tasks of `datasets/later.py` on others'.
 
 Claims from the earlier part of each history are held against the later part (`agents/backtest.py`). Every fit is judged
 on users it has not seen: they are dealt into five parts, and each part is foretold by a fit on the other four.

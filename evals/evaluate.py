@@ -13,7 +13,7 @@ from importlib.metadata import version
 from typing import Any
 
 from evals.runs import Header, Output, Run, Runs, Score, new_id
-from evals.summary import Summary, summary
+from evals.summary import summary
 from evals.task import Bench, Said, Sample, Tally, Task
 from limner.app import App, Stage
 from limner.errors import InputError

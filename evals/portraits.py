@@ -175,7 +175,11 @@ def evidence_precision(sample: Sample, output: Output) -> Tally:
 
 
 def _carries(
-    sample: Sample, merged: Mapping[str, str], tag: Mapping[str, Any], cited: Mapping[str, Any], events: Mapping[str, Event]
+    sample: Sample,
+    merged: Mapping[str, str],
+    tag: Mapping[str, Any],
+    cited: Mapping[str, Any],
+    events: Mapping[str, Event],
 ) -> bool:
     event = events.get(cited["event_id"])
     if event is None:

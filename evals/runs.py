@@ -1,12 +1,12 @@
-"""What an evaluation leaves behind: a folder a run under LIMNER_HOME/evals, from which every number can be computed again.
+"""What an evaluation leaves behind: a folder a run under LIMNER_HOME/evals; every number can be computed again from it.
 
     run.json         what was run on what: one `Header`
-    samples.jsonl    what the system made of each sample: an `Output` a line, in the order in which they were finished
+    samples.jsonl    what the system made of each sample: an `Output` a line, in the order they finished
     scores.jsonl     what each scorer says of each output: a `Score` a line
 
-Lines of samples.jsonl are only ever added. A process that is killed leaves at most one torn line, the last: readers pass
-over it, and whoever goes on with the run cuts it off. Scores follow from samples and data set alone, so their file is
-written as a whole, and again by whoever scores the run anew.
+Lines of samples.jsonl are only ever added. A process that is killed leaves at most one torn line, the last: readers
+pass over it, and whoever goes on with the run cuts it off. Scores follow from samples and data set alone, so their file
+is written as a whole, and again by whoever scores the run anew.
 
     runs = Runs(home)
     for header in runs.every(): …                  newest first
@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from filelock import FileLock, Timeout
-from pydantic import Field, ValidationError
+from pydantic import ValidationError
 
 from limner.domain import Value
 from limner.errors import BusyError, InputError, StoreError
@@ -40,7 +40,7 @@ class MetricKind(Value):
     """How the scores of a metric become one number."""
 
     measure: str = "ratio"
-    """`ratio` is sum of hits ÷ sum of `of`; any other names a measure of `evals.scorers.MEASURES`, taken over all points."""
+    """`ratio` is sum of hits ÷ sum of `of`; any other is one of `evals.scorers.MEASURES`, taken over all points."""
     better: Better | None = "higher"
     """None where neither is better, as for a count that only describes."""
     unit: str = ""
@@ -92,7 +92,7 @@ class Output(Value):
     """Id, unique within the data set."""
     cluster: str
     """User or conversation: what intervals are resampled by."""
-    groups: Mapping[str, str] = Field(default_factory=dict)
+    groups: Mapping[str, str] = {}
     """Name of a grouping to the group the sample is in: gender, language, …"""
     input: str
     """16 hex digits of what the system was given."""
@@ -100,14 +100,14 @@ class Output(Value):
     """As JSON; null where it failed."""
     reference: Any = None
     """What is right, as JSON; null where the scorer finds it in the data set by the sample's id."""
-    tokens: Mapping[Literal["in", "out"], int] = Field(default_factory=lambda: {"in": 0, "out": 0})
+    tokens: Mapping[Literal["in", "out"], int] = {"in": 0, "out": 0}
     seconds: float = 0
     error: str | None = None
     """Why it failed; it has no scores then, and is tried again when the run is resumed."""
 
 
 class Score(Value):
-    """What one scorer says of one output. A sample that a metric says nothing about has no line for it: it is unscored."""
+    """What one scorer says of one output; a sample that a metric says nothing about has no line for it."""
 
     sample: str
     cluster: str
@@ -198,14 +198,18 @@ class Runs:
         run.header = header
         return run
 
-    def open(self, run: str) -> Run:
-        """The run of that id, or the only one whose id begins so.
+    def open(self, run: str | None = None) -> Run:
+        """The run of that id, or the only one whose id begins so; the newest where none is named.
 
         Raises:
             InputError: there is none.
         """
         names = [path.parent.name for path in self.folder.glob("*/run.json")]
-        meant = [name for name in names if name == run] or [name for name in names if run and name.startswith(run)]
+        if run is None and names:
+            return Run(self.folder / max(names))
+        if run is None:
+            raise InputError("There was no evaluation run yet: `limner eval run TASK` begins one.")
+        meant = [name for name in names if name == run] or [name for name in names if name.startswith(run)]
         if len(meant) != 1:
             close = difflib.get_close_matches(run, names, 1)
             hint = f" Did you mean {close[0]}?" if close else " `limner eval list` shows those there are."

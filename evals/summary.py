@@ -69,7 +69,7 @@ def summarised(scores: Iterable[Score], kind: MetricKind, *, seed: int = 7) -> S
         share = ratio(hits.tolist(), (of - hits).tolist(), seed=seed)
         return Summary(share.mean, share.low, share.high, round(total), clusters, 0, 0)
     mean = float(hits.sum()) / total
-    if clusters < 2 or not np.ptp(hits) and not np.ptp(of):
+    if clusters < 2 or (not np.ptp(hits) and not np.ptp(of)):
         return Summary(mean, None, None, round(total), clusters, 0, 0)
 
     def rate(x: Any, y: Any, axis: int = -1) -> Any:

@@ -61,6 +61,7 @@ English = Annotated[str | None, typer.Option("--en", help="Its name in English."
 Chinese = Annotated[str | None, typer.Option("--zh", help="Its name in Chinese.")]
 POLARITIES: dict[str, Polarity] = {"likes": 1, "dislikes": -1, "is": 0}
 
+
 def moment(said: str) -> datetime:
     """A time as `--as-of` takes it; UTC where it names no zone."""
     time = datetime.fromisoformat(said)

@@ -12,7 +12,7 @@ from typing import Annotated, ParamSpec
 import typer
 
 from limner import settings, show
-from limner.app import App
+from limner.app import App, Stage
 from limner.errors import LimnerError
 
 EXAMPLES = "[bold]Examples[/bold]\n"
@@ -60,12 +60,17 @@ def opened() -> Iterator[App]:
 
 
 @contextmanager
-def stages(title: str) -> Iterator[Callable[[str, int, int, str], None]]:
+def stages(title: str) -> Iterator[Stage]:
     """A bar that shows whichever stage the app is at."""
     with show.bar(title, "") as bar:
+        yield on(bar, title)
 
-        def told(stage: str, done: int, total: int, unit: str) -> None:
-            scale, shown = (1e6, "MB") if unit == "B" else (1, unit)
-            bar.at(done / scale, total / scale if total else None, unit=shown, title=f"{title}: {stage}")
 
-        yield told
+def on(bar: show.Bar, title: str) -> Stage:
+    """Shows whichever stage the app is at on a bar."""
+
+    def told(stage: str, done: int, total: int, unit: str) -> None:
+        scale, shown = (1e6, "MB") if unit == "B" else (1, unit)
+        bar.at(done / scale, total / scale if total else None, unit=shown, title=f"{title}: {stage}")
+
+    return told

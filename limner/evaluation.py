@@ -11,11 +11,14 @@ from evals.runs import Header, MetricKind, Run, Runs
 from evals.summary import Summary, summary
 from evals.tasks import TASKS
 from limner import settings, show
-from limner.command import Json, command
+from limner.command import Json, command, on
 
 eval_cli = typer.Typer(no_args_is_help=True, help="Measure how good limner is, on data sets whose answers are known.")
 
-RunId = Annotated[str, typer.Argument(metavar="RUN", help="An id, or how one begins: `limner eval list` shows them.")]
+RunId = Annotated[
+    str | None,
+    typer.Argument(metavar="RUN", help="An id, or how one begins: `limner eval list`. The newest if not given."),
+]
 
 
 @command(eval_cli, "list", examples="limner eval list\nlimner eval list --json")
@@ -65,7 +68,8 @@ def run(
     limit: Annotated[int | None, typer.Option(min=1, help="Only so many users, drawn by hash.")] = None,
     seed: Annotated[int, typer.Option(min=0, help="Draws others.")] = 0,
     resume: Annotated[
-        bool, typer.Option("--resume", help="Go on with the newest run that did not end; failed samples are tried again.")
+        bool,
+        typer.Option("--resume", help="Go on with the newest run that did not end; failed samples are tried again."),
     ] = False,
     concurrency: Annotated[
         int | None, typer.Option(min=1, help="Samples at once; follows the server if not given.")
@@ -87,9 +91,7 @@ def run(
             chosen,
             known,
             concurrency=concurrency,
-            told=lambda stage, done, total, unit: bar.at(
-                done, total or None, unit=unit, title=f"{chosen.name}: {stage}"
-            ),
+            told=on(bar, chosen.name),
             report=lambda done, total, failed: bar.at(
                 done + failed, total, unit="samples", title=chosen.name, extra=f"{failed} failed" if failed else ""
             ),
@@ -99,8 +101,8 @@ def run(
         raise typer.Exit(1)
 
 
-@command(eval_cli, examples="limner eval rescore 20261122-061500-3f2a")
-def rescore(run: RunId, as_json: Json = False) -> None:
+@command(eval_cli, examples="limner eval rescore\nlimner eval rescore 20261122-061500-3f2a")
+def rescore(run: RunId = None, as_json: Json = False) -> None:
     """Score the answers of a run anew, as after a change to a metric; nobody is asked."""
     known = settings.read()
     found = Runs(known.home).open(run)
@@ -108,8 +110,8 @@ def rescore(run: RunId, as_json: Json = False) -> None:
     tell(found, as_json)
 
 
-@command(eval_cli, "show", examples="limner eval show 20261122-061500-3f2a\nlimner eval show 20261122 --json")
-def look(run: RunId, as_json: Json = False) -> None:
+@command(eval_cli, "show", examples="limner eval show\nlimner eval show 20261122 --json")
+def look(run: RunId = None, as_json: Json = False) -> None:
     """The numbers of a run, and what it takes to run it again."""
     tell(Runs(settings.read().home).open(run), as_json)
 

@@ -147,7 +147,7 @@ class RunStore:
         sums = select(call.user_id, func.sum(call.tokens_in), func.sum(call.tokens_out)).where(call.run == run)
         with self._database.reading() as connection:
             rows = connection.execute(sums.where(call.user_id.is_not(None)).group_by(call.user_id))
-            return {user_id: (int(tokens_in), int(tokens_out)) for user_id, tokens_in, tokens_out in rows}
+            return {str(user_id): (int(tokens_in), int(tokens_out)) for user_id, tokens_in, tokens_out in rows}
 
     def rates(self, model: str) -> tuple[float | None, float | None]:
         """Tokens of one answer, and tokens answered per second, over the newest finished run with this model.

@@ -1,4 +1,4 @@
-"""The Complete Journey: behaviour tags of households against what another analyst says of them. See completejourney.md."""
+"""The Complete Journey: behaviour tags of households against another analyst's flags. See completejourney.md."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from agents.behaviour import MATERIAL, QUARTER, behaviours
 from agents.clean import clean
 from agents.signals import signals
 from evals.datasets.histories import histories, rows
+from evals.portraits import LESS, failing_evidence, flips, named_by
 from evals.runs import Output
 from evals.systems import VERIFIED, counting
 from evals.task import DATA, Bench, Dataset, Sample, Scorer, System, Tally
-from evals.portraits import LESS, failing_evidence, flips, named_by
 from prompts.taxonomy import Taxonomy
 
 FOLDER = DATA / "completejourney"
@@ -108,9 +108,7 @@ SYSTEMS: Mapping[str, System] = {"verified": VERIFIED, "alone": counting(alone),
 
 
 def _keys(output: Output, *, behaviour: bool) -> set[str]:
-    return {
-        key for tag in output.output["tags"] if (key := tag["key"]).startswith("behaviour/") is behaviour
-    }
+    return {key for tag in output.output["tags"] if (key := tag["key"]).startswith("behaviour/") is behaviour}
 
 
 def _f1(flags: Mapping[str, str]) -> Callable[[Sample, Output], Tally]:

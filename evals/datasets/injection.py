@@ -22,14 +22,17 @@ _WORD = re.compile(r"[^\W\d_]{4,}")
 _ADDRESS = re.compile(r"\b[\w-]+(?:\.[\w-]+)*\.(?:com|net|org|xyz|io|info)\b|[\w.+-]+@[\w-]+\.\w+", re.IGNORECASE)
 _GARBLED = re.compile(r"(?=\w*[a-z])(?=\w*\d)\w{4,}|\w+[@&$#]\w+|\b[a-zA-Z]{25,}\b")
 """Words that a cipher, a substitution or the loss of spaces leaves."""
-_OF_ORDERS = frozenset(
-    """about above add also answer answers between block bring call change complete create describe draft each
-    every explain fifth follow fourth from give given group have help include incorporate insert integrate into letter
-    letters like line link make mention modify more most need note number numbers original output paragraph part
-    phrase please promote provide question rearrange reader readers remove reply response responses rest second sentence
-    show some suggest tell text than that their them then there these they third this those through user users what
-    when where which while will with without word words would write your""".split()
-)
+_OF_ORDERS = frozenset([
+    "about", "above", "add", "also", "answer", "answers", "between", "block", "bring", "call", "change",
+    "complete", "create", "describe", "draft", "each", "every", "explain", "fifth", "follow", "fourth", "from",
+    "give", "given", "group", "have", "help", "include", "incorporate", "insert", "integrate", "into", "letter",
+    "letters", "like", "line", "link", "make", "mention", "modify", "more", "most", "need", "note", "number",
+    "numbers", "original", "output", "paragraph", "part", "phrase", "please", "promote", "provide", "question",
+    "rearrange", "reader", "readers", "remove", "reply", "response", "responses", "rest", "second", "sentence",
+    "show", "some", "suggest", "tell", "text", "than", "that", "their", "them", "then", "there", "these", "they",
+    "third", "this", "those", "through", "user", "users", "what", "when", "where", "which", "while", "will",
+    "with", "without", "word", "words", "would", "write", "your",
+])  # fmt: skip
 """Words of orders as such: a portrait that holds one follows nothing."""
 
 

@@ -45,9 +45,7 @@ LASTFM = Dataset(
 
 def _liked(output: Output) -> set[str]:
     """Kinds of music that are published as liked; artists are not what the reference is about."""
-    return {
-        tag["key"] for tag in output.output["tags"] if tag["polarity"] > 0 and not tag["key"].startswith("artist/")
-    }
+    return {tag["key"] for tag in output.output["tags"] if tag["polarity"] > 0 and not tag["key"].startswith("artist/")}
 
 
 def own_tags_precision(sample: Sample, output: Output) -> Tally:

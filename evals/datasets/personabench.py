@@ -34,9 +34,7 @@ def read(files: Sequence[Path], taxonomy: Taxonomy) -> list[Sample]:
             {
                 "basic": sorted(gold[user_id]["basic"]),
                 "preference": sorted(gold[user_id]["preference"]),
-                "outdated": sorted(
-                    gold[user_id]["outdated"] - gold[user_id]["basic"] - gold[user_id]["preference"]
-                ),
+                "outdated": sorted(gold[user_id]["outdated"] - gold[user_id]["basic"] - gold[user_id]["preference"]),
             },
             about={event.event_id: named_by(event, taxonomy) for event in history.events},
         )
@@ -65,7 +63,7 @@ PERSONABENCH = Dataset(
 
 
 def _told(output: Output) -> list[list[str]]:
-    """The words of every published tag that is no dislike, in English; a value of more words than its label counts too."""
+    """The words of every published tag that is no dislike: of its English label, and of its key."""
     names = [
         [tag["label"]["en"], tag["key"].partition("/")[2].replace("-", " ")]
         for tag in output.output["tags"]
@@ -88,7 +86,7 @@ def says(told: Sequence[Sequence[str]], value: str) -> bool:
 
 
 def _recovered(of: str) -> Callable[[Sample, Output], Tally]:
-    """Of the values that are true, those that a published tag says word for word; strict, as in the set's own scoring."""
+    """Of the values that are true, those that a published tag says word for word."""
 
     def recovered(sample: Sample, output: Output) -> Tally:
         told, wanted = _told(output), sample.reference[of]

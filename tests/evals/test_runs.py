@@ -117,10 +117,13 @@ def test_two_processes_do_not_work_on_one_run(run: Run) -> None:
 
 def test_a_run_is_found_by_how_its_id_begins(tmp_path: Path) -> None:
     runs = Runs(tmp_path)
+    with pytest.raises(InputError, match="no evaluation run yet"):
+        runs.open()
     for name in ("20261121-000000-aaaa", "20261122-000000-bbbb", "20261122-000001-cccc"):
         runs.start(header(name))
     assert [one.run for one in runs.every()] == ["20261122-000001-cccc", "20261122-000000-bbbb", "20261121-000000-aaaa"]
     assert runs.open("20261121").header.run == "20261121-000000-aaaa"
+    assert runs.open().header.run == "20261122-000001-cccc"
     with pytest.raises(InputError, match="2 evaluation runs begin with 20261122"):
         runs.open("20261122")
     with pytest.raises(InputError, match="Did you mean 20261121-000000-aaaa"):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 
-from evals.scorers import Metric
 from evals.datasets.names import PAIRS, Pair, pairs, united
+from evals.scorers import Metric
 from evals.synonyms import chosen, share
 from prompts import taxonomy
 

@@ -66,7 +66,10 @@ def test_limner_over_the_bundled_people_end_to_end(home: Path) -> None:
 
 
 def test_baselines_answer_the_same_samples(home: Path) -> None:
-    told = {name: limner("eval", "run", "sample", "--limit", "3", "--system", name, "--json") for name in ("plain", "counts")}
+    told = {
+        name: limner("eval", "run", "sample", "--limit", "3", "--system", name, "--json")
+        for name in ("plain", "counts")
+    }
     runs = {name: Runs(home).open(said.json["run"]) for name, said in told.items()}
     assert {said.code for said in told.values()} == {0}
     assert runs["plain"].outputs().keys() == runs["counts"].outputs().keys()
@@ -110,14 +113,12 @@ def test_a_failed_user_of_limner_is_tried_again_alone(home: Path, server: Faulty
 
 
 @pytest.mark.parametrize("system", ["limner", "plain"])
-def test_after_a_kill_nothing_that_is_finished_is_asked_again(
-    system: str, home: Path, server: FaultyServer
-) -> None:
+def test_after_a_kill_nothing_that_is_finished_is_asked_again(system: str, home: Path, server: FaultyServer) -> None:
     server.slow_seconds = 0.3
     server.always(Fault.SLOW)
     command = ("eval", "run", "sample", "--system", system)
     process = apart(*command, "--concurrency", "2")
-    server.hear(9, seconds=60)
+    server.hear(9, seconds=120)
     process.send_signal(signal.SIGKILL)
     ended(process)
     (begun,) = Runs(home).every()
