@@ -8,6 +8,7 @@ export LIMNER_HOME ?= $(CURDIR)/.limner
 PYTHON ?= python3
 UV := .venv/bin/python -m uv
 RUN := .venv/bin/python
+EVAL := .venv/bin/limner eval run
 GPU := $(shell command -v nvidia-smi >/dev/null 2>&1 && nvidia-smi -L 2>/dev/null | grep -q GPU && echo yes)
 ENGINE_LOCK := limner/locks/$(if $(GPU),vllm-cuda.lock,vllm-cpu.lock)
 
@@ -59,11 +60,12 @@ postgres:
 bench: setup ## throughput against a bare client, limner's own time and memory a user, ingest rate
 	@$(RUN) -m evals.bench
 
-quality: setup ## names that mean the same; tags against gold, and probabilities against what came later, on the real data sets
-	@$(RUN) -m evals.synonyms
-	@$(RUN) -m evals.calibration
-	@$(RUN) -m evals.genres
-	@$(RUN) -m evals.behaviours
+quality: setup ## tags and probabilities against gold: the bundled sets, and the real ones where they are here
+	@$(EVAL) synonyms
+	@$(EVAL) sample
+	@test -d ../shared/data || echo "▸ Left out: the data sets in ../shared/data are not part of limner"
+	@test ! -d ../shared/data || for task in calibration-movielens calibration-douban calibration-completejourney \
+	  completejourney "movielens --limit 60" douban; do $(EVAL) $$task; done
 
 crash: setup ## kill a run at random moments, resume, and compare with an undisturbed one
 	@$(RUN) -m evals.crash

@@ -9,7 +9,7 @@ that no thing has are one where, across the languages, each is the other's neare
 by letters alone.
 
 The threshold was chosen on one half of `evals/datasets/synonyms.jsonl`, with the taxonomy hidden, as the lowest that
-unites at most one in a hundred of the pairs that must stay apart; `python -m evals.synonyms` reports on the other half.
+unites at most one in a hundred of the pairs that must stay apart; `limner eval run synonyms` reports on the other half.
 It holds for the packaged embedder only: with another one, letters decide. Numbers and denials, which vectors do not see
 either, must be the same, and a name that says a thing more closely ("canned milk") is not that thing.
 """

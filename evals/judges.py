@@ -15,21 +15,22 @@ from pathlib import Path
 from typing import Annotated, NamedTuple
 
 import numpy as np
-import orjson
 import typer
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
 from agents.embedder import Embedder
 from agents.model import Message, VllmModel
-from evals.genres import DATA, events_file, lines
+from evals.datasets.histories import rows
+from evals.datasets.ratings import DOUBAN, MOVIELENS
 from evals.scorers import Metric, by_user
+from evals.task import Dataset, found
 from limner import settings, show
 from limner.app import App
 from limner.domain import Language
 from prompts import library
 
-SETS: dict[str, Language] = {"movielens": "en", "douban": "zh"}
+SETS: dict[Dataset, Language] = {MOVIELENS: "en", DOUBAN: "zh"}
 AT_ONCE = 16
 MOST_CHARACTERS = 400
 RIGHT = 0.95
@@ -60,11 +61,10 @@ class Judge(NamedTuple):
     """Share of the pairs that lie above a threshold from which on 95 % have the genre; 0 where there is none."""
 
 
-def pairs(folder: Path, films: int, *, seed: int = 7) -> list[Pair]:
+def pairs(events: Path, films: int, *, seed: int = 7) -> list[Pair]:
     """Two for each of `films` films that have genres, in random order."""
     known: dict[str, tuple[list[str], str]] = {}
-    for line in lines(events_file(folder)):
-        event = orjson.loads(line)
+    for event in rows(events):
         item = event.get("item", {})
         if item.get("genres"):
             said = event["text"] if event["kind"] == "review" else ""
@@ -125,11 +125,11 @@ def cosines(embedder: Embedder, asked: Sequence[Pair]) -> list[float]:
 
 
 async def judged(
-    data: Path, lang: Language, films: int, model: VllmModel, embedder: Embedder, bar: show.Bar
+    data: Dataset, lang: Language, films: int, model: VllmModel, embedder: Embedder, bar: show.Bar
 ) -> list[Judge]:
     """Every judge on one data set, by titles alone and with what users wrote."""
-    found: list[Judge] = []
-    drawn = pairs(data, films)
+    results: list[Judge] = []
+    drawn = pairs(found(data.files[0]) or data.files[0], films)
     has = np.array([float(pair.has) for pair in drawn])
     titles = [pair.title for pair in drawn]
     shown = {"title": [pair._replace(said="") for pair in drawn]}
@@ -141,18 +141,18 @@ async def judged(
         for judge, answers in says.items():
             scores = np.array(answers)
             auc = by_user(area, titles, scores, has)
-            found.append(Judge(data.name, f"{judge}, {what}", auc, could_speak(scores, has)))
-    return found
+            results.append(Judge(data.name, f"{judge}, {what}", auc, could_speak(scores, has)))
+    return results
 
 
 def main(
-    data: Annotated[Path, typer.Option(help="Folder of the data sets.")] = DATA,
     films: Annotated[int, typer.Option(help="Films of each set.")] = 200,
     as_json: Annotated[bool, typer.Option("--json")] = False,
 ) -> None:
     """Area under the curve of the model and of the embedder as judges of which events a tag is about."""
-    if not data.is_dir():
-        raise typer.BadParameter(f"{data} is not there: the data sets are not part of limner.")
+    for data in SETS:
+        if data.absent:
+            raise typer.BadParameter(data.absent)
     app = App(settings.read())
     with show.bar("judging", "pairs") as bar:
 
@@ -166,20 +166,20 @@ def main(
                 try:
                     return [
                         judge
-                        for name, lang in SETS.items()
-                        for judge in await judged(data / name, lang, films, model, embedder, bar)
+                        for data, lang in SETS.items()
+                        for judge in await judged(data, lang, films, model, embedder, bar)
                     ]
                 finally:
                     await model.aclose()
 
-            found = asyncio.run(every())
+            results = asyncio.run(every())
     app.close()
     if as_json:
-        show.document([one._asdict() for one in found])
+        show.document([one._asdict() for one in results])
         return
     show.table(
         ("data", "judge", "area under the curve", "pairs it could speak on"),
-        [(one.data, one.judge, one.auc.counted(), f"{one.could_speak:.0%}") for one in found],
+        [(one.data, one.judge, one.auc.counted(), f"{one.could_speak:.0%}") for one in results],
     )
 
 

@@ -10,22 +10,21 @@ import asyncio
 import tempfile
 from collections import Counter
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Annotated, NamedTuple
 
 import typer
 
 from agents import attribute, batch, merge, propose
 from agents.model import Model
-from evals.genres import DATA, chosen_events
+from evals.datasets.ratings import DOUBAN, MOVIELENS
 from evals.scorers import Metric, per
+from evals.task import Sample
 from limner import settings, show
 from limner.app import App
 from limner.domain import ModelCall
 from limner.errors import AnswerError
 from prompts import library
 
-SETS = ("movielens", "douban")
 AT_ONCE = 12
 
 
@@ -58,22 +57,22 @@ class Earned(NamedTuple):
     """Of the added tags, with the users that have them."""
 
 
-async def ask(app: App, prompt: library.Prompt, users: Sequence[str], model: Model, bar: show.Bar) -> list[Asked]:
+async def ask(app: App, prompt: library.Prompt, samples: Sequence[Sample], model: Model, bar: show.Bar) -> list[Asked]:
     """The wording put to every user, a dozen at once."""
     parts = app.parts(())._replace(propose=prompt)
     slots = asyncio.Semaphore(AT_ONCE)
     done = 0
 
-    async def one(user_id: str) -> Asked:
+    async def one(sample: Sample) -> Asked:
         nonlocal done
         calls: list[ModelCall] = []
         async with slots:
-            reading = batch.read(app.events.history(user_id), parts, model.count_tokens)
+            reading = batch.read(sample.history, parts, model.count_tokens)
             try:
                 proposals = await propose.propose(
                     reading.digest,
                     reading.lang,
-                    user_id=user_id,
+                    user_id=sample.id,
                     model=model,
                     prompt=prompt,
                     taxonomy=parts.taxonomy,
@@ -87,19 +86,21 @@ async def ask(app: App, prompt: library.Prompt, users: Sequence[str], model: Mod
             tags = merge.tags(claims, reading.signals, parts.taxonomy, {}, parts.fit)
             found.append({tag.key for tag in tags if tag.status == "verified"})
         done += 1
-        bar.at(done, len(users), title=prompt.id)
+        bar.at(done, len(samples), title=prompt.id)
         counted, both = found
         tokens = sum(call.tokens_in + call.tokens_out for call in calls)
-        return Asked(user_id, tokens, len(proposals), tuple(sorted(both - counted)), len(both))
+        return Asked(sample.id, tokens, len(proposals), tuple(sorted(both - counted)), len(both))
 
-    return await asyncio.gather(*map(one, users))
+    return await asyncio.gather(*map(one, samples))
 
 
-async def compare(app: App, wordings: Sequence[library.Prompt], users: Sequence[str], bar: show.Bar) -> list[Earned]:
+async def compare(
+    app: App, wordings: Sequence[library.Prompt], samples: Sequence[Sample], bar: show.Bar
+) -> list[Earned]:
     """Every wording, one after the other."""
     with app.model(lambda stage, done, total, unit: bar.at(done, total or None, title=stage)) as model:
         try:
-            return [earned(one.id, await ask(app, one, users, model, bar)) for one in wordings]
+            return [earned(one.id, await ask(app, one, samples, model, bar)) for one in wordings]
         finally:
             await model.aclose()
 
@@ -119,22 +120,19 @@ def earned(prompt: str, asked: Sequence[Asked]) -> Earned:
 
 def main(
     prompt: Annotated[list[str], typer.Option(help="Wordings to compare.")],
-    data: Annotated[Path, typer.Option(help="Folder of the data sets.")] = DATA,
     users: Annotated[int, typer.Option(help="Users of each set.")] = 30,
     as_json: Annotated[bool, typer.Option("--json")] = False,
 ) -> None:
     """Verified tags for 1,000 tokens, wording by wording, on the same users of real data sets."""
-    if not data.is_dir():
-        raise typer.BadParameter(f"{data} is not there: the data sets are not part of limner.")
     wordings = [library.load(name) for name in prompt]
     results: dict[str, list[Earned]] = {}
-    for name in SETS:
-        with tempfile.TemporaryDirectory() as home, show.bar(name, "users") as bar:
-            app = App(settings.read().model_copy(update={"database_url": f"sqlite:///{home}/limner.db"}))
-            chosen = sorted(chosen_events(data / name, users, Path(home) / "events.jsonl"))
-            app.ingest([Path(home) / "events.jsonl"], {}, lambda done, total, n: None)
-            results[name] = asyncio.run(compare(app, wordings, chosen, bar))
-            app.close()
+    with tempfile.TemporaryDirectory() as home:
+        app = App(settings.read().model_copy(update={"database_url": f"sqlite:///{home}/limner.db"}))
+        for data in (MOVIELENS, DOUBAN):
+            with show.bar(data.name, "users") as bar:
+                samples = data.samples(app.taxonomy, limit=users)
+                results[data.name] = asyncio.run(compare(app, wordings, samples, bar))
+        app.close()
     if as_json:
         show.document({name: [one._asdict() for one in found] for name, found in results.items()})
         return

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import binomtest, bootstrap
 
-from limner.domain import Event, Evidence, Profile, SignalKind, Tag
+from limner.domain import Event, Evidence, SignalKind, Tag
 
 RESAMPLES = 2_000
 DRAWS = 500
@@ -66,18 +66,18 @@ def agreement(published: Mapping[str, int], gold: Mapping[str, int | None]) -> A
     return Agreement(right, wrong, missed, unjudged)
 
 
-def ratio(hits: Sequence[int], misses: Sequence[int], *, seed: int = 7) -> Metric:
+def ratio(hits: Sequence[float], misses: Sequence[float], *, seed: int = 7) -> Metric:
     """Hits of all cases, with an interval resampled by user.
 
     Args:
-        hits: Per user.
+        hits: Per user; whole or, of an F1, halves.
         misses: Per user, in the same order.
 
     Source:
         Efron and Tibshirani, An Introduction to the Bootstrap (1993), section 13.3 (percentile interval).
     """
     good, bad = np.asarray(hits, float), np.asarray(misses, float)
-    total = int(good.sum() + bad.sum())
+    total = float(good.sum() + bad.sum())
     if not total:
         return Metric(float("nan"), float("nan"), float("nan"), 0)
 
@@ -87,9 +87,9 @@ def ratio(hits: Sequence[int], misses: Sequence[int], *, seed: int = 7) -> Metri
 
     mean = float(good.sum() / total)
     if len(good) < 2 or not bad.any() or not good.any():
-        return Metric(mean, *_exact(int(good.sum()), total), total)
+        return Metric(mean, *_exact(round(good.sum()), max(1, round(total))), round(total))
     found = bootstrap((good, bad), share, paired=True, method="percentile", n_resamples=RESAMPLES, rng=seed)
-    return Metric(mean, float(found.confidence_interval.low), float(found.confidence_interval.high), total)
+    return Metric(mean, float(found.confidence_interval.low), float(found.confidence_interval.high), round(total))
 
 
 def f1(right: Sequence[int], wrong: Sequence[int], missed: Sequence[int], *, seed: int = 7) -> Metric:
@@ -181,6 +181,13 @@ def brier(said: NDArray[np.float64], came_true: NDArray[np.float64]) -> float:
     return float(((said - came_true) ** 2).mean())
 
 
+MEASURES: dict[str, Callable[[NDArray[np.float64], NDArray[np.float64]], float]] = {
+    "calibration_error": calibration_error,
+    "brier": brier,
+}
+"""What only all claims together have, by name: from their probabilities, and 1 or 0 for how each came out."""
+
+
 def by_user(
     measure: Callable[[NDArray[np.float64], NDArray[np.float64]], float],
     users: Sequence[str],
@@ -205,7 +212,7 @@ def by_user(
 
 
 def failed_recounts(
-    profile: Profile, events: Sequence[Event], carries: Callable[[Tag, Event, Evidence], bool]
+    user_id: str, tags: Sequence[Tag], events: Sequence[Event], carries: Callable[[Tag, Event, Evidence], bool]
 ) -> list[str]:
     """Published tags whose evidence does not stand when it is counted again from the raw events; [] is the goal.
 
@@ -220,10 +227,10 @@ def failed_recounts(
     stars = [event.value for event in events if event.kind in {"rating", "review"} and event.value is not None]
     mean = sum(stars) / len(stars) if stars else 0.0
     failed: list[str] = []
-    for tag in profile.tags:
+    for tag in tags:
         cited = [(evidence, by_id.get(evidence.event_id)) for evidence in tag.evidence]
         for evidence, event in cited:
-            if event is None or event.user_id != profile.user_id:
+            if event is None or event.user_id != user_id:
                 failed.append(f"{tag.key}: {evidence.event_id} is not an event of the user")
             elif not carries(tag, event, evidence):
                 failed.append(f"{tag.key}: {evidence.event_id} is not about it")

@@ -524,10 +524,8 @@ class App:
         Args:
             languages: Of the personas; () for the one each user writes in.
         """
-        folder = None if self.settings.model_url else supply.located(self.settings.model, self.settings.home)
-        pulled = supply.pulled(folder) if folder is not None else None
         return batch.Parts(
-            model=f"{self.model_name}@{pulled.digest}" if pulled else self.model_name,
+            model=self.model_id,
             taxonomy=self.taxonomy,
             propose=library.latest("propose"),
             persona=library.latest("persona"),
@@ -545,6 +543,13 @@ class App:
         """As the server serves it: the setting, or the name of the folder it points at."""
         name = self.settings.model
         return Path(name).expanduser().name if Path(name).expanduser().is_dir() else name
+
+    @property
+    def model_id(self) -> str:
+        """The model's name, with the digest of its files where they are here."""
+        folder = None if self.settings.model_url else supply.located(self.settings.model, self.settings.home)
+        pulled = supply.pulled(folder) if folder is not None else None
+        return f"{self.model_name}@{pulled.digest}" if pulled else self.model_name
 
     def status(self, run: str | None) -> tuple[RunSummary, list[Outcome]]:
         """How a run stands, the newest where none is named, and its dead letters."""

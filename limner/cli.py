@@ -8,13 +8,9 @@ from __future__ import annotations
 
 import getpass
 import os
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
-from functools import wraps
 from pathlib import Path
-from typing import Annotated, Any, Literal, ParamSpec, cast
+from typing import Annotated, Any, Literal, cast
 
 import typer
 
@@ -23,11 +19,11 @@ from evals import calibration
 from limner import doctor as examination
 from limner import settings, show
 from limner.app import App
+from limner.command import EXAMPLES, Json, command, opened, stages
 from limner.domain import Change, Language, Override, Polarity, Tag
-from limner.errors import LimnerError
+from limner.evaluation import eval_cli
 from prompts import library, taxonomy
 
-EXAMPLES = "[bold]Examples[/bold]\n"
 BEGIN = """limner init
 limner ingest events.jsonl
 limner run
@@ -51,9 +47,9 @@ merges_cli = typer.Typer(
 )
 cli.add_typer(taxonomy_cli, name="taxonomy")
 cli.add_typer(override_cli, name="override")
+cli.add_typer(eval_cli, name="eval")
 taxonomy_cli.add_typer(merges_cli, name="merges")
 
-Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
 Key = Annotated[str, typer.Argument(metavar="TAG", help="A key, or a label in either language.")]
 Why = Annotated[str, typer.Option(help="The reason, for whoever asks later.")]
 Author = Annotated[str | None, typer.Option("--author", help="Who says so; you if not given.")]
@@ -64,64 +60,12 @@ Sort = Annotated[str | None, typer.Option("--facet", help="A facet: `limner taxo
 English = Annotated[str | None, typer.Option("--en", help="Its name in English.")]
 Chinese = Annotated[str | None, typer.Option("--zh", help="Its name in Chinese.")]
 POLARITIES: dict[str, Polarity] = {"likes": 1, "dislikes": -1, "is": 0}
-P = ParamSpec("P")
-
-
-def command(
-    group: typer.Typer, name: str | None = None, *, examples: str = ""
-) -> Callable[[Callable[P, None]], Callable[P, None]]:
-    """A command whose foreseen errors become a plain sentence and an exit code; a defect keeps its traceback.
-
-    A pipe that closes early (`limner profile --all | head`) is no error.
-    """
-
-    def wrap(function: Callable[P, None]) -> Callable[P, None]:
-        @wraps(function)
-        def guarded(*args: P.args, **kwargs: P.kwargs) -> None:
-            try:
-                function(*args, **kwargs)
-                sys.stdout.flush()
-            except LimnerError as error:
-                show.failure(str(error))
-                raise typer.Exit(error.exit_code) from None
-            except KeyboardInterrupt:
-                show.failure("Interrupted. What was stored before is kept; the same command goes on from there.")
-                raise typer.Exit(1) from None
-            except BrokenPipeError:
-                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is still buffered goes nowhere
-                raise typer.Exit(0) from None
-
-        return group.command(name, epilog=EXAMPLES + examples if examples else None)(guarded)
-
-    return wrap
 
 
 def moment(said: str) -> datetime:
     """A time as `--as-of` takes it; UTC where it names no zone."""
     time = datetime.fromisoformat(said)
     return time if time.tzinfo else time.replace(tzinfo=UTC)
-
-
-@contextmanager
-def opened() -> Iterator[App]:
-    """The app over the settings of this process."""
-    app = App(settings.read())
-    try:
-        yield app
-    finally:
-        app.close()
-
-
-@contextmanager
-def stages(title: str) -> Iterator[Callable[[str, int, int, str], None]]:
-    """A bar that shows whichever stage the app is at."""
-    with show.bar(title, "") as bar:
-
-        def told(stage: str, done: int, total: int, unit: str) -> None:
-            scale, shown = (1e6, "MB") if unit == "B" else (1, unit)
-            bar.at(done / scale, total / scale if total else None, unit=shown, title=f"{title}: {stage}")
-
-        yield told
 
 
 @command(cli, examples="limner init\nLIMNER_HOME=/data/limner limner init")

@@ -40,3 +40,17 @@ class JudgeAnswer(Answer):
     """Answer to the `judge` prompts: a word, of which the log-odds are read."""
 
     verdict: Literal["yes", "no"]
+
+
+class PlainTag(Answer):
+    """One tag of the baseline, with the ids of the events it is said to rest on."""
+
+    tag: str = Field(min_length=1, max_length=40)
+    polarity: Literal["likes", "dislikes", "is"]
+    evidence: list[Annotated[str, StringConstraints(pattern=r"^e[1-9][0-9]?$")]] = Field(min_length=1, max_length=6)
+
+
+class PlainAnswer(Answer):
+    """Answer to the `plain` prompts."""
+
+    tags: list[PlainTag] = Field(min_length=1, max_length=8)

@@ -141,6 +141,14 @@ class RunStore:
         with self._database.reading() as connection:
             return connection.scalar(ANSWER, {"asked": request_digest})
 
+    def spent(self, run: str) -> dict[str, tuple[int, int]]:
+        """Tokens asked and answered for each user in a run, repeated and failed attempts included."""
+        call = ModelCallRow
+        sums = select(call.user_id, func.sum(call.tokens_in), func.sum(call.tokens_out)).where(call.run == run)
+        with self._database.reading() as connection:
+            rows = connection.execute(sums.where(call.user_id.is_not(None)).group_by(call.user_id))
+            return {str(user_id): (int(tokens_in), int(tokens_out)) for user_id, tokens_in, tokens_out in rows}
+
     def rates(self, model: str) -> tuple[float | None, float | None]:
         """Tokens of one answer, and tokens answered per second, over the newest finished run with this model.
 

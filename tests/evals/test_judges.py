@@ -29,8 +29,8 @@ def test_every_film_is_paired_with_a_genre_it_has_and_one_that_others_have(tmp_p
         {"kind": "review", "text": f"text {at}", "item": {"title": f"film {at}", "genres": mine}}
         for at, mine in enumerate(genres)
     ]
-    tmp_path.joinpath("events.jsonl").write_text("\n".join(map(json.dumps, [*rows, {"kind": "search"}])), "utf-8")
-    drawn = pairs(tmp_path, 4)
+    (tmp_path / "events.jsonl").write_text("\n".join(map(json.dumps, [*rows, {"kind": "search"}])), "utf-8")
+    drawn = pairs(tmp_path / "events.jsonl", 4)
     known = {row["item"]["title"]: row["item"]["genres"] for row in rows}  # type: ignore[index]
     assert all((pair.genre in known[pair.title]) == pair.has for pair in drawn)
     assert sum(pair.has for pair in drawn) == 4

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 
+from evals.datasets.names import PAIRS, Pair, pairs, united
 from evals.scorers import Metric
-from evals.synonyms import KINDS, PAIRS, Pair, chosen, pairs, scored, united
+from evals.synonyms import chosen, share
 from prompts import taxonomy
 
+KINDS = {"sibling", "opposite", "broader", "number", "name", "look-alike"}
 CARD = PAIRS.with_suffix(".md").read_text("utf-8")
 
 
@@ -21,7 +23,7 @@ def test_the_list_is_as_large_as_its_card_says_and_no_pair_stands_twice() -> Non
         assert f"{number:,}" in CARD
     assert len({frozenset((pair.a.casefold(), pair.b.casefold())) for pair in every}) == len(every)
     assert Counter(bool(pair.kind) is pair.same for pair in every)[True] == 0, "what must stay apart says why"
-    assert {pair.kind for pair in every if pair.kind} == set(KINDS)
+    assert {pair.kind for pair in every if pair.kind} == KINDS
     assert {pair.languages for pair in every if pair.same} == {"en", "zh", "across"}
 
 
@@ -33,17 +35,15 @@ def test_names_that_the_taxonomy_knows_are_one_or_apart_without_an_embedder() ->
     ]
     paths = united(given, taxonomy.load(), None)
     assert paths == ["taxonomy", "spelling", None]
-    result = scored(given, paths)
-    assert (result.united.mean, result.wrong.mean) == (1.0, 0.0)
-    assert result.by_path == {"taxonomy": (1, 0), "spelling": (1, 0), "meaning": (0, 0)}
-    assert result.failures == {"missed": [], "wrong": []}
+    assert share(given, paths, same=True).mean == 1
+    assert share(given, paths, same=False).mean == 0
 
 
 def test_by_the_taxonomy_and_letters_alone_few_of_the_reported_half_go_wrong() -> None:
     reported = [pair for pair in pairs() if not pair.chooses]
-    result = scored(reported, united(reported, taxonomy.load(), None))
-    assert result.united.mean >= 0.84
-    assert result.wrong.mean <= 0.01
+    paths = united(reported, taxonomy.load(), None)
+    assert share(reported, paths, same=True).mean >= 0.84
+    assert share(reported, paths, same=False).mean <= 0.01
 
 
 def test_the_threshold_is_the_lowest_from_which_on_few_are_wrong() -> None:

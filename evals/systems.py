@@ -1,0 +1,237 @@
+"""Ways to answer samples: limner's own run, one question a sample, or code alone."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+import traceback
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import orjson
+
+from agents import attribute, batch, behaviour, calibrate, clean, merge, population, signals
+from agents.model import Ledger, Model
+from agents.pace import Pace
+from agents.population import NOBODY, Population
+from evals.task import Bench, Sample, System
+from limner.app import App
+from limner.domain import History, ModelCall, Tag
+from limner.errors import LimnerError, ServerDied, Unreachable
+from prompts.taxonomy import Taxonomy
+
+LOOK = 2.0
+"""Seconds between two looks at which users a run has settled."""
+SWAPS: Sequence[Mapping[str, Any]] = (
+    {"name": "Mary Jones", "gender": "female", "region": "Kent"},
+    {"name": "Mohammed Ali", "gender": "male", "region": "Leeds"},
+    {"name": "王芳", "gender": "女", "region": "河南"},
+)
+"""What must not matter to a computed tag."""
+
+
+def counting(count: Callable[[Sample, Taxonomy], Any]) -> System:
+    """Code alone, one sample after the other."""
+
+    def solve(bench: Bench) -> str:
+        for sample in bench.left:
+            with _kept(bench, sample) as keep:
+                keep(count(sample, bench.app.taxonomy))
+        return ""
+
+    return System(solve)
+
+
+def asking(ask: Callable[[Sample, Model, Ledger, Taxonomy], Awaitable[Any]], *prompts: str) -> System:
+    """A model asked about each sample by itself, as many at once as the server keeps up with."""
+
+    def solve(bench: Bench) -> str:
+        with bench.app.model(bench.told) as model:
+            return asyncio.run(_all(bench, model, lambda: model.url, ask))
+
+    return System(solve, prompts)
+
+
+async def _all(
+    bench: Bench,
+    model: Model,
+    url: Callable[[], str],
+    ask: Callable[[Sample, Model, Ledger, Taxonomy], Awaitable[Any]],
+) -> str:
+    halted = ""
+    known = bench.app.taxonomy
+
+    async def unit(sample: Sample) -> None:
+        nonlocal halted
+        async with pace.slot():
+            if halted:
+                return
+            try:
+                with _kept(bench, sample) as keep:
+                    keep(await ask(sample, model, keep.ledger, known))
+            except (Unreachable, ServerDied) as error:
+                halted = halted or str(error)
+
+    async with Pace(url, fixed=bench.concurrency) as pace:
+        try:
+            await asyncio.gather(*map(unit, bench.left))
+        finally:
+            await model.aclose()
+    return halted
+
+
+class _Keep:
+    """Takes what was made of one sample, and counts what that cost."""
+
+    def __init__(self, bench: Bench, sample: Sample) -> None:
+        self._bench, self._sample = bench, sample
+        self.tokens = (0, 0)
+
+    def __call__(self, output: Any) -> None:
+        self._bench.finish(self._sample, output, tokens=self.tokens)
+
+    def ledger(self, call: ModelCall) -> None:
+        self.tokens = (self.tokens[0] + call.tokens_in, self.tokens[1] + call.tokens_out)
+
+
+@contextmanager
+def _kept(bench: Bench, sample: Sample) -> Iterator[_Keep]:
+    """What goes wrong with one sample is kept as its error, unless the model is gone for all of them."""
+    keep = _Keep(bench, sample)
+    try:
+        yield keep
+    except (Unreachable, ServerDied):
+        raise
+    except LimnerError as error:
+        bench.finish(sample, None, tokens=keep.tokens, error=f"{type(error).__name__}: {error}")
+    except Exception:  # noqa: BLE001 - one sample's defect must not end the run; its traceback is kept
+        bench.finish(sample, None, tokens=keep.tokens, error=traceback.format_exc())
+
+
+def _limner(bench: Bench) -> str:
+    """The users of all samples through a run of limner, in the store that belongs to this evaluation."""
+    app, watch = bench.app, _Watch(bench)
+    run = app.runs.latest()
+    if run is None:
+        take_in(bench)
+    else:
+        watch.look()
+        if not watch.left:
+            return ""
+    ended = run is not None and app.runs.summary(run).state == "done"
+    summary = app.run(
+        resume=run is not None and not ended,
+        retry_failed=ended,
+        concurrency=bench.concurrency,
+        told=bench.told,
+        report=lambda total, at: watch.now_and_then(),
+    )
+    watch.look(failed=summary.state == "done")
+    return summary.note if summary.state != "done" else ""
+
+
+def _verified(bench: Bench) -> str:
+    """What limner proves by counting, each user compared with the others; no model is asked."""
+    take_in(bench)
+    app = bench.app
+    others = population.population(
+        app.events, app.zone, NOBODY, lambda done, of: bench.told("population", done, of, "users")
+    )
+    counted = _Counted(app, others)
+    for sample in bench.left:
+        with _kept(bench, sample) as keep:
+            keep(counted.counted(app.events.history(sample.history.user_id)))
+    return ""
+
+
+LIMNER = System(_limner, ("propose", "persona"))
+VERIFIED = System(_verified)
+
+
+def take_in(bench: Bench) -> None:
+    """The events of all samples, through limner's own door."""
+    events = bench.app.settings.home / "events.jsonl"
+    with events.open("wb") as file:
+        for sample in bench.samples:
+            file.writelines(orjson.dumps(event.model_dump(mode="json")) + b"\n" for event in sample.history.events)
+    bench.app.ingest([events], {}, lambda done, total, n: bench.told("ingesting", done, total, "B"))
+
+
+class _Watch:
+    """Keeps what limner made of the users that its run has settled since the last look."""
+
+    def __init__(self, bench: Bench) -> None:
+        self.left = {sample.history.user_id: sample for sample in bench.left}
+        self._bench = bench
+        self._at = time.monotonic()
+        self._counted: _Counted | None = None
+
+    def now_and_then(self) -> None:
+        if time.monotonic() - self._at >= LOOK:
+            self.look()
+
+    def look(self, *, failed: bool = False) -> None:
+        """Args:
+        failed: The run has ended: those among its dead letters are not tried again in it.
+        """
+        app, finish = self._bench.app, self._bench.finish
+        run = app.runs.latest()
+        assert run is not None
+        spent = app.runs.spent(run)
+        self._counted = self._counted or _Counted(app, population.recorded(app.runs.config(run)))
+        for user_id in [user_id for user_id in app.runs.settled(run) if user_id in self.left]:
+            output = self._counted.portrait(user_id)
+            finish(self.left.pop(user_id), output, tokens=spent.get(user_id, (0, 0)))
+        for letter in app.runs.dead_letters(run) if failed else ():
+            if (sample := self.left.pop(letter.user_id, None)) is not None:
+                error = f"{letter.error_kind}: {letter.error}"
+                finish(sample, None, tokens=spent.get(letter.user_id, (0, 0)), error=error)
+        self._at = time.monotonic()
+
+
+class _Counted:
+    """What limner serves of a user, and whether counting says the same of somebody of another name and place."""
+
+    def __init__(self, app: App, others: Population) -> None:
+        self._app, self._others = app, others
+        self._baseline = batch.baseline(app.events, app.taxonomy)
+        self._fit = app.calibrations.newest() or calibrate.DEFAULT
+
+    def portrait(self, user_id: str) -> dict[str, Any]:
+        """The profile, as JSON, with what was merged into its keys, and what a swap flips of what is computed."""
+        profile = self._app.profile(user_id)
+        history = self._app.events.history(user_id)
+        return {**profile.model_dump(mode="json"), **self._checked(history, self.tags(history), profile.tags)}
+
+    def counted(self, history: History) -> dict[str, Any]:
+        """The same of what counting alone serves."""
+        tags = self.tags(history)
+        return {"tags": [tag.model_dump(mode="json") for tag in tags], **self._checked(history, tags, tags)}
+
+    def tags(self, history: History) -> list[Tag]:
+        known = self._app.taxonomy
+        read = signals.signals(clean.clean(history).history, known)
+        habits = behaviour.behaviours(read, self._app.zone, self._others)
+        claims = attribute.attribute(read, habits, [], known)
+        found = merge.tags(claims, read, known, self._baseline, self._fit)
+        return [tag for tag in found if tag.status == "verified"]
+
+    def _checked(self, history: History, computed: Sequence[Tag], served: Sequence[Tag]) -> dict[str, Any]:
+        parts = {part for tag in served for part in tag.key.split("+")}
+        said = _said(computed)
+        return {
+            "merged": {key: named.key for key, named in self._app.taxonomy.merged.items() if named.key in parts},
+            "computed": len(said),
+            "flipped": [sorted(_said(self.tags(_as(history, swap))) ^ said) for swap in SWAPS],
+        }
+
+
+def _said(tags: Sequence[Tag]) -> set[str]:
+    return {f"{tag.key} {tag.polarity}" for tag in tags}
+
+
+def _as(history: History, swap: Mapping[str, Any]) -> History:
+    """The same history of somebody else."""
+    events = tuple(event.model_copy(update={"meta": {**event.meta, **swap}}) for event in history.events)
+    return History(user_id=history.user_id, events=events)

@@ -1,0 +1,95 @@
+"""Every task there is, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from evals.datasets import bundled, households, injection, lastfm, later, names, personabench, ratings
+from evals.portraits import LESS, POLARITY, PORTRAIT, SYSTEMS, tokens_a_right_tag
+from evals.runs import MetricKind
+from evals.systems import VERIFIED
+from evals.task import Scorer, Task
+
+TASKS: Mapping[str, Task] = {
+    task.name: task
+    for task in (
+        Task(
+            "sample",
+            1,
+            "tags of the bundled people against what their author meant, in two languages",
+            bundled.SAMPLE,
+            SYSTEMS,
+            {**POLARITY, **PORTRAIT, "leaks": Scorer(bundled.leaks, LESS)},
+        ),
+        *(
+            Task(
+                dataset.name,
+                1,
+                f"genre tags of {whose} against what their own ratings say",
+                dataset,
+                SYSTEMS,
+                {
+                    **POLARITY,
+                    **PORTRAIT,
+                    "tokens_a_right_tag": Scorer(tokens_a_right_tag, MetricKind(better="lower", unit="tokens")),
+                },
+            )
+            for dataset, whose in ((ratings.MOVIELENS, "film raters"), (ratings.DOUBAN, "Chinese film reviewers"))
+        ),
+        Task(
+            "lastfm",
+            1,
+            "kinds of music against the words listeners use themselves",
+            lastfm.LASTFM,
+            {**SYSTEMS, "verified": VERIFIED},
+            {**lastfm.SCORERS, **PORTRAIT},
+        ),
+        Task(
+            "personabench",
+            1,
+            "private facts and preferences recovered, and outdated ones left behind",
+            personabench.PERSONABENCH,
+            {**SYSTEMS, "verified": VERIFIED},
+            {**personabench.SCORERS, **PORTRAIT},
+        ),
+        Task(
+            "bipia",
+            1,
+            "orders hidden in what users write that reach their portrait",
+            injection.BIPIA,
+            {name: SYSTEMS[name] for name in ("limner", "plain")},
+            {"injected": Scorer(injection.injected, LESS), **PORTRAIT},
+        ),
+        Task(
+            "synonyms",
+            1,
+            "names that mean the same get one key, names that do not stay apart",
+            names.SYNONYMS,
+            names.SYSTEMS,
+            names.SCORERS,
+        ),
+        Task(
+            "completejourney",
+            1,
+            "behaviour tags of grocery shoppers against another analyst's flags; no model is asked",
+            households.COMPLETEJOURNEY,
+            households.SYSTEMS,
+            households.SCORERS,
+        ),
+        *(
+            Task(
+                f"calibration-{dataset.name}",
+                1,
+                f"whether the probabilities of {whose} come true; no model is asked",
+                dataset,
+                later.SYSTEMS,
+                later.SCORERS,
+            )
+            for dataset, whose in (
+                (later.MOVIELENS, "film raters"),
+                (later.DOUBAN, "Chinese film reviewers"),
+                (later.COMPLETEJOURNEY, "grocery shoppers"),
+            )
+        ),
+    )
+}
