@@ -22,6 +22,7 @@ from limner.app import App
 from limner.command import EXAMPLES, Json, command, opened, stages
 from limner.domain import Change, Language, Override, Polarity, Tag
 from limner.evaluation import eval_cli
+from limner.verdicts import promote
 from prompts import library, taxonomy
 
 BEGIN = """limner init
@@ -540,16 +541,21 @@ def feedback(
 
 @command(prompts_cli, "list", examples="limner prompts list")
 def prompts_list(as_json: Json = False) -> None:
-    """Every prompt with its digest and what it is for; the newest version of a name is in use."""
+    """Every prompt with its digest and what it is for, and which version of a name is in use."""
     every = library.every()
+    used = {one.id for one in every if one == library.default(one.name)}
     if as_json:
         show.document(
-            [{"id": one.id, "digest": one.digest, "purpose": one.purpose, "changes": one.changes} for one in every]
+            [
+                {"id": one.id, "digest": one.digest, "in_use": one.id in used, "purpose": one.purpose}
+                | {"changes": one.changes}
+                for one in every
+            ]
         )
     else:
         show.table(
-            ("prompt", "digest", "purpose", "changes"),
-            ((one.id, one.digest, one.purpose, one.changes) for one in every),
+            ("prompt", "in use", "digest", "purpose", "changes"),
+            ((one.id, "yes" if one.id in used else "", one.digest, one.purpose, one.changes) for one in every),
         )
 
 
@@ -576,6 +582,14 @@ def prompts_diff(old: str, new: str, as_json: Json = False) -> None:
         show.document({"old": old, "new": new, "diff": changed})
     else:
         show.line(changed or "They are the same.")
+
+
+command(
+    prompts_cli,
+    "promote",
+    examples="limner prompts promote propose.v2 --task movielens --limit 60 --file evals/gate.yaml\n"
+    "limner prompts promote propose.v2 --run 20261122-0702 --against 20261122-0615 --file evals/gate.yaml",
+)(promote)
 
 
 @command(taxonomy_cli, "lint", examples="limner taxonomy lint my-taxonomy.yaml")

@@ -134,7 +134,7 @@ def tell(run: Run, as_json: bool) -> None:
     show.table(
         ("", "mean", "95 %", "n", "unscored"),
         [
-            (_title(name, header), *_cells(found, header.metrics[name]))
+            (title(name, header), *_cells(found, header.metrics[name]))
             for name, found in summary(run).items()
             if found.mean is not None
         ],
@@ -145,7 +145,7 @@ def tell(run: Run, as_json: bool) -> None:
         show.line(f"  {header.note}")
 
 
-def _title(name: str, header: Header) -> str:
+def title(name: str, header: Header) -> str:
     kind = header.metrics[name]
     arrow = {"higher": " ↑", "lower": " ↓", None: ""}[kind.better]
     return f"{name.replace('_', ' ')}{arrow}" + (f" ({kind.unit})" if kind.unit else "")

@@ -20,7 +20,7 @@ HOMES = {
     "sqlalchemy": ("store/",),
     "alembic": ("store/",),
     "yaml": ("prompts/",),
-    "jinja2": ("prompts/",),
+    "jinja2": ("prompts/", "evals/report.py"),
     "openai": ("agents/model.py",),
     "langchain": ("agents/model.py",),
     "langchain_core": ("agents/model.py",),
