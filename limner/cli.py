@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import getpass
 import os
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal, cast
 
@@ -19,7 +19,8 @@ from evals import calibration
 from limner import doctor as examination
 from limner import settings, show
 from limner.app import App
-from limner.command import EXAMPLES, Json, command, opened, stages
+from limner.backtesting import backtest_cli
+from limner.command import EXAMPLES, Json, command, moment, opened, stages
 from limner.domain import Change, Language, Override, Polarity, Tag
 from limner.evaluation import eval_cli
 from limner.verdicts import promote
@@ -49,6 +50,7 @@ merges_cli = typer.Typer(
 cli.add_typer(taxonomy_cli, name="taxonomy")
 cli.add_typer(override_cli, name="override")
 cli.add_typer(eval_cli, name="eval")
+eval_cli.add_typer(backtest_cli)
 taxonomy_cli.add_typer(merges_cli, name="merges")
 
 Key = Annotated[str, typer.Argument(metavar="TAG", help="A key, or a label in either language.")]
@@ -61,12 +63,6 @@ Sort = Annotated[str | None, typer.Option("--facet", help="A facet: `limner taxo
 English = Annotated[str | None, typer.Option("--en", help="Its name in English.")]
 Chinese = Annotated[str | None, typer.Option("--zh", help="Its name in Chinese.")]
 POLARITIES: dict[str, Polarity] = {"likes": 1, "dislikes": -1, "is": 0}
-
-
-def moment(said: str) -> datetime:
-    """A time as `--as-of` takes it; UTC where it names no zone."""
-    time = datetime.fromisoformat(said)
-    return time if time.tzinfo else time.replace(tzinfo=UTC)
 
 
 @command(cli, examples="limner init\nLIMNER_HOME=/data/limner limner init")
