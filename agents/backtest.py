@@ -10,6 +10,7 @@ counts beside it, claim by claim.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import NamedTuple
 
 import numpy as np
@@ -20,9 +21,9 @@ from agents.attribute import Claim, attribute
 from agents.behaviour import lower_bound
 from agents.calibrate import DEFAULT, log_odds, probability, way
 from agents.clean import clean
-from agents.signals import Signals, counted, signals
+from agents.signals import Reading, Signals, counted, signals
 from agents.verify import Verdict, verify
-from limner.domain import Abstention, Fit, History, Judgement, Line, Way
+from limner.domain import Abstention, Fit, History, Judgement, Line, Polarity, Way
 from prompts.taxonomy import Taxonomy
 
 EARLIER = 0.6
@@ -54,20 +55,35 @@ class Check(NamedTuple):
 
 def checks(history: History, taxonomy: Taxonomy, baseline: Mapping[str, float]) -> list[Check]:
     """The claims of one history that its later part can judge."""
-    events = clean(history).history.events
-    if len(events) < LEAST_EVENTS:
+    parts = halves(history, EARLIER, taxonomy)
+    if parts is None:
         return []
-    cut = round(len(events) * EARLIER)
-    earlier, later = (
-        signals(History(user_id=history.user_id, events=part), taxonomy) for part in (events[:cut], events[cut:])
-    )
+    earlier, later = parts
     found: list[Check] = []
     for claim in attribute(earlier, (), (), taxonomy):
         verdict = verify(claim, taxonomy.facets[claim.facet], earlier, baseline)
-        true = _came_true(claim, way(claim, verdict), earlier, later, baseline)
+        true = came_true(claim, way(claim, verdict), earlier, later, baseline)
         if true is not None:
             found.append(_check(history.user_id, claim, verdict, came_true=true))
     return found
+
+
+def halves(history: History, split: float | datetime, taxonomy: Taxonomy) -> tuple[Signals, Signals] | None:
+    """What a history shows before a point and after it; None where it is too short, or lies on one side.
+
+    Args:
+        split: The share of the events that come before, 0 to 1; or the time (UTC) from which events come after, and
+            undated ones before.
+    """
+    events = clean(history).history.events
+    if isinstance(split, datetime):
+        cut = sum(event.ts is None or event.ts < split for event in events)
+    else:
+        cut = round(len(events) * split)
+    if len(events) < LEAST_EVENTS or not 0 < cut < len(events):
+        return None
+    earlier, later = (History(user_id=history.user_id, events=part) for part in (events[:cut], events[cut:]))
+    return signals(earlier, taxonomy), signals(later, taxonomy)
 
 
 def judged(
@@ -149,22 +165,47 @@ def _line(cases: Sequence[Check], prior: Line) -> Line:
     return Line(shift=round(float(shift), 4), slope=round(float(slope), 4))
 
 
-def _came_true(
-    claim: Claim, proof: Way, earlier: Signals, later: Signals, baseline: Mapping[str, float]
-) -> bool | None:
-    """None where the later events cannot tell."""
-    thing = later.things.get(claim.key)
+def came_true(claim: Claim, proof: Way, earlier: Signals, later: Signals, baseline: Mapping[str, float]) -> bool | None:
+    """Whether the later events bear a claim out; None where they cannot tell."""
+    readings = later.things[claim.key].readings if claim.key in later.things else ()
     if proof == "rated":
-        deviations = [reading.deviation for reading in thing.readings if reading.deviation is not None] if thing else []
-        total = sum(deviations)
-        return (total > 0) == (claim.polarity > 0) if total and len(deviations) >= RATED_LATER else None
+        leaning = _rated(readings)
+        return leaning == claim.polarity if leaning else None
     if proof != "acts":
         return None
-    counts = counted(thing.readings if thing else ())
-    agreeing = counts.explicit_positive + counts.implicit_positive
-    against = counts.explicit_negative + counts.implicit_negative
+    agreeing, against = _acts(readings)
     if claim.polarity < 0:
         return against > agreeing if agreeing + against else None
     if len(claim.readings) / len(earlier.events) * len(later.events) < EXPECTED:
         return None
     return agreeing > against and agreeing / len(later.events) >= baseline.get(claim.key, 0.0)
+
+
+def shown(later: Signals, baseline: Mapping[str, float], taxonomy: Taxonomy) -> dict[str, Polarity]:
+    """What later events bear out by themselves, claimed before or not: key to 1 or -1."""
+    found: dict[str, Polarity] = {}
+    for thing in later.things.values():
+        agreeing, against = _acts(thing.readings)
+        leaning = _rated(thing.readings)
+        if not leaning and agreeing + against >= EXPECTED:
+            often = agreeing / len(later.events) >= baseline.get(thing.key, 0.0)
+            leaning = -1 if against > agreeing else 1 if agreeing > against and often else 0
+        if leaning and taxonomy.serves(thing.key, thing.facet):
+            found[thing.key] = leaning
+    return found
+
+
+def _rated(readings: Sequence[Reading]) -> Polarity:
+    """The side of the own mean that ratings lie on; 0 where they are too few."""
+    deviations = [reading.deviation for reading in readings if reading.deviation is not None]
+    total = sum(deviations)
+    return 0 if not total or len(deviations) < RATED_LATER else 1 if total > 0 else -1
+
+
+def _acts(readings: Sequence[Reading]) -> tuple[int, int]:
+    """How many signals there are for a thing, and against it."""
+    counts = counted(readings)
+    return (
+        counts.explicit_positive + counts.implicit_positive,
+        counts.explicit_negative + counts.implicit_negative,
+    )

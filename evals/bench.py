@@ -545,8 +545,8 @@ def _parts(database: Database, model: str) -> Parts:
     return Parts(
         model=model,
         taxonomy=taxonomy.load(),
-        propose=library.latest("propose"),
-        persona=library.latest("persona"),
+        propose=library.default("propose"),
+        persona=library.default("persona"),
         events=EventStore(database),
         profiles=ProfileStore(database),
         overrides=OverrideStore(database),

@@ -18,7 +18,6 @@ from evals.task import Bench, Said, Sample, Tally, Task
 from limner.app import App, Stage
 from limner.errors import InputError
 from limner.settings import Settings
-from prompts import library
 
 Report = Callable[[int, int, int], None]
 """Told how many samples are finished, of how many, and how many of them failed."""
@@ -177,10 +176,10 @@ def _described(task: Task, system: str, settings: Settings, limit: int | None, s
     owner = App(settings)
     try:
         known, model = owner.taxonomy, owner.model_id
+        prompts = [owner.prompt(name) for name in task.systems[system].prompts]
     finally:
         owner.close()
     now = datetime.now(UTC)
-    prompts = [library.latest(name) for name in task.systems[system].prompts]
     return Header(
         run=new_id(now),
         task=task.name,

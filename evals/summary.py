@@ -60,7 +60,7 @@ def summarised(scores: Iterable[Score], kind: MetricKind, *, seed: int = 7) -> S
         users, said, true = zip(*points, strict=True)
         found = by_user(MEASURES[kind.measure], users, np.array(said), np.array(true), seed=seed)
         return Summary(found.mean, found.low, found.high, found.n, clusters, 0, 0)
-    sums = _by_cluster(every)
+    sums = by_cluster(every)
     hits, of = np.array([one for one, _ in sums.values()]), np.array([one for _, one in sums.values()])
     total = float(of.sum()) if len(of) else 0.0
     if total <= 0:
@@ -80,7 +80,7 @@ def summarised(scores: Iterable[Score], kind: MetricKind, *, seed: int = 7) -> S
     return Summary(mean, float(low), float(high), round(total), clusters, 0, 0)
 
 
-def _by_cluster(scores: Iterable[Score]) -> Mapping[str, tuple[float, float]]:
+def by_cluster(scores: Iterable[Score]) -> Mapping[str, tuple[float, float]]:
     """Sums of hits and `of`, cluster by cluster."""
     sums: dict[str, tuple[float, float]] = {}
     for score in scores:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from evals.datasets import bundled, households, injection, lastfm, later, names, personabench, ratings
+from evals import nextitems
+from evals.datasets import bundled, households, injection, lastfm, later, names, personabench, ratings, upcoming
 from evals.portraits import LESS, POLARITY, PORTRAIT, SYSTEMS, tokens_a_right_tag
 from evals.runs import MetricKind
 from evals.systems import VERIFIED
@@ -89,6 +90,21 @@ TASKS: Mapping[str, Task] = {
                 (later.MOVIELENS, "film raters"),
                 (later.DOUBAN, "Chinese film reviewers"),
                 (later.COMPLETEJOURNEY, "grocery shoppers"),
+            )
+        ),
+        *(
+            Task(
+                f"next-{dataset.name}",
+                1,
+                f"{what} users turned to next, by tags and by recommenders; no model is asked",
+                dataset,
+                systems,
+                nextitems.SCORERS,
+            )
+            for dataset, what, systems in (
+                (upcoming.MOVIELENS, "films", nextitems.SYSTEMS),
+                (upcoming.LASTFM, "artists", nextitems.UNDATED),
+                (upcoming.COMPLETEJOURNEY, "kinds of goods", nextitems.SYSTEMS),
             )
         ),
     )

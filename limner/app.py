@@ -527,8 +527,8 @@ class App:
         return batch.Parts(
             model=self.model_id,
             taxonomy=self.taxonomy,
-            propose=library.latest("propose"),
-            persona=library.latest("persona"),
+            propose=self.prompt("propose"),
+            persona=self.prompt("persona"),
             events=self.events,
             profiles=self.profiles,
             overrides=self.overrides,
@@ -537,6 +537,11 @@ class App:
             languages=languages,
             fit=self.calibrations.newest() or calibrate.DEFAULT,
         )
+
+    def prompt(self, name: str) -> library.Prompt:
+        """The version of a prompt that is asked with: that of the settings, else the one in use."""
+        named = [prompt for prompt in map(library.load, self.settings.prompts) if prompt.name == name]
+        return named[-1] if named else library.default(name)
 
     @property
     def model_name(self) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import getpass
 import os
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal, cast
 
@@ -19,9 +19,11 @@ from evals import calibration
 from limner import doctor as examination
 from limner import settings, show
 from limner.app import App
-from limner.command import EXAMPLES, Json, command, opened, stages
+from limner.backtesting import backtest_cli
+from limner.command import EXAMPLES, Json, command, moment, opened, stages
 from limner.domain import Change, Language, Override, Polarity, Tag
 from limner.evaluation import eval_cli
+from limner.verdicts import promote
 from prompts import library, taxonomy
 
 BEGIN = """limner init
@@ -48,6 +50,7 @@ merges_cli = typer.Typer(
 cli.add_typer(taxonomy_cli, name="taxonomy")
 cli.add_typer(override_cli, name="override")
 cli.add_typer(eval_cli, name="eval")
+eval_cli.add_typer(backtest_cli)
 taxonomy_cli.add_typer(merges_cli, name="merges")
 
 Key = Annotated[str, typer.Argument(metavar="TAG", help="A key, or a label in either language.")]
@@ -60,12 +63,6 @@ Sort = Annotated[str | None, typer.Option("--facet", help="A facet: `limner taxo
 English = Annotated[str | None, typer.Option("--en", help="Its name in English.")]
 Chinese = Annotated[str | None, typer.Option("--zh", help="Its name in Chinese.")]
 POLARITIES: dict[str, Polarity] = {"likes": 1, "dislikes": -1, "is": 0}
-
-
-def moment(said: str) -> datetime:
-    """A time as `--as-of` takes it; UTC where it names no zone."""
-    time = datetime.fromisoformat(said)
-    return time if time.tzinfo else time.replace(tzinfo=UTC)
 
 
 @command(cli, examples="limner init\nLIMNER_HOME=/data/limner limner init")
@@ -540,16 +537,21 @@ def feedback(
 
 @command(prompts_cli, "list", examples="limner prompts list")
 def prompts_list(as_json: Json = False) -> None:
-    """Every prompt with its digest and what it is for; the newest version of a name is in use."""
+    """Every prompt with its digest and what it is for, and which version of a name is in use."""
     every = library.every()
+    used = {one.id for one in every if one == library.default(one.name)}
     if as_json:
         show.document(
-            [{"id": one.id, "digest": one.digest, "purpose": one.purpose, "changes": one.changes} for one in every]
+            [
+                {"id": one.id, "digest": one.digest, "in_use": one.id in used, "purpose": one.purpose}
+                | {"changes": one.changes}
+                for one in every
+            ]
         )
     else:
         show.table(
-            ("prompt", "digest", "purpose", "changes"),
-            ((one.id, one.digest, one.purpose, one.changes) for one in every),
+            ("prompt", "in use", "digest", "purpose", "changes"),
+            ((one.id, "yes" if one.id in used else "", one.digest, one.purpose, one.changes) for one in every),
         )
 
 
@@ -576,6 +578,14 @@ def prompts_diff(old: str, new: str, as_json: Json = False) -> None:
         show.document({"old": old, "new": new, "diff": changed})
     else:
         show.line(changed or "They are the same.")
+
+
+command(
+    prompts_cli,
+    "promote",
+    examples="limner prompts promote propose.v2 --task movielens --limit 60 --file evals/gate.yaml\n"
+    "limner prompts promote propose.v2 --run 20261122-0702 --against 20261122-0615 --file evals/gate.yaml",
+)(promote)
 
 
 @command(taxonomy_cli, "lint", examples="limner taxonomy lint my-taxonomy.yaml")

@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from functools import wraps
 from typing import Annotated, ParamSpec
 
@@ -47,6 +48,16 @@ def command(
         return group.command(name, epilog=EXAMPLES + examples if examples else None)(guarded)
 
     return wrap
+
+
+def moment(said: str) -> datetime:
+    """A time as a person gives it; UTC where it names no zone.
+
+    Raises:
+        ValueError: it is none.
+    """
+    time = datetime.fromisoformat(said)
+    return time if time.tzinfo else time.replace(tzinfo=UTC)
 
 
 @contextmanager

@@ -38,6 +38,8 @@ class Settings(BaseSettings):
     """In which hours and weekdays of events are read: Asia/Shanghai, America/New_York, …"""
     taxonomy: Path | None = None
     """A taxonomy file that extends the starter taxonomy."""
+    prompts: tuple[str, ...] = ()
+    """Prompt versions to ask with in place of those in use, such as ["propose.v2"]."""
 
     @property
     def database(self) -> str:

@@ -17,7 +17,7 @@ import jinja2
 from jinja2 import meta
 
 from limner.errors import PromptError
-from prompts import answers
+from prompts import answers, ledger
 from prompts.document import Document, read
 
 ROOM = Path(__file__).parent
@@ -102,6 +102,24 @@ def latest(name: str) -> Prompt:
     if not versions:
         raise PromptError(f"There is no prompt {name}; `limner prompts list` shows those there are.")
     return load(f"{name}.v{max(versions)}")
+
+
+def default(name: str) -> Prompt:
+    """The version of the prompt of that name that is in use: the last one promoted, else the first.
+
+    Raises:
+        PromptError: there is none, or its file is malformed or was changed after it was promoted.
+    """
+    promoted = ledger.newest(name)
+    if promoted is None:
+        return load(f"{name}.v1")
+    prompt = load(promoted.prompt)
+    if prompt.digest != promoted.digest:
+        raise PromptError(
+            f"{prompt.id} was changed after it was promoted: restore the file that has digest {promoted.digest}, and "
+            "make the change the next version."
+        )
+    return prompt
 
 
 def every() -> list[Prompt]:

@@ -20,7 +20,7 @@ HOMES = {
     "sqlalchemy": ("store/",),
     "alembic": ("store/",),
     "yaml": ("prompts/",),
-    "jinja2": ("prompts/",),
+    "jinja2": ("prompts/", "evals/report.py"),
     "openai": ("agents/model.py",),
     "langchain": ("agents/model.py",),
     "langchain_core": ("agents/model.py",),
@@ -32,11 +32,19 @@ HOMES = {
     "argus_redact": ("agents/redact.py",),
     "typer": ("limner/", "evals/"),
     "rich": ("limner/", "evals/"),
+    "nltk": ("evals/answers.py",),
+    "sklearn": ("evals/clusters.py",),
+    "implicit": ("evals/nextitems.py",),
     "torch": ("limner/engine/",),
     "transformers": ("limner/engine/",),
     "vllm": ("limner/engine/",),
 }
-LATE = {"agents/model.py": {"openai"}}
+LATE = {
+    "agents/model.py": {"openai"},
+    "evals/answers.py": {"nltk"},
+    "evals/clusters.py": {"sklearn"},
+    "evals/nextitems.py": {"implicit"},
+}
 """Imported where it is first needed, for a reason that the module gives."""
 
 

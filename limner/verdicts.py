@@ -1,0 +1,233 @@
+"""`limner eval compare`, `gate` and `report`, `limner prompts promote`: what runs say, and what follows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from evals import evaluate, gate, report
+from evals.compare import Comparison, Difference, compare
+from evals.promotion import hearing
+from evals.runs import Header, MetricKind, Run, Runs
+from evals.summary import summary
+from evals.task import Sample
+from evals.tasks import TASKS
+from limner import settings, show
+from limner.command import Json, command, opened
+from limner.errors import InputError
+from limner.evaluation import RunId, eval_cli, title
+from prompts import ledger, library
+
+Against = Annotated[str | None, typer.Option(metavar="RUN", help="The run to hold it against.")]
+GateFile = Annotated[Path, typer.Option("--file", help="The rules, in YAML: limner comes with evals/gate.yaml.")]
+Before = Annotated[str, typer.Argument(metavar="BEFORE", help="A run, by id or how one begins.")]
+After = Annotated[str, typer.Argument(metavar="AFTER", help="Another of the same task and data.")]
+
+
+@command(
+    eval_cli,
+    "compare",
+    examples="limner eval compare 20261122-0615 20261122-0702\n"
+    "limner eval compare 20261122-0615 20261122-0702 --metric polarity_f1 --difference 0.02\n"
+    "limner eval compare 20261122-0615 20261122-0702 --json",
+)
+def compared(
+    before: Before,
+    after: After,
+    metric: Annotated[list[str] | None, typer.Option(help="Only this one, and those named so again.")] = None,
+    difference: Annotated[float | None, typer.Option(min=0, help="Tell how many users would show such a one.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Whether a run is better than another: paired by sample, by user, and told apart from chance."""
+    runs = Runs(settings.read().home)
+    earlier, later = runs.open(before), runs.open(after)
+    found = compare(earlier, later, metrics=metric or (), difference=difference)
+    if as_json:
+        show.document(_document(found, later))
+        return
+    for when, one in (("before", found.before), ("after ", found.after)):
+        asked = f" with {one.model}" if one.model else ""
+        unfinished = "" if one.state == "done" else f", {one.state}"
+        show.line(f"{when} {one.run}: {one.task} v{one.task_version} by {one.system}{asked}{unfinished}")
+    left_out = f"; {found.left_out:,} left out, which one of them lacks or failed at" if found.left_out else ""
+    show.line(f"{found.samples:,} samples paired{left_out}")
+    show.table(
+        ("", "before", "after", "difference", "95 %, by user", "p", "detectable", "verdict"),
+        [(title(name, found.after), *_cells(one, found.after.metrics[name])) for name, one in found.metrics.items()],
+    )
+    show.line(
+        "p is corrected over these metrics (Holm). Detectable: what would be found in 80 of 100 such comparisons.",
+        style="dim",
+    )
+
+
+def _document(found: Comparison, later: Run) -> dict[str, Any]:
+    """A comparison in the shape that scripts rely on: the later run's numbers, and what they are over the earlier's."""
+    seen = summary(later)
+    return {
+        "run": found.after.run,
+        "against": found.before.run,
+        "task": found.after.task,
+        "samples": found.samples,
+        "left_out": found.left_out,
+        "metrics": {name: {**seen[name]._asdict(), **one._asdict()} for name, one in found.metrics.items()},
+    }
+
+
+def _cells(one: Difference, kind: MetricKind) -> Sequence[str]:
+    digits = 1 if kind.unit and kind.unit != "seconds" else 3
+    interval = "" if one.delta_low is None else f"{one.delta_low:+,.{digits}f} to {one.delta_high:+,.{digits}f}"
+    verdict = one.verdict or "only describes"
+    if one.verdict == "no difference shown" and one.more_users:
+        verdict += f"; {one.more_users:,} more users would show such a one"
+    return (
+        f"{one.before:,.{digits}f}",
+        f"{one.after:,.{digits}f}",
+        f"{one.delta:+,.{digits}f}",
+        interval,
+        f"{one.p:.3f}" if one.p >= 0.001 else "< 0.001",
+        "" if one.mde is None else f"{one.mde:,.{digits}f}",
+        verdict,
+    )
+
+
+@command(
+    eval_cli,
+    "gate",
+    examples="limner eval gate 20261122-0702 --file evals/gate.yaml --against 20261122-0615\n"
+    "limner eval gate 20261122-0702 --file my-gate.yaml --junit gate.xml",
+)
+def gated(
+    run: RunId,
+    file: GateFile,
+    against: Against = None,
+    junit: Annotated[Path | None, typer.Option(help="Also write the result here, as JUnit XML for CI.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Whether a run meets the rules of a file: exit 0 if it does, 1 with the reason if not."""
+    runs = Runs(settings.read().home)
+    judged = runs.open(run)
+    checked = gate.check(judged, gate.rules(file), runs.open(against) if against else None)
+    if junit is not None:
+        write(junit, gate.junit(judged.header, checked))
+    if as_json:
+        show.document({"run": judged.header.run, "against": against, "passed": passed(checked), "rules": checked})
+    else:
+        show.findings([(one.metric, one.met, f"must {one.rule}. {one.reason}", "") for one in checked])
+    if not passed(checked):
+        raise typer.Exit(1)
+
+
+def passed(checked: Sequence[gate.Checked]) -> bool:
+    return all(one.met for one in checked)
+
+
+@command(
+    eval_cli,
+    "report",
+    examples="limner eval report 20261122-0702 --out report.html\n"
+    "limner eval report 20261122-0702 --against 20261122-0615 --out report.html",
+)
+def reported(
+    run: RunId,
+    out: Annotated[Path, typer.Option(help="The HTML file to write; it opens without a network.")],
+    against: Against = None,
+    as_json: Json = False,
+) -> None:
+    """A run as one HTML page: its metrics, groups, cost and worst samples, held against another run if you like."""
+    runs = Runs(settings.read().home)
+    told = runs.open(run)
+    content = report.page(told, runs.open(against) if against else None, _given(told.header))
+    write(out, content.encode("utf-8", "replace"))
+    if as_json:
+        show.document({"run": told.header.run, "against": against, "file": str(out), "bytes": out.stat().st_size})
+    else:
+        show.line(f"Wrote {out}, {out.stat().st_size / 1e6:.2f} MB.")
+
+
+def _given(header: Header) -> dict[str, Sample]:
+    """The samples of a run by id; {} where its data is not here, or is not what it was."""
+    task = TASKS.get(header.task)
+    if task is None or task.dataset.absent or task.dataset.digest != header.dataset_digest:
+        return {}
+    with opened() as app:
+        samples = task.dataset.samples(app.taxonomy, limit=header.settings.get("limit"), seed=header.seed)
+    return {sample.id: sample for sample in samples}
+
+
+def write(path: Path, content: bytes) -> None:
+    """A file that the user named.
+
+    Raises:
+        InputError: it cannot be written.
+    """
+    try:
+        path.write_bytes(content)
+    except OSError as error:
+        raise InputError(f"{path} cannot be written: {error.strerror}.") from error
+
+
+def promote(
+    prompt: Annotated[str, typer.Argument(help="A version that is not in use: propose.v2.")],
+    file: GateFile,
+    task: Annotated[str | None, typer.Option(help="What to run where --run is not given.")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Only so many users of it.")] = None,
+    run: Annotated[str | None, typer.Option(metavar="RUN", help="A run that was made with this version.")] = None,
+    against: Annotated[str | None, typer.Option(metavar="RUN", help="One made with the version in use.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Put a prompt version into use, if a gate finds that it is good enough beside the one in use.
+
+    What is not given is run: the task with the version in use, and with the new one, alike in everything else.
+    """
+    known = settings.read()
+    runs = Runs(known.home)
+    candidate = library.load(prompt)
+    current = library.default(candidate.name)
+    if candidate == current:
+        raise InputError(f"{candidate.id} is in use already.")
+    asked = gate.rules(file)
+    given = {candidate.id: runs.open(run) if run else None, current.id: runs.open(against) if against else None}
+    like = next((one.header for one in given.values() if one is not None), None)
+    for one, found in given.items():
+        if found is not None:
+            continue
+        name = task or (like.task if like is not None else None)
+        if name is None:
+            raise InputError(f"Say on what to try {candidate.id}: --task TASK, or --run RUN and --against RUN.")
+        given[one] = _run(name, one, known, like.settings["limit"] if like is not None else limit)
+    held = hearing(candidate, *(one for one in given.values() if one is not None), asked)
+    if held.passed:
+        ledger.add(held.promotion)
+    if as_json:
+        show.document(
+            {"prompt": candidate.id, "promoted": held.passed, "rules": held.checked, "ledger": held.promotion}
+        )
+    else:
+        show.findings([(one.metric, one.met, f"must {one.rule}. {one.reason}", "") for one in held.checked])
+        show.line(
+            f"{candidate.id} is in use now, in place of {current.id}; the ledger says why."
+            if held.passed
+            else f"{current.id} stays in use."
+        )
+    if not held.passed:
+        raise typer.Exit(1)
+
+
+def _run(name: str, prompt: str, known: settings.Settings, limit: int | None) -> Run:
+    """A task run with a prompt version in place of the one in use."""
+    task = evaluate.named(name, TASKS)
+    pinned = known.model_copy(update={"prompts": (*known.prompts, prompt)})
+    begun = evaluate.begin(task, evaluate.system_of(task, None), pinned, limit=limit)
+    with show.bar(prompt, "samples") as bar:
+        evaluate.go_on(
+            begun,
+            task,
+            pinned,
+            told=lambda stage, done, total, unit: bar.at(done, total or None, unit=unit, title=f"{prompt}: {stage}"),
+            report=lambda done, total, failed: bar.at(done + failed, total, unit="samples", title=prompt),
+        )
+    return begun
