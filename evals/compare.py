@@ -13,7 +13,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -112,13 +112,10 @@ class Pairs(NamedTuple):
         """How many users like these are needed beside them to find a true difference with 80 % power."""
         if not self.error or not difference:
             return None
-        spread = self.error * math.sqrt(self.users)
-        lost = self.users - self._freedom
+        error, freedom = self.error * math.sqrt(self.users), self._freedom / self.users
 
         def lacking(users: float) -> float:
-            return _reach(max(1.0, users - lost * users / self.users), tests) * spread / math.sqrt(users) - abs(
-                difference
-            )
+            return _reach(max(1.0, freedom * users), tests) * error / math.sqrt(users) - abs(difference)
 
         if lacking(MOST) > 0:
             return None
@@ -162,7 +159,7 @@ def _exactly_detectable(samples: int, flipped: int, alpha: float) -> float | Non
         found = binom.sf(least - 1, differing, toward) + binom.cdf(differing - least, differing, toward)
         return POWER - float(binom.pmf(differing, samples, share) @ found)
 
-    return brentq(lacking, 1e-9, 1 - 1e-9, xtol=1e-6) if flipped and lacking(1 - 1e-9) < 0 else None
+    return float(brentq(lacking, 1e-9, 1 - 1e-9, xtol=1e-6)) if flipped and lacking(1 - 1e-9) < 0 else None
 
 
 def _reach(freedom: float, tests: int) -> float:
@@ -327,7 +324,7 @@ class Paired:
         return of_ratio(users, *cases)
 
 
-def of_ratio(users: Sequence[object], before: Array, after: Array) -> Pairs | None:
+def of_ratio(users: Sequence[object] | NDArray[Any], before: Array, after: Array) -> Pairs | None:
     """Two runs by sum of hits ÷ sum of cases.
 
     Args:
@@ -338,28 +335,30 @@ def of_ratio(users: Sequence[object], before: Array, after: Array) -> Pairs | No
     Returns:
         None where a run has no cases.
     """
-    _, place = np.unique(np.asarray(users, dtype=str), return_inverse=True)
-    sums = [np.stack([np.bincount(place, one[:, column]) for column in (0, 1)]) for one in (before, after)]
-    totals = [one.sum(axis=1, keepdims=True) for one in sums]
-    if any(total[1, 0] <= 0 for total in totals):
+    names, place = np.unique(np.asarray(users, dtype=str), return_inverse=True)
+    earlier, later = (_sums(place, one) for one in (before, after))
+    if earlier[1].sum() <= 0 or later[1].sum() <= 0:
         return None
-    rest = [total - one for total, one in zip(totals, sums, strict=True)]
-    means = [float(total[0, 0] / total[1, 0]) for total in totals]
-    alone = any((one[1] <= 0).any() for one in rest)
-    changed = (before != after).any(axis=1)
-    right_or_wrong = len(place) == len(sums[0][0]) and all(
-        (one[:, 1] == 1).all() and np.isin(one[:, 0], (0, 1)).all() for one in (before, after)
-    )
-    gained, lost = ((after[:, 0] > before[:, 0]).sum(), (after[:, 0] < before[:, 0]).sum())
+    rest, rest_later = (one.sum(axis=1, keepdims=True) - one for one in (earlier, later))
+    alone = bool((rest[1] <= 0).any() or (rest_later[1] <= 0).any())
+    one_a_user = len(names) == len(place) and bool((before[:, 1] == 1).all() and (after[:, 1] == 1).all())
+    right_or_wrong = one_a_user and bool(np.isin([before[:, 0], after[:, 0]], (0, 1)).all())
+    gained, lost = (int((sign * (after[:, 0] - before[:, 0]) > 0).sum()) for sign in (1, -1))
     return Pairs(
-        *means,
-        error=None if alone else jackknife(rest[1][0] / rest[1][1] - rest[0][0] / rest[0][1]),
-        users=len(sums[0][0]),
+        before=float(earlier[0].sum() / earlier[1].sum()),
+        after=float(later[0].sum() / later[1].sum()),
+        error=None if alone else jackknife(rest_later[0] / rest_later[1] - rest[0] / rest[1]),
+        users=len(names),
         samples=len(place),
-        changed=int(changed.sum()),
-        sums=(sums[0], sums[1]),
-        flips=(int(gained), int(lost)) if right_or_wrong else None,
+        changed=int((before != after).any(axis=1).sum()),
+        sums=(earlier, later),
+        flips=(gained, lost) if right_or_wrong else None,
     )
+
+
+def _sums(place: NDArray[np.intp], cells: Array) -> Array:
+    """Hits and cases of each user, shape (2, users)."""
+    return np.stack([np.bincount(place, column) for column in cells.T]).astype(float)
 
 
 Points = Sequence[tuple[float, float]]

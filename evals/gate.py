@@ -224,4 +224,4 @@ def junit(header: Header, checked: Sequence[Checked]) -> bytes:
         case = ElementTree.SubElement(suite, "testcase", classname=header.task, name=f"{one.metric} must {one.rule}")
         if not one.met:
             ElementTree.SubElement(case, "failure", message=one.reason)
-    return ElementTree.tostring(suite, encoding="utf-8", xml_declaration=True)
+    return bytes(ElementTree.tostring(suite, encoding="utf-8", xml_declaration=True))

@@ -196,7 +196,7 @@ def _by_percentiles(pair: Pairs, rng: np.random.Generator) -> bool:
         return False
 
     def delta(hits: Array, cases: Array, later: Array, of: Array, axis: int = -1) -> Array:
-        return later.sum(axis) / of.sum(axis) - hits.sum(axis) / cases.sum(axis)
+        return np.asarray(later.sum(axis) / of.sum(axis) - hits.sum(axis) / cases.sum(axis))
 
     sides = (*pair.sums[0], *pair.sums[1])
     drawn = bootstrap(sides, delta, paired=True, method="percentile", n_resamples=RESAMPLES, rng=rng)

@@ -146,6 +146,7 @@ def tell(run: Run, as_json: bool) -> None:
 
 
 def title(name: str, header: Header) -> str:
+    """A metric in words, with which way is better and its unit."""
     kind = header.metrics[name]
     arrow = {"higher": " ↑", "lower": " ↓", None: ""}[kind.better]
     return f"{name.replace('_', ' ')}{arrow}" + (f" ({kind.unit})" if kind.unit else "")

@@ -97,12 +97,12 @@ def _cells(one: Difference, kind: MetricKind) -> Sequence[str]:
 @command(
     eval_cli,
     "gate",
-    examples="limner eval gate 20261122-0702 --file evals/gate.yaml --against 20261122-0615\n"
+    examples="limner eval gate --file evals/gate.yaml --against 20261122-0615\n"
     "limner eval gate 20261122-0702 --file my-gate.yaml --junit gate.xml",
 )
 def gated(
-    run: RunId,
     file: GateFile,
+    run: RunId = None,
     against: Against = None,
     junit: Annotated[Path | None, typer.Option(help="Also write the result here, as JUnit XML for CI.")] = None,
     as_json: Json = False,
@@ -128,12 +128,12 @@ def passed(checked: Sequence[gate.Checked]) -> bool:
 @command(
     eval_cli,
     "report",
-    examples="limner eval report 20261122-0702 --out report.html\n"
+    examples="limner eval report --out report.html\n"
     "limner eval report 20261122-0702 --against 20261122-0615 --out report.html",
 )
 def reported(
-    run: RunId,
     out: Annotated[Path, typer.Option(help="The HTML file to write; it opens without a network.")],
+    run: RunId = None,
     against: Against = None,
     as_json: Json = False,
 ) -> None:

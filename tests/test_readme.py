@@ -20,8 +20,8 @@ SAFE = {
     "doctor", "eval", "evidence", "feedback", "history", "ingest", "init", "override", "profile", "prompts", "run",
     "status", "taxonomy",
 }  # fmt: skip
-NEEDS_MORE = {"--resume", "--retry-failed", "withdraw", "movielens"}
-"""Right only after a run that stopped or failed, with an override of that number, or with that data set."""
+NEEDS_MORE = {"--resume", "--retry-failed", "withdraw", "movielens", "compare", "gate"}
+"""Right only after a run that stopped or failed, with an override of that number, that data set, or those runs."""
 EXPORT = "customer,created_at,stars,movie,genres\n7,2026-01-02,4.5,Heat,Crime|Thriller\n"
 """What a README's own file holds, whatever its name."""
 
