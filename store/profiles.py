@@ -35,7 +35,7 @@ from limner.domain import (
     TagVersion,
 )
 from limner.errors import ProfileNotFound, TagNotFound
-from store.database import Database
+from store.database import Database, Direct
 from store.events import EventStore
 from store.runs import settle
 from store.tables import (
@@ -67,7 +67,7 @@ REVISION: BindParameter[int] = bindparam("at_revision")
 OPEN = TagRow.retired_revision.is_(None)
 OPEN_AT = and_(TagRow.revision <= REVISION, or_(OPEN, TagRow.retired_revision > REVISION))
 
-SAVED = (
+SAVED = Direct(
     select(RunItemRow.revision)
     .join(UserRow, UserRow.user_id == RunItemRow.user_id)
     .where(
@@ -85,7 +85,7 @@ RETIRE = (
     .where(TagRow.user_id == USER, TagRow.key == bindparam("tag"), TagRow.revision == bindparam("opened"))
     .values(retired_at=bindparam("now"), retired_revision=REVISION, retired_reason=bindparam("why"))
 )
-PROFILED = (
+PROFILED = Direct(
     update(UserRow)
     .where(UserRow.user_id == USER, UserRow.corrections == bindparam("heeded"))
     .values(profiled_digest=bindparam("made_from"))
@@ -161,17 +161,18 @@ class ProfileStore:
         """
         user = draft.user_id
         with self._database.connection() as connection:
-            saved = connection.scalar(SAVED, {"run": draft.run, "user": user, "made_from": draft.digest})
+            saved: int | None = SAVED.scalar(connection, {"run": draft.run, "user": user, "made_from": draft.digest})
             if saved is not None:
                 return saved
             made = {"user": user, "made_from": draft.digest, "heeded": draft.corrections}
-            if not connection.execute(PROFILED, made).rowcount:
+            if not PROFILED.run(connection, made).rowcount:
                 return None
             last = connection.execute(NEWEST, {"user": user}).first()
             revision, now = self.write(connection, draft, last)
-            item = {"run": draft.run, "user_id": user, "revision": revision, "at": now}
-            connection.execute(
-                self._settle, item | {"state": outcome.state, "error_kind": "", "error": "", "seconds": outcome.seconds}
+            item = {"run": draft.run, "user_id": user, "revision": revision, "at": self._database.moment(now)}
+            self._settle.run(
+                connection,
+                item | {"state": outcome.state, "error_kind": "", "error": "", "seconds": outcome.seconds},
             )
         return revision
 
