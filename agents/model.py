@@ -34,7 +34,6 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, TypeVar
 import httpx
 import orjson
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type
 from tokenizers import Tokenizer
 
 from limner.domain import ModelCall
@@ -253,33 +252,21 @@ class _Seam(ABC):
         self, chat: Sequence[Message], schema: type[BaseModel], max_tokens: int, account: _Account
     ) -> tuple[Reply, float]:
         """A reply and the seconds it took, after as many attempts as its troubles are worth."""
-        retrying = AsyncRetrying(
-            retry=retry_if_exception_type(_AttemptError), stop=_enough, wait=self._pause, reraise=True
-        )
-        async for state in retrying:
-            with state:
-                begun = time.monotonic()
-                try:
-                    return await self._attempt(chat, schema, max_tokens), time.monotonic() - begun
-                except _AttemptError as error:
-                    account.enter(error.outcome, time.monotonic() - begun, detail=cut(str(error)))
+        attempt = 0
+        while True:
+            attempt += 1
+            begun = time.monotonic()
+            try:
+                return await self._attempt(chat, schema, max_tokens), time.monotonic() - begun
+            except ServerDied as error:
+                account.enter("unreachable", time.monotonic() - begun, detail=cut(str(error)))
+                raise
+            except _AttemptError as error:
+                account.enter(error.outcome, time.monotonic() - begun, detail=cut(str(error)))
+                if attempt >= error.tries:
                     raise
-                except ServerDied as error:
-                    account.enter("unreachable", time.monotonic() - begun, detail=cut(str(error)))
-                    raise
-        raise AssertionError("tenacity returns or raises")
-
-    def _pause(self, state: RetryCallState) -> float:
-        """Seconds before the next attempt."""
-        error = state.outcome.exception() if state.outcome else None
-        asked = error.after if isinstance(error, _AttemptError) else None
-        pause: float = self.patience * 2 ** (state.attempt_number - 1) if asked is None else asked
-        return min(pause, LONGEST_WAIT)
-
-
-def _enough(state: RetryCallState) -> bool:
-    error = state.outcome.exception() if state.outcome else None
-    return not isinstance(error, _AttemptError) or state.attempt_number >= error.tries
+                pause = self.patience * 2 ** (attempt - 1) if error.after is None else error.after
+            await asyncio.sleep(min(pause, LONGEST_WAIT))
 
 
 _THINKING = re.compile(r"\A\s*<think>.*?</think>", re.DOTALL)
@@ -586,15 +573,18 @@ class ScriptedModel(_Seam):
                 text = answer.model_dump_json()
             case _:
                 text = answer
-        tokens_in = sum(self.count_tokens(message.content) for message in chat)
-        return Reply(text, "stop", tokens_in, self.count_tokens(text))
+        return Reply(text, "stop", sum(_quarter(message.content) for message in chat), _quarter(text))
 
     def count_tokens(self, text: str) -> int:
         """A token for every four bytes."""
-        return -(-len(text.encode("utf-8", "replace")) // 4)
+        return _quarter(text)
 
     async def aclose(self) -> None:
         pass
+
+
+def _quarter(text: str) -> int:
+    return -(-len(text.encode("utf-8", "replace")) // 4)
 
 
 class Finding(BaseModel):
