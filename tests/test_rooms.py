@@ -25,7 +25,7 @@ HOMES = {
     "langchain": ("agents/model.py",),
     "langchain_core": ("agents/model.py",),
     "langchain_openai": ("agents/model.py",),
-    "tenacity": ("agents/model.py",),
+    "aiohttp": ("agents/model.py",),
     "pyarrow": ("agents/ingest.py", "agents/rows.py"),
     "onnxruntime": ("agents/embedder.py",),
     "onnxruntime_extensions": ("agents/embedder.py",),
@@ -36,7 +36,7 @@ HOMES = {
     "transformers": ("limner/engine/",),
     "vllm": ("limner/engine/",),
 }
-LATE = {"agents/model.py": {"openai"}}
+LATE = {"agents/model.py": {"aiohttp"}}
 """Imported where it is first needed, for a reason that the module gives."""
 
 
