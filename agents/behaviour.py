@@ -213,8 +213,11 @@ def _traits(known: Mapping[str, Measure], population: Population) -> tuple[list[
     """The traits that hold, and the keys that the comparison settles, whether they hold or not."""
     found: list[Behaviour] = []
     settled: set[str] = set()
+    named: dict[str, str] = {}
+    for name in known:
+        named.setdefault(name.partition("/")[0], name)
     for trait in TRAITS:
-        mine = next((name for name in known if name.partition("/")[0] == trait.measure), "")
+        mine = named.get(trait.measure, "")
         scale = population.scales.get(mine)
         if trait.key in settled or scale is None or not scale.tells:
             continue

@@ -146,7 +146,7 @@ def _surest(judged: _Judged) -> tuple[float, int, str]:
 
 def _tag(judged: _Judged, signals: Signals) -> Tag:
     claim, verdict, sure, until = judged
-    return Tag.model_construct(
+    return Tag(
         facet=claim.facet,
         key=claim.key,
         label=claim.label,

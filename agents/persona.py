@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from agents.digest import HAN, safe
 from agents.model import Ledger, Message, Model
-from agents.signals import AGAINST, says_against
+from agents.signals import AGAINST, says_against, turns_against
 from agents.vocabulary import stray
 from limner.domain import Event, Language, Persona, Polarity, Sentence, Tag
 from prompts import library
@@ -340,7 +340,7 @@ def _misleaning(text: str, own: str, clauses: Sequence[str], cited: Point, taxon
     for fact in cited:
         for part in fact.tag.key.split("+"):
             leaning[part] = fact.tag.polarity
-    against = [clause for clause in clauses if says_against(clause, 0, len(clause))]
+    against = [clause for clause in clauses if turns_against(clause)]
     if min(leaning.values()) > 0 and against:
         return f"{against[0].strip()}: it is liked, not the other way round."
     if max(leaning.values()) < 0:

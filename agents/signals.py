@@ -298,7 +298,11 @@ def said(text: str, start: int, end: int) -> SignalKind:
 
 def says_against(text: str, start: int, end: int) -> bool:
     """Whether the clause around text[start:end] turns against what it names, as a person or a portrait would say."""
-    clause = _clause(text, start, end)
+    return turns_against(_clause(text, start, end))
+
+
+def turns_against(clause: str) -> bool:
+    """The same of a clause."""
     return bool(_AGAINST.search(clause) or _LOW.search(clause))
 
 

@@ -10,6 +10,7 @@ import hashlib
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 import orjson
@@ -485,7 +486,7 @@ class ProfileStore:
         self, connection: Connection, draft: Draft, revision: int, now: datetime, open_rows: dict[str, AnyRow]
     ) -> None:
         """Open what is new or changed, retire what changed or ended, leave the rest alone."""
-        turned = dict(draft.retired)
+        turned, moment = dict(draft.retired), self._database.moment(now)
         tags, evidence, ended = [], [], []
         for tag in draft.tags:
             cited = orjson.dumps([(one.event_id, one.signal, one.span) for one in tag.evidence])
@@ -496,7 +497,7 @@ class ProfileStore:
                 if before.digest == digest:
                     continue
                 ended.append((before, turned.get(tag.key, "changed")))
-            tags.append((draft.user_id, revision, draft.run, self._database.moment(now), "", digest, *said))
+            tags.append((draft.user_id, revision, draft.run, moment, "", digest, *said))
             evidence.append((draft.user_id, tag.key, revision, cited.decode()))
         ended += [(before, turned.get(key, "no longer found")) for key, before in open_rows.items()]
         if ended:
@@ -529,10 +530,12 @@ class ProfileStore:
 
     def _row(self, tag: Tag) -> tuple[Any, ...]:
         """What a tag says, in the order of `SAID`."""
-        plain = [getattr(tag, name) for name in PLAIN]
-        counts = [getattr(tag.counts, name) for name in COUNTS]
-        moment = self._database.moment
-        return (*plain, moment(tag.valid_from), moment(tag.valid_to), tag.label.en, tag.label.zh, *counts)
+        moments = self._database.moment(tag.valid_from), self._database.moment(tag.valid_to)
+        return (*_plain(tag), *moments, tag.label.en, tag.label.zh, *_counts(tag.counts))
+
+
+_plain: Callable[[Tag], tuple[Any, ...]] = attrgetter(*PLAIN)
+_counts: Callable[[Counts], tuple[int, ...]] = attrgetter(*COUNTS)
 
 
 def text_digest(text: str) -> bytes:
