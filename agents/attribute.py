@@ -8,12 +8,12 @@ that are both). One whose words merely stand in the user's own texts keeps those
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from agents.behaviour import Behaviour
 from agents.propose import Proposal
-from agents.signals import AGAINST, SPEECH, Reading, Signals, Thing, said
+from agents.signals import AGAINST, SPEECH, Lift, Reading, Signals, Thing, said
 from limner.domain import Basis, Label, Polarity
 from prompts.taxonomy import Taxonomy, Term
 
@@ -68,6 +68,8 @@ class Claim:
     polarity: Polarity
     basis: Basis
     readings: tuple[Reading, ...]
+    lift: Lift | None = None
+    """Of the thing it is about, where that was counted."""
     behaviour: Behaviour | None = None
     proposed: bool = False
     """Whether the model named it; counted claims stand without."""
@@ -88,9 +90,12 @@ def attribute(
     }
     for habit in habits:
         term = taxonomy.terms[habit.key]
-        claims[habit.key] = Claim(habit.key, term.facet, term.label, 0, "observed", habit.readings, habit)
+        claims[habit.key] = Claim(habit.key, term.facet, term.label, 0, "observed", habit.readings, behaviour=habit)
+    texts = {
+        at: event.text.casefold() for at, event in enumerate(signals.events) if event.text and event.kind in SPEECH
+    }
     for proposal in proposals:
-        claim = _proposed(proposal, signals, taxonomy)
+        claim = _proposed(proposal, signals, taxonomy, texts)
         known = claims.get(claim.key)
         claims[claim.key] = claim if known is None else replace(known, proposed=True)
     return [claim for claim in claims.values() if taxonomy.serves(claim.key, claim.facet)]
@@ -99,7 +104,8 @@ def attribute(
 def _counted(thing: Thing, signals: Signals, taxonomy: Taxonomy, *, proposed: bool = False) -> Claim:
     """A claim whose polarity is what the counts say, whoever named it."""
     sign = _leaning(thing.readings, thing.facet, signals, taxonomy)
-    return Claim(thing.key, thing.facet, thing.label, sign, "observed", tuple(thing.readings), proposed=proposed)
+    readings = tuple(thing.readings)
+    return Claim(thing.key, thing.facet, thing.label, sign, "observed", readings, thing.lift, proposed=proposed)
 
 
 def _leaning(readings: Sequence[Reading], facet: str, signals: Signals, taxonomy: Taxonomy) -> Polarity:
@@ -125,13 +131,13 @@ def polarity(readings: Iterable[Reading], weights: Sequence[float]) -> Polarity:
     return 1 if balance >= 0 else -1
 
 
-def _proposed(proposal: Proposal, signals: Signals, taxonomy: Taxonomy) -> Claim:
+def _proposed(proposal: Proposal, signals: Signals, taxonomy: Taxonomy, texts: Mapping[int, str]) -> Claim:
     keys = _known_keys(proposal.label, taxonomy)
     if len(keys) == 1:
         return _of_term(taxonomy.terms[keys[0]], signals, taxonomy)
     if keys:
         return _compound(keys, signals, taxonomy)
-    claim = _worded(proposal, signals, taxonomy)
+    claim = _worded(proposal, signals, taxonomy, texts)
     named = taxonomy.merged.get(claim.key)
     if named is None:
         return claim
@@ -183,17 +189,20 @@ def _compound(keys: list[str], signals: Signals, taxonomy: Taxonomy) -> Claim:
     return Claim(key, facet, label, sign, "observed", readings, proposed=True)
 
 
-def _worded(proposal: Proposal, signals: Signals, taxonomy: Taxonomy) -> Claim:
-    """A tag the taxonomy does not know: the events whose own text carries its label."""
+def _worded(proposal: Proposal, signals: Signals, taxonomy: Taxonomy, texts: Mapping[int, str]) -> Claim:
+    """A tag the taxonomy does not know: the events whose own text carries its label.
+
+    Args:
+        texts: What the user wrote, casefolded, by the place of its event.
+    """
     readings: list[Reading] = []
-    for index, event in enumerate(signals.events):
-        if event.kind in SPEECH and event.text:
-            text = event.text.casefold()
-            for words in (proposal.label.en.casefold(), proposal.label.zh):
-                if (start := text.find(words)) >= 0:
-                    end = start + len(words)
-                    readings.append(Reading(index, said(event.text, start, end), None, event.text[start:end]))
-                    break
+    names = (proposal.label.en.casefold(), proposal.label.zh)
+    for index, text in texts.items():
+        for words in names:
+            if (start := text.find(words)) >= 0:
+                own, end = signals.events[index].text, start + len(words)
+                readings.append(Reading(index, said(own, start, end), None, own[start:end]))
+                break
     slug = "-".join(_WORD.findall(proposal.label.en.casefold())) or proposal.label.zh
     sign = proposal.polarity
     if readings and sign != 0:

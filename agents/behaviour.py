@@ -83,8 +83,9 @@ class Behaviour(NamedTuple):
 
 
 class _Act(NamedTuple):
-    """An event with what several habits ask of its time."""
+    """An event, its place and its time."""
 
+    at: int
     event: Event
     local: datetime
     """In the zone of the user; the start of time where the event has none."""
@@ -94,7 +95,8 @@ class _Habit(NamedTuple):
     """A share of a base of events: the tag holds where its lower bound is at least the threshold."""
 
     key: str
-    base: Callable[[Event], bool]
+    base: str
+    """One of `_bases`."""
     shows: Callable[[_Act], bool]
     threshold: float
     day: Callable[[_Act], date] | None = None
@@ -140,8 +142,8 @@ def behaviours(signals: Signals, zone: tzinfo, population: Population = NOBODY) 
     local = [event.ts.astimezone(zone) if event.ts else None for event in signals.events]
     known = measures(signals.events, local, population.newest)
     traits, settled = _traits(known, population)
-    acts = [_Act(event, time or datetime.min) for event, time in zip(signals.events, local, strict=True)]
-    found = [behaviour for habit in HABITS if (behaviour := _proved(habit, acts))]
+    bases = _bases(signals.events, local)
+    found = [behaviour for habit in HABITS if (behaviour := _proved(habit, bases[habit.base]))]
     if signals.rated >= LEAST_EVENTS:
         ratings = [
             Reading(index, SignalKind.EXPLICIT_POSITIVE)
@@ -173,19 +175,29 @@ GENEROUS, HARSH = 4.2, 2.8
 """Mean ratings, in five-star units."""
 
 
-def _proved(habit: _Habit, acts: Sequence[_Act]) -> Behaviour | None:
-    base = [at for at, act in enumerate(acts) if habit.base(act.event)]
-    shown = [at for at in base if habit.shows(acts[at])]
+def _bases(events: Sequence[Event], local: Sequence[datetime | None]) -> dict[str, list[_Act]]:
+    """The events that each sort of habit is a share of."""
+    acts = [_Act(at, event, time or datetime.min) for at, (event, time) in enumerate(zip(events, local, strict=True))]
+    dated = [act for act in acts if act.event.ts is not None]
+    return {
+        "dated": dated,
+        "timed": [act for act in dated if act.event.ts is not None and timed(act.event.ts)],
+        "traded": [act for act in acts if act.event.kind in TRADED],
+        "reviewed": [act for act in acts if act.event.kind == "review" and act.event.text],
+    }
+
+
+def _proved(habit: _Habit, base: Sequence[_Act]) -> Behaviour | None:
+    shown = [act for act in base if habit.shows(act)]
     if not shown:
         return None
     hits, total, unit = len(shown), len(base), "events"
     if habit.day is not None:
-        days = {at: habit.day(acts[at]) for at in base}
-        active, showing = Counter(days.values()), Counter(days[at] for at in shown)
-        hits, total, unit = sum(2 * showing[day] >= n for day, n in active.items()), len(active), "active days"
+        active, showing = Counter(map(habit.day, base)), Counter(map(habit.day, shown))
+        hits, total, unit = sum(2 * n >= active[day] for day, n in showing.items()), len(active), "active days"
     if total < (LEAST_DAYS if habit.day else LEAST_EVENTS) or lower_bound(hits, total) < habit.threshold:
         return None
-    readings = tuple(Reading(at, SignalKind.IMPLICIT_POSITIVE) for at in shown)
+    readings = tuple(Reading(act.at, SignalKind.IMPLICIT_POSITIVE) for act in shown)
     return Behaviour(habit.key, hits, hits / total, total, unit, habit.threshold, readings)
 
 
@@ -201,8 +213,11 @@ def _traits(known: Mapping[str, Measure], population: Population) -> tuple[list[
     """The traits that hold, and the keys that the comparison settles, whether they hold or not."""
     found: list[Behaviour] = []
     settled: set[str] = set()
+    named: dict[str, str] = {}
+    for name in known:
+        named.setdefault(name.partition("/")[0], name)
     for trait in TRAITS:
-        mine = next((name for name in known if name.partition("/")[0] == trait.measure), "")
+        mine = named.get(trait.measure, "")
         scale = population.scales.get(mine)
         if trait.key in settled or scale is None or not scale.tells:
             continue
@@ -260,22 +275,6 @@ def _number(value: float, name: str) -> str:
     return f"{f'{value:,.2f}'.removesuffix('.00')} {name.partition('/')[2]}".rstrip()
 
 
-def _dated(event: Event) -> bool:
-    return event.ts is not None
-
-
-def _timed(event: Event) -> bool:
-    return event.ts is not None and timed(event.ts)
-
-
-def _traded(event: Event) -> bool:
-    return event.kind in TRADED
-
-
-def _reviewed(event: Event) -> bool:
-    return event.kind == "review" and bool(event.text)
-
-
 def _day(act: _Act) -> date:
     return act.local.date()
 
@@ -286,11 +285,11 @@ def _evening(act: _Act) -> date:
 
 
 HABITS = (
-    _Habit("behaviour/night-owl", _timed, lambda act: not 4 <= act.local.hour < 22, 0.4, _evening),
-    _Habit("behaviour/early-bird", _timed, lambda act: 5 <= act.local.hour < 8, 0.4, _day),
-    _Habit("behaviour/weekend-active", _dated, lambda act: act.local.weekday() >= 5, 0.5, _day),
-    _Habit("behaviour/returns-a-lot", _traded, lambda act: act.event.kind not in BOUGHT, 0.2),
-    _Habit("behaviour/long-writer", _reviewed, lambda act: len(act.event.text) >= 200, 0.5),
+    _Habit("behaviour/night-owl", "timed", lambda act: not 4 <= act.local.hour < 22, 0.4, _evening),
+    _Habit("behaviour/early-bird", "timed", lambda act: 5 <= act.local.hour < 8, 0.4, _day),
+    _Habit("behaviour/weekend-active", "dated", lambda act: act.local.weekday() >= 5, 0.5, _day),
+    _Habit("behaviour/returns-a-lot", "traded", lambda act: act.event.kind not in BOUGHT, 0.2),
+    _Habit("behaviour/long-writer", "reviewed", lambda act: len(act.event.text) >= 200, 0.5),
 )
 OCCASIONS = (
     _Occasion("behaviour/coupon-user", "coupon trips", 0.3, 0.3),

@@ -12,6 +12,7 @@ outputs for support vector machines (1999), for the line.
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from statistics import NormalDist
 
 from scipy.special import betainc, expit, logit
@@ -72,8 +73,14 @@ def log_odds(claim: Claim, verdict: Verdict) -> float:
     odds = 0.0
     if verdict.lift is not None:
         odds = _logit(_sign(verdict.lift.mean, verdict.lift.error)) * (claim.polarity or 1)
-    odds += _logit(float(betainc(1 + verdict.balance.against, 1 + verdict.balance.agreeing, 0.5)))
+    odds += _outnumbering(*verdict.balance)
     return odds if verdict.share is None else min(odds, _more_than_others(verdict.share))
+
+
+@lru_cache(4_096)
+def _outnumbering(agreeing: float, against: float) -> float:
+    """The log-odds that signals for a claim outnumber those against it."""
+    return _logit(float(betainc(1 + against, 1 + agreeing, 0.5)))
 
 
 def _more_than_others(share: Share) -> float:

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
 
 from agents.behaviour import Behaviour
 from agents.redact import redact
 from agents.signals import EXPLICIT, Signals, Thing, counted
-from agents.verify import lift
 from limner.domain import Event, Language
 from prompts.taxonomy import Taxonomy
 
@@ -32,10 +32,13 @@ def language(events: Iterable[Event]) -> Language:
     """The language the user writes, or where they write nothing, that of the items they chose."""
     han = latin = 0
     for event in events:
-        text = event.text or str(event.item.get("title", ""))
-        n = len(HAN.findall(text[:200]))
-        han += n
-        latin += sum(map(str.isascii, text[:200])) if n == 0 else 0
+        text = (event.text or str(event.item.get("title", "")))[:200]
+        if text.isascii():
+            latin += len(text)
+        elif signs := HAN.findall(text):
+            han += len(signs)
+        else:
+            latin += len(text.encode("ascii", "ignore"))
     return "zh" if han * 3 > latin else "en"
 
 
@@ -63,6 +66,7 @@ def digest(
     return told
 
 
+@lru_cache(16_384)
 def safe(text: str) -> str:
     """A user's text fit to stand in a prompt: without personal data, on one line."""
     return " ".join(redact(text).text.split())
@@ -76,8 +80,7 @@ def _counted_lines(signals: Signals, habits: Sequence[Behaviour], taxonomy: Taxo
         if len(thing.readings) < 2 or not taxonomy.serves(thing.key, thing.facet):
             continue
         name = safe(getattr(thing.label, lang))
-        weights = signals.weights(taxonomy.facets[thing.facet].half_life_days)
-        rated = lift(thing.readings, signals.spread, weights)
+        rated = thing.lift
         if rated is None:
             frequent.append((len(thing.readings), f"* {name}: {_said_of(thing)}"))
         elif abs(rated.mean) > rated.error:

@@ -72,7 +72,7 @@ def measures(events: Sequence[Event], local: Sequence[datetime | None], newest: 
 
 def timed(ts: datetime) -> bool:
     """Whether a UTC time has an hour: a date alone is stored as midnight sharp."""
-    return (ts.hour, ts.minute, ts.second) != (0, 0, 0)
+    return bool(ts.hour or ts.minute or ts.second)
 
 
 def _visits(events: Sequence[Event], local: Sequence[datetime | None], bought: Sequence[int]) -> list[_Visit]:

@@ -11,15 +11,18 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
+from pydantic import TypeAdapter
+
 from agents.attribute import Claim
 from agents.calibrate import log_odds, probability, way
-from agents.signals import AGAINST, Reading, Signals
+from agents.signals import AGAINST, Signals
 from agents.verify import Verdict, verify
-from limner.domain import Conflict, Evidence, Fit, SignalKind, Tag
+from limner.domain import Conflict, Evidence, Fit, Tag
 from prompts.taxonomy import Facet, Taxonomy
 
 VERSION = 2
 
+EVIDENCE = TypeAdapter(tuple[Evidence, ...])
 MOST_EVIDENCE = 20
 """Events cited per tag; `counts` covers all of them."""
 LEAST_ODDS = math.log(0.6 / 0.4)
@@ -85,7 +88,7 @@ def _settle(rivals: Sequence[_Judged], signals: Signals, verified: list[_Judged]
     if len(rivals) < 2:
         return
     *older, newest = sorted(rivals, key=lambda judged: max(reading.at for reading in judged.claim.readings))
-    since = _times(newest.claim, signals)
+    since = _since(newest.claim, signals)
     for judged in older:
         reason = f"{judged.verdict.reason}; {newest.claim.key} was said later, and one of them can hold"
         verified.remove(judged)
@@ -93,7 +96,7 @@ def _settle(rivals: Sequence[_Judged], signals: Signals, verified: list[_Judged]
             judged._replace(
                 verdict=judged.verdict._replace(holds=False, reason=reason),
                 probability=min(judged.probability, 1 - newest.probability),
-                until=min(since, default=None),
+                until=since,
             )
         )
 
@@ -143,7 +146,7 @@ def _surest(judged: _Judged) -> tuple[float, int, str]:
 
 def _tag(judged: _Judged, signals: Signals) -> Tag:
     claim, verdict, sure, until = judged
-    return Tag.model_construct(
+    return Tag(
         facet=claim.facet,
         key=claim.key,
         label=claim.label,
@@ -151,7 +154,7 @@ def _tag(judged: _Judged, signals: Signals) -> Tag:
         probability=round(sure, 4),
         basis=claim.basis,
         status="verified" if verdict.holds else "candidate",
-        valid_from=min(_times(claim, signals), default=None),
+        valid_from=_since(claim, signals),
         valid_to=until,
         lift=round(verdict.lift.mean, 4) if verdict.lift else None,
         measure=round(claim.behaviour.measure, 4) if claim.behaviour else None,
@@ -161,26 +164,28 @@ def _tag(judged: _Judged, signals: Signals) -> Tag:
     )
 
 
-def _times(claim: Claim, signals: Signals) -> list[datetime]:
-    """Of the dated events that agree with a claim."""
-    return [
-        time
+def _since(claim: Claim, signals: Signals) -> datetime | None:
+    """The time of the oldest dated event that agrees with a claim."""
+    against = claim.polarity < 0
+    times = (
+        signals.events[reading.at].ts
         for reading in claim.readings
-        if reading.signal is not None
-        and (reading.signal in AGAINST) == (claim.polarity < 0)
-        and (time := signals.events[reading.at].ts) is not None
-    ]
+        if reading.signal is not None and (reading.signal in AGAINST) == against
+    )
+    return next((time for time in times if time is not None), None)
 
 
 def _evidence(claim: Claim, signals: Signals, most: int) -> tuple[Evidence, ...]:
     """The events to cite: those that agree with the claim by strength and recency, then those against it."""
-
-    def weight(spoken: tuple[Reading, SignalKind]) -> tuple[bool, float, int]:
-        reading, signal = spoken
-        return (signal in AGAINST) == (claim.polarity >= 0), -abs(reading.deviation or 0.0), -reading.at
-
-    spoken = [(reading, reading.signal) for reading in claim.readings if reading.signal is not None]
-    return tuple(
-        Evidence(event_id=signals.events[reading.at].event_id, signal=signal, span=reading.span)
-        for reading, signal in sorted(spoken, key=weight)[:most]
+    favour = claim.polarity >= 0
+    spoken = sorted(
+        ((reading.signal in AGAINST) == favour, -abs(reading.deviation or 0.0), -reading.at, reading)
+        for reading in claim.readings
+        if reading.signal is not None
+    )
+    return EVIDENCE.validate_python(
+        [
+            {"event_id": signals.events[reading.at].event_id, "signal": reading.signal, "span": reading.span}
+            for *_, reading in spoken[:most]
+        ]
     )

@@ -15,13 +15,13 @@ from typing import NamedTuple
 
 from agents.digest import HAN, safe
 from agents.model import Ledger, Message, Model
-from agents.signals import AGAINST, says_against
+from agents.signals import AGAINST, says_against, turns_against
 from agents.vocabulary import stray
 from limner.domain import Event, Language, Persona, Polarity, Sentence, Tag
 from prompts import library
 from prompts.answers import PersonaAnswer
 from prompts.taxonomy import Taxonomy
-from prompts.taxonomy.words import Found
+from prompts.taxonomy.words import Found, Matcher
 
 VERSION = 2
 
@@ -181,16 +181,16 @@ def _ended(text: str) -> str:
 
 def named(text: str, told: Sequence[Fact], taxonomy: Taxonomy) -> Point:
     """The facts whose thing a sentence names, in the order told."""
-    keys = {found.key for found in _mentions(text, taxonomy)}
-    stems = _stems(text)
+    keys = {found.key for found in _mentions(text, taxonomy.mentions)}
+    folded, stems = text.casefold(), _stems(text)
 
     def is_named(fact: Fact) -> bool:
-        label = fact.tag.label
-        words = _stems(label.en)
+        en, zh = _names(fact)
+        words = _stems(fact.tag.label.en)
         return (
-            bool(keys & set(fact.tag.key.split("+")))
-            or label.zh in text
-            or label.en.casefold() in text.casefold()
+            not keys.isdisjoint(fact.tag.key.split("+"))
+            or zh in text
+            or en in folded
             or (bool(words) and words <= stems)
         )
 
@@ -253,14 +253,15 @@ def complaint(text: str, point: Point, lang: Language, taxonomy: Taxonomy) -> st
         return f"it breaks off at {broken[0]}"
     if gender := _GENDER.search(own):
         return f"{gender[0]}: nothing is known of gender"
-    habits = [fact for fact in point if not fact.tag.polarity]
-    for clause in _CLAUSE.split(own):
-        if (taste := _TASTE.search(clause)) and (len(habits) == len(point) or named(clause, habits, taxonomy)):
-            return f"{taste[0]}: a habit or a fact is no taste"
+    clauses = _CLAUSE.split(own)
+    if habits := [fact for fact in point if not fact.tag.polarity]:
+        for clause in clauses:
+            if (taste := _TASTE.search(clause)) and (len(habits) == len(point) or named(clause, habits, taxonomy)):
+                return f"{taste[0]}: a habit or a fact is no taste"
     return (
         _unnamed(text, own, point, lang)
-        or _unsaid(own, point)
-        or _misleaning(text, point, taxonomy)
+        or _unsaid(clauses, point)
+        or _misleaning(text, own, clauses, point, taxonomy)
         or _foreign(own, point, lang, taxonomy)
     )
 
@@ -282,9 +283,9 @@ def _unnamed(text: str, own: str, point: Point, lang: Language) -> str | None:
     return None
 
 
-def _unsaid(text: str, point: Point) -> str | None:
+def _unsaid(clauses: Sequence[str], point: Point) -> str | None:
     """A number that none of the facts named beside it carries."""
-    for clause in _CLAUSE.split(text):
+    for clause in clauses:
         if not (numbers := _NUMBER.findall(clause)):
             continue
         folded = clause.casefold()
@@ -329,27 +330,31 @@ def _without_titles(text: str, cited: Point) -> str:
     return text
 
 
-def _misleaning(text: str, cited: Point, taxonomy: Taxonomy) -> str | None:
-    """What a sentence says of a thing that its facts do not, or say the other way round."""
+def _misleaning(text: str, own: str, clauses: Sequence[str], cited: Point, taxonomy: Taxonomy) -> str | None:
+    """What a sentence says of a thing that its facts do not, or say the other way round.
+
+    Args:
+        own: The sentence without titles, in its `clauses`.
+    """
     leaning: dict[str, Polarity] = {}
     for fact in cited:
         for part in fact.tag.key.split("+"):
             leaning[part] = fact.tag.polarity
-    own = _without_titles(text, cited)
-    against = [clause for clause in _CLAUSE.split(own) if says_against(clause, 0, len(clause))]
+    against = [clause for clause in clauses if turns_against(clause)]
     if min(leaning.values()) > 0 and against:
         return f"{against[0].strip()}: it is liked, not the other way round."
     if max(leaning.values()) < 0:
-        for clause in _CLAUSE.split(own):
+        for clause in clauses:
             if clause not in against and _FAVOUR.search(clause):
                 return f"{clause.strip()}: it is disliked, not the other way round."
     mixed = min(leaning.values()) < 0 < max(leaning.values())
-    praised = [clause.casefold() for clause in _CLAUSE.split(own) if _FAVOUR.search(clause)]
+    praised = [clause.casefold() for clause in clauses if mixed and _FAVOUR.search(clause)]
     elliptical = bool(against) and not _FAVOUR.search(own)
     habits = [name for fact in cited if not fact.tag.polarity for name in _names(fact)]
     in_titles = [span for fact in cited for title in fact.titles for span in _spans(title, text)]
-    in_names = [span for fact in cited for name in _names(fact) for span in _spans(name, text.casefold())]
-    for key, start, end in _mentions(text, taxonomy):
+    folded = text.casefold()
+    in_names = [span for fact in cited for name in _names(fact) for span in _spans(name, folded)]
+    for key, start, end in _mentions(text, taxonomy.mentions):
         if any(left <= start and end <= right for left, right in in_titles):
             continue
         if key not in leaning:
@@ -365,9 +370,10 @@ def _misleaning(text: str, cited: Point, taxonomy: Taxonomy) -> str | None:
     return None
 
 
-def _mentions(text: str, taxonomy: Taxonomy) -> list[Found]:
+@lru_cache(1_024)
+def _mentions(text: str, mentions: Matcher) -> tuple[Found, ...]:
     """What is named in a text; "it" is no trade."""
-    return [found for found in taxonomy.mentions.find(text) if text[found.start : found.end] not in ("it", "It")]
+    return tuple(found for found in mentions.find(text) if text[found.start : found.end] not in ("it", "It"))
 
 
 def _spans(title: str, text: str) -> Iterator[tuple[int, int]]:

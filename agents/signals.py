@@ -11,7 +11,6 @@ import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import NamedTuple
 
 from limner.domain import Counts, Event, History, Label, SignalKind
@@ -41,6 +40,12 @@ KNOWN_KINDS = (
     | {"view", "application", "impression", "friend", "unfriend"}
 )
 """Kinds with a reading; any other kind is kept and speaks for nothing."""
+_BY_KIND = (
+    dict.fromkeys(LIKES, SignalKind.EXPLICIT_POSITIVE)
+    | dict.fromkeys(DISLIKES, SignalKind.EXPLICIT_NEGATIVE)
+    | dict.fromkeys(REFUSALS, SignalKind.IMPLICIT_NEGATIVE)
+    | dict.fromkeys(TAKES, SignalKind.IMPLICIT_POSITIVE)
+)
 OF_WORKS = frozenset({"genre", "music"})
 """Groups of terms that say what kind of work an item is."""
 
@@ -49,6 +54,8 @@ NEUTRAL_BAND = 0.25
 FEW_RATINGS = 5
 PRIOR_MEAN, PRIOR_WEIGHT = 3.5, 2.0
 """Below `FEW_RATINGS`, the own mean is drawn towards the middle of the scale as if by two ratings."""
+SPREAD_PRIOR = 4.0
+"""Ratings that the user's own spread weighs like, so that three equal ratings of a thing are no proof."""
 SHORT_DWELL, LONG_DWELL = 5.0, 30.0
 """Seconds: a view left sooner speaks against its item, one held longer for it, in between and unknown for it weakly."""
 
@@ -86,6 +93,15 @@ class Reading(NamedTuple):
     """The words of the text that name the thing, where words did."""
 
 
+class Lift(NamedTuple):
+    """The mean of a thing's ratings, by their weight, minus the user's own mean, in five-star units."""
+
+    mean: float
+    error: float
+    """Standard error."""
+    n: int
+
+
 @dataclass(slots=True)
 class Thing:
     """Something the history speaks about, with every event that does."""
@@ -94,12 +110,17 @@ class Thing:
     facet: str
     label: Label
     readings: list[Reading] = field(default_factory=list)
+    lift: Lift | None = None
+    """None where the events rated it less than twice."""
 
     def counts(self) -> Counts:
         return counted(self.readings)
 
 
-class Signals(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Signals:
+    """What reading makes of a history."""
+
     events: tuple[Event, ...]
     things: Mapping[str, Thing]
     facts: Mapping[str, Thing]
@@ -111,15 +132,18 @@ class Signals(NamedTuple):
     """Standard deviation of the user's ratings, in five-star units; at least 0.25."""
     ages: tuple[float, ...]
     """Days from each event to the newest; 0 where it has no time."""
+    _weights: dict[float | None, tuple[float, ...]] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def weights(self, half_life_days: float | None) -> tuple[float, ...]:
         """What each event still weighs, 0 to 1; an event's weight halves with every half-life that passes after it."""
-        return (1.0,) * len(self.ages) if half_life_days is None else _faded(self.ages, half_life_days)
-
-
-@lru_cache(16)
-def _faded(ages: tuple[float, ...], half_life_days: float) -> tuple[float, ...]:
-    return tuple(0.5 ** (age / half_life_days) for age in ages)
+        weights = self._weights.get(half_life_days)
+        if weights is None:
+            weights = self._weights[half_life_days] = (
+                (1.0,) * len(self.ages)
+                if half_life_days is None
+                else tuple([0.5 ** (age / half_life_days) for age in self.ages])
+            )
+        return weights
 
 
 def counted(readings: Iterable[Reading]) -> Counts:
@@ -134,21 +158,40 @@ def counted(readings: Iterable[Reading]) -> Counts:
     )
 
 
+def lift(readings: Sequence[Reading], spread: float, weights: Sequence[float]) -> Lift | None:
+    """The lift of a thing over the user's own mean; None where fewer than two of the events rated it.
+
+    Args:
+        spread: Standard deviation of all of the user's ratings, in five-star units.
+        weights: Of the user's events, by their place.
+
+    Source:
+        Kish, Survey Sampling (1965), section 8.2, for how many equal ratings the weighted ones are worth.
+    """
+    rated = [(weights[reading.at], reading.deviation) for reading in readings if reading.deviation is not None]
+    if len(rated) < 2:
+        return None
+    total = sum([weight for weight, _ in rated])
+    worth = total**2 / sum([weight**2 for weight, _ in rated])
+    mean = sum([weight * deviation for weight, deviation in rated]) / total
+    squares = worth / total * sum([weight * (deviation - mean) ** 2 for weight, deviation in rated])
+    variance = (squares + SPREAD_PRIOR * spread**2) / (worth - 1 + SPREAD_PRIOR)
+    return Lift(mean, math.sqrt(variance / worth), len(rated))
+
+
 def signals(history: History, taxonomy: Taxonomy) -> Signals:
     """The things a cleaned history speaks about, in order of first mention."""
     events = history.events
-    units = _five_star_units(events)
-    stars = [
-        event.value * units[event.source] for event in events if event.kind in EXPLICIT and event.value is not None
-    ]
-    mean, spread = _mean_and_spread(stars)
-    relative = len(set(stars)) > 1
+    stars = _stars(events)
+    mean, spread = _mean_and_spread(list(stars.values()))
+    relative = len(set(stars.values())) > 1
+    middle = mean if relative else PRIOR_MEAN
+    deviations = {index: star - middle for index, star in stars.items()}
+    regretted = _regretted(events, deviations)
     things: dict[str, Thing] = {}
     facts: dict[str, Thing] = {}
-    deviations = [_deviation(event, units, mean if relative else PRIOR_MEAN) for event in events]
-    regretted = _regretted(events, deviations)
     for index, event in enumerate(events):
-        deviation = deviations[index]
+        deviation = deviations.get(index)
         if deviation is not None:
             signal = _rated(deviation)
             deviation = deviation if relative else None
@@ -156,11 +199,16 @@ def signals(history: History, taxonomy: Taxonomy) -> Signals:
             signal = None if event.kind in TAKES and event.item_id in regretted else _signal(event)
         attributed = _attributed(event, taxonomy)
         if signal is not None or deviation is not None:
+            reading = Reading(index, signal, deviation)
             for named in attributed.values():
-                _thing(things, named.key, named.facet, named.label).readings.append(Reading(index, signal, deviation))
-        if event.kind in SPEECH and event.text:
+                _thing(things, named.key, named.facet, named.label).readings.append(reading)
+        if event.text and event.kind in SPEECH:
             _read_text(index, event.text, signal, attributed, taxonomy, things, facts)
-    return Signals(events, things, facts, len(stars), mean, spread, _ages(events))
+    found = Signals(events, things, facts, len(stars), mean, spread, _ages(events))
+    for thing in things.values():
+        weights = found.weights(taxonomy.facets[thing.facet].half_life_days)
+        thing.lift = lift(thing.readings, spread, weights)
+    return found
 
 
 def _read_text(
@@ -193,8 +241,8 @@ def _read_text(
 
 
 def _ages(events: Sequence[Event]) -> tuple[float, ...]:
-    newest = max((event.ts for event in events if event.ts is not None), default=None)
-    return tuple((newest - event.ts).total_seconds() / 86_400 if newest and event.ts else 0.0 for event in events)
+    newest = next((event.ts for event in reversed(events) if event.ts is not None), None)
+    return tuple([(newest - event.ts).total_seconds() / 86_400 if newest and event.ts else 0.0 for event in events])
 
 
 def _thing(things: dict[str, Thing], key: str, facet: str, label: Label) -> Thing:
@@ -216,20 +264,11 @@ def _attributed(event: Event, taxonomy: Taxonomy) -> dict[str, Named]:
     return found
 
 
-def _deviation(event: Event, units: Mapping[str, float], middle: float) -> float | None:
-    if event.kind not in EXPLICIT or event.value is None:
-        return None
-    return event.value * units[event.source] - middle
-
-
-def _regretted(events: Sequence[Event], deviations: Sequence[float | None]) -> set[str]:
+def _regretted(events: Sequence[Event], deviations: Mapping[int, float]) -> set[str | None]:
     """Items rated low or sent back: that they were bought or played before speaks for nothing."""
-    return {
-        event.item_id
-        for event, deviation in zip(events, deviations, strict=True)
-        if event.item_id is not None
-        and (event.kind in TAKEN_BACK or (deviation is not None and deviation <= -NEUTRAL_BAND))
-    }
+    returned = {event.item_id for event in events if event.kind in TAKEN_BACK}
+    rated_low = {events[index].item_id for index, deviation in deviations.items() if deviation <= -NEUTRAL_BAND}
+    return (returned | rated_low) - {None}
 
 
 def _rated(deviation: float) -> SignalKind | None:
@@ -241,21 +280,12 @@ def _rated(deviation: float) -> SignalKind | None:
 
 def _signal(event: Event) -> SignalKind | None:
     """How an event without a rating speaks about its item."""
-    kind = event.kind
-    if kind in LIKES:
-        return SignalKind.EXPLICIT_POSITIVE
-    if kind in DISLIKES:
-        return SignalKind.EXPLICIT_NEGATIVE
-    if kind in REFUSALS:
-        return SignalKind.IMPLICIT_NEGATIVE
-    if kind in TAKES:
+    if event.kind != "view":
+        return _BY_KIND.get(event.kind)
+    dwell = event.meta.get("dwell_seconds")
+    if not isinstance(dwell, int | float) or dwell >= LONG_DWELL:
         return SignalKind.IMPLICIT_POSITIVE
-    if kind == "view":
-        dwell = event.meta.get("dwell_seconds")
-        if isinstance(dwell, int | float) and dwell < SHORT_DWELL:
-            return SignalKind.IMPLICIT_NEGATIVE
-        return SignalKind.IMPLICIT_POSITIVE if not isinstance(dwell, int | float) or dwell >= LONG_DWELL else None
-    return None
+    return SignalKind.IMPLICIT_NEGATIVE if dwell < SHORT_DWELL else None
 
 
 def said(text: str, start: int, end: int) -> SignalKind:
@@ -268,7 +298,11 @@ def said(text: str, start: int, end: int) -> SignalKind:
 
 def says_against(text: str, start: int, end: int) -> bool:
     """Whether the clause around text[start:end] turns against what it names, as a person or a portrait would say."""
-    clause = _clause(text, start, end)
+    return turns_against(_clause(text, start, end))
+
+
+def turns_against(clause: str) -> bool:
+    """The same of a clause."""
     return bool(_AGAINST.search(clause) or _LOW.search(clause))
 
 
@@ -279,13 +313,18 @@ def _clause(text: str, start: int, end: int) -> str:
     return text[breaks[-1] if breaks else left : ahead.start() if ahead else end + 60]
 
 
-def _five_star_units(events: Iterable[Event]) -> dict[str, float]:
-    """Per source, the factor that makes its ratings five-star units; the largest tells scales 5, 10 and 100 apart."""
+def _stars(events: Sequence[Event]) -> dict[int, float]:
+    """The ratings in five-star units, by place; the largest of a source tells scales of 5, 10 and 100 apart."""
+    rated = [
+        (index, event.source, event.value)
+        for index, event in enumerate(events)
+        if event.value is not None and event.kind in EXPLICIT
+    ]
     largest: dict[str, float] = {}
-    for event in events:
-        if event.kind in EXPLICIT and event.value is not None:
-            largest[event.source] = max(event.value, largest.get(event.source, 0.0))
-    return {source: 1.0 if top <= 5 else 0.5 if top <= 10 else 5 / max(top, 100) for source, top in largest.items()}
+    for _, source, value in rated:
+        largest[source] = max(value, largest.get(source, 0.0))
+    units = {source: 1.0 if top <= 5 else 0.5 if top <= 10 else 5 / max(top, 100) for source, top in largest.items()}
+    return {index: value * units[source] for index, source, value in rated}
 
 
 def _mean_and_spread(stars: list[float]) -> tuple[float, float]:

@@ -9,14 +9,14 @@ Source: the floor and the limits follow GISTBench (arXiv 2603.29112), section "i
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from statistics import NormalDist
 from typing import NamedTuple
 
 from agents.attribute import Claim
 from agents.behaviour import lower_bound
-from agents.signals import AGAINST, Reading, Signals, counted
+from agents.signals import AGAINST, Lift, Signals, counted, lift
 from limner.domain import Counts
 from prompts.taxonomy import Facet, Rule
 
@@ -24,17 +24,6 @@ VERSION = 2
 
 MANY = 10
 """Signals from which on the rule is on rates: a heavy user dislikes some of what they love."""
-SPREAD_PRIOR = 4.0
-"""Ratings that the user's own spread weighs like, so that three equal ratings of a thing are no proof."""
-
-
-class Lift(NamedTuple):
-    """The mean of a thing's ratings, by their weight, minus the user's own mean, in five-star units."""
-
-    mean: float
-    error: float
-    """Standard error."""
-    n: int
 
 
 class Balance(NamedTuple):
@@ -63,27 +52,6 @@ class Verdict(NamedTuple):
     """Where it rests on acts, and there are enough users to compare with."""
 
 
-def lift(readings: Sequence[Reading], spread: float, weights: Sequence[float]) -> Lift | None:
-    """The lift of a thing over the user's own mean; None where fewer than two of the events rated it.
-
-    Args:
-        spread: Standard deviation of all of the user's ratings, in five-star units.
-        weights: Of the user's events, by their place.
-
-    Source:
-        Kish, Survey Sampling (1965), section 8.2, for how many equal ratings the weighted ones are worth.
-    """
-    rated = [(weights[reading.at], reading.deviation) for reading in readings if reading.deviation is not None]
-    if len(rated) < 2:
-        return None
-    total = sum(weight for weight, _ in rated)
-    worth = total**2 / sum(weight**2 for weight, _ in rated)
-    mean = sum(weight * deviation for weight, deviation in rated) / total
-    squares = worth / total * sum(weight * (deviation - mean) ** 2 for weight, deviation in rated)
-    variance = (squares + SPREAD_PRIOR * spread**2) / (worth - 1 + SPREAD_PRIOR)
-    return Lift(mean, math.sqrt(variance / worth), len(rated))
-
-
 def verify(claim: Claim, facet: Facet, signals: Signals, baseline: Mapping[str, float]) -> Verdict:
     """Whether the events carry the claim, and why.
 
@@ -100,7 +68,7 @@ def verify(claim: Claim, facet: Facet, signals: Signals, baseline: Mapping[str, 
         return Verdict(False, "named by the model; that the user's texts hold its words proves no taste", counts)
     if facet.stated_only:
         return Verdict(False, "only the user's own words could prove it", counts)
-    rated = lift(claim.readings, signals.spread, weights)
+    rated = claim.lift or lift(claim.readings, signals.spread, weights)
     balance = _balance(claim, weights, with_ratings=rated is None)
     if rated is not None and rated.n >= rule.min_explicit:
         return Verdict(*_by_lift(claim, rule, counts, rated), counts, rated, balance)
@@ -128,9 +96,15 @@ def _balance(claim: Claim, weights: Sequence[float], *, with_ratings: bool) -> B
     return Balance(agreeing, against)
 
 
+@lru_cache
+def _quantile(confidence: float) -> float:
+    """Of the standard normal distribution."""
+    return NormalDist().inv_cdf(confidence)
+
+
 def _by_lift(claim: Claim, rule: Rule, counts: Counts, rated: Lift) -> tuple[bool, str]:
     size = abs(rated.mean)
-    bound = size - NormalDist().inv_cdf(rule.confidence) * rated.error
+    bound = size - _quantile(rule.confidence) * rated.error
     words = f"{rated.mean:+.2f} stars against the own mean over {rated.n} ratings (error {rated.error:.2f})"
     agreeing = counts.explicit_positive if claim.polarity > 0 else counts.explicit_negative
     if (rated.mean > 0) != (claim.polarity > 0):
@@ -141,8 +115,8 @@ def _by_lift(claim: Claim, rule: Rule, counts: Counts, rated: Lift) -> tuple[boo
         return False, f"{words}: less than {rule.min_lift:g}"
     if bound <= 0:
         return False, f"{words}: could be chance"
-    deeds = counted(reading for reading in claim.readings if reading.deviation is None)
-    if _outnumbered(claim.polarity, rule, deeds):
+    deeds = [reading for reading in claim.readings if reading.deviation is None]
+    if deeds and _outnumbered(claim.polarity, rule, counted(deeds)):
         return False, f"{words}: but what they did and said speaks against it"
     return True, words
 

@@ -15,7 +15,7 @@ from sqlalchemy import JSON, BindParameter, Connection, String, bindparam, cast,
 
 from limner.domain import Added, Event, History
 from limner.errors import StoreError
-from store.database import Database, lock_key
+from store.database import Database, Direct, lock_key
 from store.tables import AttributeCountRow, EventRow, UserRow
 
 NOT_ATTRIBUTES = frozenset(
@@ -28,10 +28,10 @@ PAGE = 5_000
 COLUMNS = ("user_id", "event_id", "ts", "kind", "item_id", "digest", "content")
 EVENTS = TypeAdapter(tuple[Event, ...])
 USER: BindParameter[str] = bindparam("user")
-HISTORY = (
+HISTORY = Direct(
     select(EventRow.content).where(EventRow.user_id == USER).order_by(EventRow.ts.asc().nulls_first(), EventRow.seq)
 )
-DIGEST = select(UserRow.digest).where(UserRow.user_id == USER)
+DIGEST = Direct(select(UserRow.digest).where(UserRow.user_id == USER))
 IDS = bindparam("ids", type_=String)
 NAMED = {
     "sqlite": select(func.json_each(IDS).table_valued("value").c.value),
@@ -98,9 +98,15 @@ class EventStore:
 
     def history(self, user_id: str) -> History:
         """All events of a user, oldest first; empty where the user is not known."""
+        return self.read(user_id)[0]
+
+    def read(self, user_id: str) -> tuple[History, str]:
+        """`history`, and the digest of its events, whatever order they came in."""
+        user = {"user": user_id}
         with self._database.reading() as connection:
-            contents = connection.scalars(HISTORY, {"user": user_id}).all()
-        return History.model_construct(user_id=user_id, events=_events(contents))
+            contents = HISTORY.run(connection, user).fetchall()
+            digest = DIGEST.scalar(connection, user) or _hex(0)
+        return History.model_construct(user_id=user_id, events=_events(content for (content,) in contents)), digest
 
     def some(self, user_id: str, event_ids: Sequence[str]) -> dict[str, Event]:
         """Those of the named events that exist, by id."""
@@ -140,7 +146,7 @@ class EventStore:
     def user_digest(self, user_id: str) -> str:
         """The digest of a user's events, whatever order they came in; of no events where the user is not known."""
         with self._database.reading() as connection:
-            return connection.scalar(DIGEST, {"user": user_id}) or _hex(0)
+            return DIGEST.scalar(connection, {"user": user_id}) or _hex(0)
 
     def baseline(self, limit: int = 20_000) -> Mapping[tuple[str, str], int]:
         """Events in the population that carry an item attribute's value, by (attribute, value), largest first.

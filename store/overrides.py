@@ -15,7 +15,7 @@ from sqlalchemy import Connection, and_, bindparam, func, insert, select, update
 
 from limner.domain import Change, Label, Override, Persona, Tag
 from limner.errors import StoreError
-from store.database import Database
+from store.database import Database, Direct
 from store.profiles import (
     CITED,
     NEWEST,
@@ -32,7 +32,7 @@ from store.profiles import (
 from store.tables import AnyRow, EventRow, OverrideRow, ProfileRow, TagEvidenceRow, TagRow, UserRow
 
 FIELDS = tuple(Override.model_fields)
-CHANGES = select(UserRow.corrections).where(UserRow.user_id == USER)
+CHANGES = Direct(select(UserRow.corrections).where(UserRow.user_id == USER))
 IN_FORCE = (
     select(OverrideRow).where(OverrideRow.user_id == USER, OverrideRow.withdrawn_at.is_(None)).order_by(OverrideRow.id)
 )
@@ -196,7 +196,7 @@ class OverrideStore:
 
 
 def _ledger(connection: Connection, user_id: str) -> Ledger:
-    changes = connection.scalar(CHANGES, {"user": user_id})
+    changes = CHANGES.scalar(connection, {"user": user_id})
     if changes is None:
         raise StoreError(f"There are no events of {user_id}: `limner ingest` brings events in.")
     rows = connection.execute(IN_FORCE, {"user": user_id}) if changes else ()

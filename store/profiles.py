@@ -10,6 +10,7 @@ import hashlib
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 import orjson
@@ -35,7 +36,7 @@ from limner.domain import (
     TagVersion,
 )
 from limner.errors import ProfileNotFound, TagNotFound
-from store.database import Database
+from store.database import Database, Direct
 from store.events import EventStore
 from store.runs import settle
 from store.tables import (
@@ -67,7 +68,7 @@ REVISION: BindParameter[int] = bindparam("at_revision")
 OPEN = TagRow.retired_revision.is_(None)
 OPEN_AT = and_(TagRow.revision <= REVISION, or_(OPEN, TagRow.retired_revision > REVISION))
 
-SAVED = (
+SAVED = Direct(
     select(RunItemRow.revision)
     .join(UserRow, UserRow.user_id == RunItemRow.user_id)
     .where(
@@ -85,7 +86,7 @@ RETIRE = (
     .where(TagRow.user_id == USER, TagRow.key == bindparam("tag"), TagRow.revision == bindparam("opened"))
     .values(retired_at=bindparam("now"), retired_revision=REVISION, retired_reason=bindparam("why"))
 )
-PROFILED = (
+PROFILED = Direct(
     update(UserRow)
     .where(UserRow.user_id == USER, UserRow.corrections == bindparam("heeded"))
     .values(profiled_digest=bindparam("made_from"))
@@ -161,17 +162,18 @@ class ProfileStore:
         """
         user = draft.user_id
         with self._database.connection() as connection:
-            saved = connection.scalar(SAVED, {"run": draft.run, "user": user, "made_from": draft.digest})
+            saved: int | None = SAVED.scalar(connection, {"run": draft.run, "user": user, "made_from": draft.digest})
             if saved is not None:
                 return saved
             made = {"user": user, "made_from": draft.digest, "heeded": draft.corrections}
-            if not connection.execute(PROFILED, made).rowcount:
+            if not PROFILED.run(connection, made).rowcount:
                 return None
             last = connection.execute(NEWEST, {"user": user}).first()
             revision, now = self.write(connection, draft, last)
-            item = {"run": draft.run, "user_id": user, "revision": revision, "at": now}
-            connection.execute(
-                self._settle, item | {"state": outcome.state, "error_kind": "", "error": "", "seconds": outcome.seconds}
+            item = {"run": draft.run, "user_id": user, "revision": revision, "at": self._database.moment(now)}
+            self._settle.run(
+                connection,
+                item | {"state": outcome.state, "error_kind": "", "error": "", "seconds": outcome.seconds},
             )
         return revision
 
@@ -484,7 +486,7 @@ class ProfileStore:
         self, connection: Connection, draft: Draft, revision: int, now: datetime, open_rows: dict[str, AnyRow]
     ) -> None:
         """Open what is new or changed, retire what changed or ended, leave the rest alone."""
-        turned = dict(draft.retired)
+        turned, moment = dict(draft.retired), self._database.moment(now)
         tags, evidence, ended = [], [], []
         for tag in draft.tags:
             cited = orjson.dumps([(one.event_id, one.signal, one.span) for one in tag.evidence])
@@ -495,7 +497,7 @@ class ProfileStore:
                 if before.digest == digest:
                     continue
                 ended.append((before, turned.get(tag.key, "changed")))
-            tags.append((draft.user_id, revision, draft.run, self._database.moment(now), "", digest, *said))
+            tags.append((draft.user_id, revision, draft.run, moment, "", digest, *said))
             evidence.append((draft.user_id, tag.key, revision, cited.decode()))
         ended += [(before, turned.get(key, "no longer found")) for key, before in open_rows.items()]
         if ended:
@@ -528,10 +530,12 @@ class ProfileStore:
 
     def _row(self, tag: Tag) -> tuple[Any, ...]:
         """What a tag says, in the order of `SAID`."""
-        plain = [getattr(tag, name) for name in PLAIN]
-        counts = [getattr(tag.counts, name) for name in COUNTS]
-        moment = self._database.moment
-        return (*plain, moment(tag.valid_from), moment(tag.valid_to), tag.label.en, tag.label.zh, *counts)
+        moments = self._database.moment(tag.valid_from), self._database.moment(tag.valid_to)
+        return (*_plain(tag), *moments, tag.label.en, tag.label.zh, *_counts(tag.counts))
+
+
+_plain: Callable[[Tag], tuple[Any, ...]] = attrgetter(*PLAIN)
+_counts: Callable[[Counts], tuple[int, ...]] = attrgetter(*COUNTS)
 
 
 def text_digest(text: str) -> bytes:

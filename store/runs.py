@@ -13,19 +13,18 @@ from typing import Any, Literal
 
 import psutil
 from sqlalchemy import Select, bindparam, func, insert, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import InstrumentedAttribute
 
 from limner.domain import ModelCall, Outcome, RunSummary
 from limner.errors import StoreError
-from store.database import Database
+from store.database import Database, Direct
 from store.tables import AnyRow, ModelCallRow, RunItemRow, RunRow, UserRow
 
 State = Literal["running", "done", "stopped", "failed"]
 PAGE = 5_000
 NEWEST_FIRST = select(RunRow).order_by(RunRow.started_at.desc(), RunRow.run.desc())
-ADD_CALL = insert(ModelCallRow)
-ANSWER = (
+ENTRY = ("run", "at", *ModelCall.model_fields)
+ANSWER = Direct(
     select(ModelCallRow.answer)
     .where(ModelCallRow.request_digest == bindparam("asked"), ModelCallRow.answer.is_not(None))
     .order_by(ModelCallRow.id.desc())
@@ -101,8 +100,9 @@ class RunStore:
     def fail(self, run: str, outcome: Outcome) -> None:
         """Put a user among the dead letters of a run."""
         item = outcome.__dict__ | {"state": "failed", "error": outcome.error.replace("\0", "\ufffd")}
+        at = self._database.moment(datetime.now(UTC))
         with self._database.connection() as connection:
-            connection.execute(self._settle, item | {"run": run, "revision": None, "at": datetime.now(UTC)})
+            self._settle.run(connection, item | {"run": run, "revision": None, "at": at})
 
     def unchanged(self, run: str, user_ids: Sequence[str]) -> None:
         """Note that nothing had to be done for these users; one that the run has settled already stays as it is."""
@@ -132,14 +132,16 @@ class RunStore:
 
     def record(self, run: str, call: ModelCall) -> None:
         """Enter one attempt at asking the model into the ledger."""
-        fields = call.__dict__ | {"detail": call.detail.replace("\0", "\ufffd"), "run": run, "at": datetime.now(UTC)}
+        at = self._database.moment(datetime.now(UTC))
+        fields = call.__dict__ | {"detail": call.detail.replace("\0", "\ufffd"), "run": run, "at": at}
         with self._database.connection() as connection:
-            connection.execute(ADD_CALL, fields)
+            self._database.write(connection, ModelCallRow, ENTRY, [tuple(fields[name] for name in ENTRY)])
 
     def answer(self, request_digest: str) -> str | None:
         """The newest validated answer that was given to exactly this request."""
         with self._database.reading() as connection:
-            return connection.scalar(ANSWER, {"asked": request_digest})
+            answer: str | None = ANSWER.scalar(connection, {"asked": request_digest})
+        return answer
 
     def spent(self, run: str) -> dict[str, tuple[int, int]]:
         """Tokens asked and answered for each user in a run, repeated and failed attempts included."""
@@ -250,11 +252,11 @@ class RunStore:
             yield from page
 
 
-def settle(database: Database) -> sqlite.Insert | postgresql.Insert:
+def settle(database: Database) -> Direct:
     """Writes how a user fared in a run, in place of what was written before."""
     item = database.insert(RunItemRow)
     news = {name: item.excluded[name] for name in ("state", "error_kind", "error", "seconds", "revision", "at")}
-    return item.on_conflict_do_update(index_elements=["run", "user_id"], set_=news)
+    return Direct(item.on_conflict_do_update(index_elements=["run", "user_id"], set_=news))
 
 
 def _myself() -> dict[str, Any]:

@@ -25,6 +25,7 @@ HOMES = {
     "langchain": ("agents/model.py",),
     "langchain_core": ("agents/model.py",),
     "langchain_openai": ("agents/model.py",),
+    "aiohttp": ("agents/model.py",),
     "tenacity": ("agents/model.py",),
     "pyarrow": ("agents/ingest.py", "agents/rows.py"),
     "onnxruntime": ("agents/embedder.py",),
@@ -40,7 +41,7 @@ HOMES = {
     "vllm": ("limner/engine/",),
 }
 LATE = {
-    "agents/model.py": {"openai"},
+    "agents/model.py": {"aiohttp"},
     "evals/answers.py": {"nltk"},
     "evals/clusters.py": {"sklearn"},
     "evals/nextitems.py": {"implicit"},

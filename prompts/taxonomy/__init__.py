@@ -150,15 +150,17 @@ class Taxonomy:
         name = compact(text)
         if (key := names.get(name)) is not None:
             return self.terms[key]
+        tails = self._source.tails
         for head in ("", *self._source.heads):
             if not name.startswith(head):
                 continue
             body = name[len(head) :]
             if head and (key := names.get(body)) is not None:
                 return self.terms[key]
-            for tail, groups in self._source.tails.items():
-                if body.endswith(tail) and (key := names.get(body[: -len(tail)])) is not None:
-                    term = self.terms[key]
+            for size in self._source.tail_sizes:
+                tail = body[-size:]
+                if tail in tails and (key := names.get(body[:-size])) is not None:
+                    term, groups = self.terms[key], tails[tail]
                     if groups is None or term.group in groups:
                         return term
         return None
@@ -174,8 +176,7 @@ class Taxonomy:
 
     def serves(self, key: str, facet: str) -> bool:
         """Whether a tag may be made at all: its facet is on, and nothing in it is sensitive."""
-        parts = (self.terms.get(part) for part in key.split("+"))
-        return self.facets[facet].served == "default" and not any(term is not None and term.sensitive for term in parts)
+        return self.facets[facet].served == "default" and self._sensitive.isdisjoint(key.split("+"))
 
     def attribute(self, name: str) -> Attribute | None:
         """The attribute of that name or alias."""
@@ -209,6 +210,10 @@ class Taxonomy:
             for form in with_plural(fold(name))
         }
         return Matcher(names)
+
+    @cached_property
+    def _sensitive(self) -> frozenset[str]:
+        return frozenset(term.key for term in self.terms.values() if term.sensitive)
 
     @cached_property
     def _frames(self) -> Frames:

@@ -191,6 +191,11 @@ class Source:
                 tails[tail] = None if group == "any" or before is None else before | {group}
         return dict(sorted(tails.items(), key=lambda item: -len(item[0])))
 
+    @cached_property
+    def tail_sizes(self) -> tuple[int, ...]:
+        """How long tails are, the longest first."""
+        return tuple(dict.fromkeys(map(len, self.tails)))
+
     def free_text(self, terms: Mapping[str, Term]) -> tuple[dict[str, str], list[str]]:
         """Words to keys, English ones with their plural, and the longer words that only look like them."""
         words = {word: term.key for term in terms.values() for word in term.words}
