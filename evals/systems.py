@@ -16,7 +16,7 @@ from agents.model import Ledger, Model
 from agents.pace import Pace
 from agents.population import NOBODY, Population
 from evals.task import Bench, Sample, System
-from limner.app import App
+from limner.app import RESUME, App
 from limner.domain import History, ModelCall, Tag
 from limner.errors import LimnerError, ServerDied, Unreachable
 from prompts.taxonomy import Taxonomy
@@ -128,7 +128,7 @@ def _limner(bench: Bench) -> str:
         report=lambda total, at: watch.now_and_then(),
     )
     watch.look(failed=summary.state == "done")
-    return summary.note if summary.state != "done" else ""
+    return summary.note.removeprefix("It stopped: ").removesuffix(RESUME).strip() if summary.state != "done" else ""
 
 
 def _verified(bench: Bench) -> str:

@@ -132,8 +132,12 @@ def tell(run: Run, as_json: bool) -> None:
         + (f", {spent['in']:,} tokens in, {spent['out']:,} out" if sum(spent.values()) else "")
     )
     show.table(
-        ("", "mean", "95 %, by user", "n", "unscored"),
-        [(_title(name, header), *_cells(found, header.metrics[name])) for name, found in summary(run).items()],
+        ("", "mean", "95 %", "n", "unscored"),
+        [
+            (_title(name, header), *_cells(found, header.metrics[name]))
+            for name, found in summary(run).items()
+            if found.mean is not None
+        ],
     )
     for failed in [one for one in outputs if one.error is not None][:5]:
         show.line(f"  {failed.sample} failed: {(failed.error or '').strip().splitlines()[-1][:200]}", style="red")
@@ -149,8 +153,6 @@ def _title(name: str, header: Header) -> str:
 
 def _cells(found: Summary, kind: MetricKind) -> tuple[str, str, str, str]:
     digits = 1 if kind.unit and kind.unit != "seconds" else 3
-    if found.mean is None:
-        return "not scored", "", "0", str(found.unscored)
     low, high = ("" if end is None else f"{end:,.{digits}f}" for end in (found.low, found.high))
     interval = f"{low} to {high}" if low else ""
     return f"{found.mean:,.{digits}f}", interval, f"{found.n:,}", str(found.unscored or "")
