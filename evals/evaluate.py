@@ -18,7 +18,7 @@ from evals.task import Bench, Said, Sample, Tally, Task
 from limner.app import App, Stage
 from limner.errors import InputError
 from limner.settings import Settings
-from prompts import library
+from prompts import library, taxonomy
 
 Report = Callable[[int, int, int], None]
 """Told how many samples are finished, of how many, and how many of them failed."""
@@ -92,15 +92,14 @@ def go_on(
         BusyError: another process is at work on it.
     """
     begun = run.header
-    limit, seed = begun.settings["limit"], begun.seed
-    now = _described(task, begun.system, settings, limit, seed)
+    now = _described(task, begun.system, settings, begun.settings["limit"], begun.seed)
     changed = [name for name in _DECIDING if getattr(begun, name) != getattr(now, name)]
     if changed:
         raise InputError(f"Run {begun.run} was begun with another {', '.join(changed)}: begin a new one.")
     with run.held():
         app = _apart(run, settings)
         try:
-            samples = task.dataset.samples(app.taxonomy, limit=limit, seed=seed)
+            samples = _samples(task, settings, begun)
             keeper = _Keeper(run, samples, told, report)
             left = [sample for sample in samples if sample.id not in keeper.finished]
             bench = Bench(app, keeper.finish, keeper.told, samples, left, concurrency)
@@ -127,11 +126,7 @@ def rescore(run: Run, task: Task, settings: Settings) -> None:
         InputError: the data set is not here, or not the one that was answered.
     """
     header = run.header
-    app = App(settings)
-    try:
-        samples = task.dataset.samples(app.taxonomy, limit=header.settings["limit"], seed=header.seed)
-    finally:
-        app.close()
+    samples = _samples(task, settings, header)
     if task.dataset.digest != header.dataset_digest:
         raise InputError(f"{header.dataset} has changed since run {header.run} answered it: begin a new run.")
     with run.held():
@@ -174,12 +169,7 @@ _DECIDING = ("task_version", "dataset_digest", "model", "prompts", "taxonomy", "
 
 def _described(task: Task, system: str, settings: Settings, limit: int | None, seed: int) -> Header:
     """The header that a run would begin with now."""
-    owner = App(settings)
-    try:
-        known, model = owner.taxonomy, owner.model_id
-    finally:
-        owner.close()
-    now = datetime.now(UTC)
+    known, now = taxonomy.load(settings.taxonomy), datetime.now(UTC)
     prompts = [library.latest(name) for name in task.systems[system].prompts]
     return Header(
         run=new_id(now),
@@ -188,7 +178,7 @@ def _described(task: Task, system: str, settings: Settings, limit: int | None, s
         system=system,
         dataset=task.dataset.name,
         dataset_digest=task.dataset.digest,
-        model=model if prompts else None,
+        model=App(settings).model_id if prompts else None,
         prompts={prompt.id: prompt.digest for prompt in prompts},
         taxonomy=f"{known.version} {known.digest}",
         limner=version("limner"),
@@ -197,6 +187,12 @@ def _described(task: Task, system: str, settings: Settings, limit: int | None, s
         metrics={name: scorer.kind for name, scorer in task.scorers.items()},
         started_at=now,
     )
+
+
+def _samples(task: Task, settings: Settings, header: Header) -> list[Sample]:
+    """The samples of a run, under keys that no run has merged."""
+    known = taxonomy.load(settings.taxonomy)
+    return task.dataset.samples(known, limit=header.settings["limit"], seed=header.seed)
 
 
 def _apart(run: Run, settings: Settings) -> App:
@@ -231,24 +227,25 @@ class _Keeper:
     """Writes each output as it comes, and tells how far the run is.
 
     A sample's seconds are those since the one before it was finished, whatever runs at once: they add up to the time
-    the run took. What is told as a stage is preparation and counts for none.
+    the run took. The stages before the first one are preparation and count for none.
     """
 
     def __init__(self, run: Run, samples: list[Sample], told: Stage, report: Report) -> None:
         earlier = run.outputs().values()
         self.finished = {one.sample for one in earlier if one.error is None}
         self._run, self._told, self._report = run, told, report
-        self._total, self._failed = len(samples), 0
+        self._total, self._failed, self._begun = len(samples), 0, False
         self._since = time.monotonic()
 
     def told(self, stage: str, done: int, total: int, unit: str) -> None:
         self._told(stage, done, total, unit)
-        self._since = time.monotonic()
+        if not self._begun:
+            self._since = time.monotonic()
 
     def finish(
         self, sample: Sample, output: Any, *, tokens: tuple[int, int] = (0, 0), error: str | None = None
     ) -> None:
-        now = time.monotonic()
+        now, self._begun = time.monotonic(), True
         self._run.add(
             Output(
                 sample=sample.id,

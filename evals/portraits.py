@@ -16,7 +16,7 @@ from agents.clean import clean
 from agents.digest import language, safe
 from agents.model import Ledger, Message, Model
 from evals.runs import MetricKind, Output
-from evals.scorers import agreement, failed_recounts
+from evals.scorers import Agreement, agreement, failed_recounts
 from evals.systems import LIMNER, asking, counting
 from evals.task import Sample, Scorer, System, Tally
 from limner.domain import Event, Evidence, Tag
@@ -127,13 +127,13 @@ def polarity_precision(sample: Sample, output: Output) -> Tally:
         DESIGN section 2's "tags whose polarity agrees with the user's own ratings"; a tag on a thing that the user
         neither likes nor dislikes is wrong.
     """
-    found = agreement(_leanings(sample, output), sample.reference["polarity"])
+    found = _agreement(sample, output)
     return Tally(found.right, found.right + found.wrong)
 
 
 def polarity_recall(sample: Sample, output: Output) -> Tally:
     """Of what the user likes and dislikes, what is published so."""
-    found = agreement(_leanings(sample, output), sample.reference["polarity"])
+    found = _agreement(sample, output)
     return Tally(found.right, found.right + found.missed)
 
 
@@ -143,18 +143,20 @@ def polarity_f1(sample: Sample, output: Output) -> Tally:
     Source:
         Manning, Raghavan and Schütze, Introduction to Information Retrieval (2008), section 8.3.
     """
-    found = agreement(_leanings(sample, output), sample.reference["polarity"])
+    found = _agreement(sample, output)
     return Tally(found.right, found.right + (found.wrong + found.missed) / 2)
 
 
 def unjudged(sample: Sample, output: Output) -> Tally:
     """Tags on things that the reference knows and cannot judge, a sample."""
-    return Tally(agreement(_leanings(sample, output), sample.reference["polarity"]).unjudged, 1)
+    return Tally(_agreement(sample, output).unjudged, 1)
 
 
-def _leanings(sample: Sample, output: Output) -> dict[str, int]:
-    """Published polarities of the things that the reference speaks of."""
-    return {tag["key"]: tag["polarity"] for tag in output.output["tags"] if tag["polarity"]}
+def _agreement(sample: Sample, output: Output) -> Agreement:
+    """Published polarities against the reference's, under the names that the run merged them to."""
+    merged = output.output.get("merged", {})
+    published = {tag["key"]: tag["polarity"] for tag in output.output["tags"] if tag["polarity"]}
+    return agreement(published, {merged.get(key, key): gold for key, gold in sample.reference["polarity"].items()})
 
 
 def tags(sample: Sample, output: Output) -> Tally:

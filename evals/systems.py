@@ -175,18 +175,19 @@ class _Watch:
         """Args:
         failed: The run has ended: those among its dead letters are not tried again in it.
         """
-        app, finish = self._bench.app, self._bench.finish
+        app = self._bench.app
         run = app.runs.latest()
         assert run is not None
         spent = app.runs.spent(run)
         self._counted = self._counted or _Counted(app, population.recorded(app.runs.config(run)))
         for user_id in [user_id for user_id in app.runs.settled(run) if user_id in self.left]:
-            output = self._counted.portrait(user_id)
-            finish(self.left.pop(user_id), output, tokens=spent.get(user_id, (0, 0)))
+            with _kept(self._bench, self.left.pop(user_id)) as keep:
+                keep.tokens = spent.get(user_id, (0, 0))
+                keep(self._counted.portrait(user_id))
         for letter in app.runs.dead_letters(run) if failed else ():
             if (sample := self.left.pop(letter.user_id, None)) is not None:
                 error = f"{letter.error_kind}: {letter.error}"
-                finish(sample, None, tokens=spent.get(letter.user_id, (0, 0)), error=error)
+                self._bench.finish(sample, None, tokens=spent.get(letter.user_id, (0, 0)), error=error)
         self._at = time.monotonic()
 
 

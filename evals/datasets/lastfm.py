@@ -48,15 +48,21 @@ def _liked(output: Output) -> set[str]:
     return {tag["key"] for tag in output.output["tags"] if tag["polarity"] > 0 and not tag["key"].startswith("artist/")}
 
 
+def _own(sample: Sample, output: Output) -> set[str]:
+    """The listener's own tags, under the names that the run merged them to."""
+    merged = output.output.get("merged", {})
+    return {merged.get(key, key) for key in sample.reference["own"]}
+
+
 def own_tags_precision(sample: Sample, output: Output) -> Tally:
     """Of the kinds of music that are published as liked, those the listener has a tag for."""
-    found, own = _liked(output), set(sample.reference["own"])
+    found, own = _liked(output), _own(sample, output)
     return Tally(len(found & own), len(found))
 
 
 def own_tags_coverage(sample: Sample, output: Output) -> Tally:
     """Of the listener's own tags, those that are published."""
-    found, own = _liked(output), set(sample.reference["own"])
+    found, own = _liked(output), _own(sample, output)
     return Tally(len(found & own), len(own))
 
 
@@ -66,7 +72,7 @@ def own_tags_f1(sample: Sample, output: Output) -> Tally:
     Source:
         Manning, Raghavan and Schütze, Introduction to Information Retrieval (2008), section 8.3.
     """
-    found, own = _liked(output), set(sample.reference["own"])
+    found, own = _liked(output), _own(sample, output)
     return Tally(len(found & own), (len(found) + len(own)) / 2)
 
 
