@@ -80,7 +80,7 @@ def _document(found: Comparison, later: Run) -> dict[str, Any]:
 def _cells(one: Difference, kind: MetricKind) -> Sequence[str]:
     digits = 1 if kind.unit and kind.unit != "seconds" else 3
     interval = "" if one.delta_low is None else f"{one.delta_low:+,.{digits}f} to {one.delta_high:+,.{digits}f}"
-    verdict = one.verdict or "only describes"
+    verdict: str = one.verdict or "only describes"
     if one.verdict == "no difference shown" and one.more_users:
         verdict += f"; {one.more_users:,} more users would show such a one"
     return (
@@ -190,7 +190,10 @@ def promote(
     if candidate == current:
         raise InputError(f"{candidate.id} is in use already.")
     asked = gate.rules(file)
-    given = {candidate.id: runs.open(run) if run else None, current.id: runs.open(against) if against else None}
+    given: dict[str, Run | None] = {
+        candidate.id: runs.open(run) if run else None,
+        current.id: runs.open(against) if against else None,
+    }
     like = next((one.header for one in given.values() if one is not None), None)
     for one, found in given.items():
         if found is not None:
@@ -199,7 +202,8 @@ def promote(
         if name is None:
             raise InputError(f"Say on what to try {candidate.id}: --task TASK, or --run RUN and --against RUN.")
         given[one] = _run(name, one, known, like.settings["limit"] if like is not None else limit)
-    held = hearing(candidate, *(one for one in given.values() if one is not None), asked)
+    after, before = (one for one in given.values() if one is not None)
+    held = hearing(candidate, after, before, asked)
     if held.passed:
         ledger.add(held.promotion)
     if as_json:

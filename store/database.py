@@ -20,10 +20,10 @@ import orjson
 from filelock import FileLock, Timeout
 from sqlalchemy import (
     URL,
+    ClauseElement,
     Connection,
     Dialect,
     Engine,
-    Executable,
     StaticPool,
     create_engine,
     event,
@@ -66,7 +66,7 @@ class Direct:
     Values come and go as the driver has them: times from `Database.moment`, JSON as text.
     """
 
-    def __init__(self, statement: Executable) -> None:
+    def __init__(self, statement: ClauseElement) -> None:
         self._statement = statement
         self._compiled: dict[str, tuple[str, dict[str, Any]]] = {}
 
@@ -83,7 +83,8 @@ class Direct:
         return None if row is None else row[0]
 
     def _compile(self, dialect: Dialect) -> tuple[str, dict[str, Any]]:
-        named = type(dialect)(paramstyle="named" if dialect.name == "sqlite" else dialect.paramstyle)
+        with_styles: Any = type(dialect)
+        named = with_styles(paramstyle="named" if dialect.name == "sqlite" else dialect.paramstyle)
         compiled = self._statement.compile(dialect=named)
         return str(compiled), dict(compiled.params)
 
