@@ -14,10 +14,10 @@ from dataclasses import dataclass, replace
 from agents.behaviour import Behaviour
 from agents.propose import Proposal
 from agents.signals import AGAINST, SPEECH, Lift, Reading, Signals, Thing, said
-from limner.domain import Basis, Label, Polarity
+from limner.domain import Basis, Label, Polarity, SignalKind
 from prompts.taxonomy import Taxonomy, Term
 
-VERSION = 2
+VERSION = 3
 
 _WORD = re.compile(r"[^\W_]+(?:[-'][^\W_]+)*")
 _FILLER = frozenset(
@@ -84,10 +84,7 @@ def attribute(
         for thing in signals.things.values()
         if len(thing.readings) >= LEAST_READINGS
     }
-    claims |= {
-        fact.key: Claim(fact.key, fact.facet, fact.label, 0, "stated", tuple(fact.readings))
-        for fact in signals.facts.values()
-    }
+    claims |= {fact.key: _stated(fact, signals) for fact in signals.facts.values()}
     for habit in habits:
         term = taxonomy.terms[habit.key]
         claims[habit.key] = Claim(habit.key, term.facet, term.label, 0, "observed", habit.readings, behaviour=habit)
@@ -106,6 +103,17 @@ def _counted(thing: Thing, signals: Signals, taxonomy: Taxonomy, *, proposed: bo
     sign = _leaning(thing.readings, thing.facet, signals, taxonomy)
     readings = tuple(thing.readings)
     return Claim(thing.key, thing.facet, thing.label, sign, "observed", readings, thing.lift, proposed=proposed)
+
+
+def _stated(fact: Thing, signals: Signals) -> Claim:
+    """What the user said last of a thing, with all that counting knows of it."""
+    last = fact.readings[-1].signal
+    sign: Polarity = 0 if last is SignalKind.STATED else -1 if last in AGAINST else 1
+    said = {reading.at for reading in fact.readings}
+    counted = signals.things.get(fact.key) if sign else None
+    others = [reading for reading in counted.readings if reading.at not in said] if counted else []
+    readings = sorted((*fact.readings, *others), key=lambda reading: reading.at)
+    return Claim(fact.key, fact.facet, fact.label, sign, "stated", tuple(readings))
 
 
 def _leaning(readings: Sequence[Reading], facet: str, signals: Signals, taxonomy: Taxonomy) -> Polarity:

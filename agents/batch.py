@@ -28,6 +28,7 @@ from agents import (
     clean,
     correct,
     digest,
+    listen,
     measures,
     merge,
     persona,
@@ -57,6 +58,7 @@ STEPS = {
         redact,
         signals,
         measures,
+        listen,
         behaviour,
         digest,
         propose,
@@ -86,6 +88,7 @@ class Parts(NamedTuple):
     model: str
     """Name of the model, with the digest of its files where they are here."""
     taxonomy: Taxonomy
+    listen: library.Prompt
     propose: library.Prompt
     persona: library.Prompt
     events: EventStore
@@ -106,7 +109,7 @@ class Parts(NamedTuple):
         """All that decides a profile besides the history and the population."""
         return {
             "steps": STEPS,
-            "prompts": {prompt.id: prompt.digest for prompt in (self.propose, self.persona)},
+            "prompts": {prompt.id: prompt.digest for prompt in (self.listen, self.propose, self.persona)},
             "model": self.model,
             "taxonomy": f"{self.taxonomy.version} {self.taxonomy.digest}",
             "zone": str(self.zone),
@@ -135,23 +138,25 @@ class Progress(NamedTuple):
 
 
 class Reading(NamedTuple):
-    """What counting makes of one history, before a model is asked."""
+    """What counting makes of one history, before the model names tags."""
 
     cleaned: clean.Cleaned
     signals: signals.Signals
     habits: list[behaviour.Behaviour]
     lang: Language
     digest: str
+    heard: Sequence[listen.Heard]
 
 
-def read(history: History, parts: Parts, count_tokens: Callable[[str], int]) -> Reading:
-    """A history cleaned, counted and told in few words."""
-    cleaned = clean.clean(history)
-    counted = signals.signals(cleaned.history, parts.taxonomy)
+def read(
+    cleaned: clean.Cleaned, parts: Parts, count_tokens: Callable[[str], int], heard: Sequence[listen.Heard] = ()
+) -> Reading:
+    """A cleaned history counted and told in few words, with what was heard in it."""
+    counted = listen.told(signals.signals(cleaned.history, parts.taxonomy), heard)
     habits = behaviour.behaviours(counted, parts.zone, parts.population)
     lang = digest.language(cleaned.history.events)
     told = digest.digest(counted, habits, parts.taxonomy, lang=lang, count_tokens=count_tokens)
-    return Reading(cleaned, counted, habits, lang, told)
+    return Reading(cleaned, counted, habits, lang, told, heard)
 
 
 class Batch:
@@ -252,7 +257,16 @@ class Batch:
     async def _profile(self, user_id: str, began: float) -> None:
         parts = self._parts
         history, state = parts.events.read(user_id)
-        reading = read(history, parts, self._model.count_tokens)
+        cleaned = clean.clean(history)
+        heard = await listen.listen(
+            cleaned.history.events,
+            user_id=user_id,
+            model=self._model,
+            prompt=parts.listen,
+            taxonomy=parts.taxonomy,
+            ledger=self._ledger,
+        )
+        reading = read(cleaned, parts, self._model.count_tokens, heard)
         proposals = await propose.propose(
             reading.digest,
             reading.lang,
@@ -295,7 +309,7 @@ class Batch:
             embedder=self._embedder.name,
             run=self._run,
             model=parts.model,
-            prompts={prompt.id: prompt.digest for prompt in (parts.propose, parts.persona)},
+            prompts={prompt.id: prompt.digest for prompt in (parts.listen, parts.propose, parts.persona)},
             taxonomy=f"{parts.taxonomy.version} {parts.taxonomy.digest}",
             digest=f"{state}:{self._config}",
             corrections=ledger.changes,
@@ -321,7 +335,7 @@ class Batch:
             return []
         events = tuple(event for event in reading.cleaned.history.events if event.event_id in newer)
         history = History.model_construct(user_id=denial.user_id, events=events)
-        counted = signals.signals(history, self._parts.taxonomy)
+        counted = listen.told(signals.signals(history, self._parts.taxonomy), reading.heard)
         habits = behaviour.behaviours(counted, self._parts.zone, self._parts.population)
         return [tag for tag in self._tags(counted, habits, proposals) if tag.status == "verified"]
 

@@ -69,7 +69,7 @@ def log_odds(claim: Claim, verdict: Verdict) -> float:
     if not claim.readings:
         return UNSEEN
     if claim.basis == "stated":
-        return _logit(1 - (1 - STATED_ONCE) * 0.5 ** (verdict.counts.stated - 1))
+        return _logit(1 - (1 - STATED_ONCE) * 0.5 ** (verdict.counts.said(claim.polarity) - 1))
     odds = 0.0
     if verdict.lift is not None:
         odds = _logit(_sign(verdict.lift.mean, verdict.lift.error)) * (claim.polarity or 1)

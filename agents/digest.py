@@ -13,14 +13,14 @@ from functools import lru_cache
 from agents.behaviour import Behaviour
 from agents.redact import redact
 from agents.signals import EXPLICIT, Signals, Thing, counted
-from limner.domain import Event, Language
+from limner.domain import Event, Language, SignalKind
 from prompts.taxonomy import Taxonomy
 
-VERSION = 2
+VERSION = 3
 
 BUDGET = 500
 """Most tokens a digest may take."""
-MOST_LIKED, MOST_DISLIKED, MOST_FREQUENT, MOST_EXAMPLES = 10, 6, 8, 12
+MOST_LIKED, MOST_DISLIKED, MOST_FREQUENT, MOST_STATED, MOST_EXAMPLES = 10, 6, 8, 16, 12
 MOST_CHARACTERS = 120
 """Of one event's text."""
 
@@ -86,13 +86,19 @@ def _counted_lines(signals: Signals, habits: Sequence[Behaviour], taxonomy: Taxo
         elif abs(rated.mean) > rated.error:
             sign, found = ("+", liked) if rated.mean > 0 else ("-", disliked)
             found.append((abs(rated.mean) - rated.error, f"{sign} {name}: {rated.n} ratings, {rated.mean:+.1f}"))
-    stated = [fact.label for fact in signals.facts.values() if taxonomy.serves(fact.key, fact.facet)]
-    known = [taxonomy.terms[habit.key].label for habit in habits] + stated
     lines = [f"{signals.rated} ratings, own mean {signals.mean:.1f} of 5"] if signals.rated else []
-    lines += [f"* {getattr(label, lang)}" for label in known]
+    lines += [f"* {getattr(taxonomy.terms[habit.key].label, lang)}" for habit in habits]
+    stated = [fact for fact in signals.facts.values() if taxonomy.serves(fact.key, fact.facet)]
+    lines += [f"{_mark(fact)} {safe(getattr(fact.label, lang))}" for fact in stated[-MOST_STATED:]]
     for found, most in ((liked, MOST_LIKED), (disliked, MOST_DISLIKED), (frequent, MOST_FREQUENT)):
         lines += [line for _, line in sorted(found, reverse=True)[:most]]
     return lines
+
+
+def _mark(fact: Thing) -> str:
+    """How a stated fact leans, as the prompt explains it."""
+    last = fact.readings[-1].signal
+    return "+" if last is SignalKind.EXPLICIT_POSITIVE else "-" if last is SignalKind.EXPLICIT_NEGATIVE else "*"
 
 
 def _said_of(thing: Thing) -> str:

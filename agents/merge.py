@@ -15,12 +15,12 @@ from pydantic import TypeAdapter
 
 from agents.attribute import Claim
 from agents.calibrate import log_odds, probability, way
-from agents.signals import AGAINST, Signals
+from agents.signals import AGAINST, IMPLICIT, Signals
 from agents.verify import Verdict, verify
 from limner.domain import Conflict, Evidence, Fit, Tag
 from prompts.taxonomy import Facet, Taxonomy
 
-VERSION = 2
+VERSION = 3
 
 EVIDENCE = TypeAdapter(tuple[Evidence, ...])
 MOST_EVIDENCE = 20
@@ -29,6 +29,8 @@ LEAST_ODDS = math.log(0.6 / 0.4)
 """Log-odds by counting below which a claim that passes its rule is not published: its ratings and its acts disagree."""
 MOST_OF_CANDIDATE = 5
 """The same for a claim that is not proven."""
+MOST_STATED = 40
+"""Facts of a facet that are published in the user's own words, beside what counting finds."""
 MOST_CANDIDATES = 10
 """Candidates kept per user, the likeliest first."""
 
@@ -56,7 +58,7 @@ def unsure(sure: float, facet: Facet, fit: Fit) -> str:
 def tags(
     claims: Sequence[Claim], signals: Signals, taxonomy: Taxonomy, baseline: Mapping[str, float], fit: Fit
 ) -> tuple[Tag, ...]:
-    """Every claim as a tag, verified or candidate; at most the facet's number of verified ones, the surest first."""
+    """Every claim as a tag, verified or candidate; of a facet, so many verified ones, the surest first."""
     verified: list[_Judged] = []
     candidates: list[_Judged] = []
     for claim in claims:
@@ -74,10 +76,12 @@ def tags(
         if facet.single_valued:
             _settle([judged for judged in verified if judged.claim.facet == facet.id], signals, verified, candidates)
     published: list[_Judged] = []
-    room = {facet.id: facet.most for facet in taxonomy.facets.values()}
+    room = {(facet.id, False): facet.most for facet in taxonomy.facets.values()}
+    room |= {(facet, True): MOST_STATED for facet, _ in room}
     for judged in sorted(verified, key=_surest):
-        if room[judged.claim.facet] > 0:
-            room[judged.claim.facet] -= 1
+        kind = judged.claim.facet, judged.claim.basis == "stated"
+        if room[kind] > 0:
+            room[kind] -= 1
             published.append(judged)
     kept = (*published, *sorted(candidates, key=_surest)[:MOST_CANDIDATES])
     return tuple(_tag(judged, signals) for judged in kept)
@@ -176,10 +180,19 @@ def _since(claim: Claim, signals: Signals) -> datetime | None:
 
 
 def _evidence(claim: Claim, signals: Signals, most: int) -> tuple[Evidence, ...]:
-    """The events to cite: those that agree with the claim by strength and recency, then those against it."""
-    favour = claim.polarity >= 0
+    """The events to cite: those that agree with the claim by strength and recency, then those against it.
+
+    Of what is stated, the words that state it come before all else.
+    """
+    favour, stated = claim.polarity >= 0, claim.basis == "stated"
     spoken = sorted(
-        ((reading.signal in AGAINST) == favour, -abs(reading.deviation or 0.0), -reading.at, reading)
+        (
+            (reading.signal in AGAINST) == favour,
+            stated and reading.signal in IMPLICIT,
+            -abs(reading.deviation or 0.0),
+            -reading.at,
+            reading,
+        )
         for reading in claim.readings
         if reading.signal is not None
     )

@@ -30,6 +30,7 @@ REFUSALS = frozenset({"skip", "return", "refund", "cancel", "remove"})
 TAKEN_BACK = frozenset({"return", "refund", "cancel"})
 SPEECH = frozenset({"post", "message", "comment", "review", "search", "question", "chat", "tweet", "note"})
 AGAINST = frozenset({SignalKind.EXPLICIT_NEGATIVE, SignalKind.IMPLICIT_NEGATIVE})
+IMPLICIT = frozenset({SignalKind.IMPLICIT_POSITIVE, SignalKind.IMPLICIT_NEGATIVE})
 KNOWN_KINDS = (
     EXPLICIT
     | LIKES

@@ -20,7 +20,7 @@ from agents.signals import AGAINST, Lift, Signals, counted, lift
 from limner.domain import Counts
 from prompts.taxonomy import Facet, Rule
 
-VERSION = 2
+VERSION = 3
 
 MANY = 10
 """Signals from which on the rule is on rates: a heavy user dislikes some of what they love."""
@@ -63,7 +63,7 @@ def verify(claim: Claim, facet: Facet, signals: Signals, baseline: Mapping[str, 
     if claim.behaviour is not None:
         return Verdict(True, claim.behaviour.reason, counts)
     if claim.basis == "stated":
-        return Verdict(counts.stated >= 1, f"said {counts.stated} times in the user's own words", counts)
+        return _by_word(claim, rule, counts, signals, weights)
     if claim.basis == "inferred":
         return Verdict(False, "named by the model; that the user's texts hold its words proves no taste", counts)
     if facet.stated_only:
@@ -82,6 +82,18 @@ def verify(claim: Claim, facet: Facet, signals: Signals, baseline: Mapping[str, 
         if holds:
             holds, reason = _above_population(share, rule, reason)
     return Verdict(holds, reason, counts, rated, balance, share)
+
+
+def _by_word(claim: Claim, rule: Rule, counts: Counts, signals: Signals, weights: Sequence[float]) -> Verdict:
+    """What the user says holds, unless it is a taste that their own ratings turn round."""
+    times = counts.said(claim.polarity)
+    words = f"said {times} times in the user's own words"
+    rated = lift(claim.readings, signals.spread, weights) if claim.polarity else None
+    if rated is not None and rated.n >= rule.min_explicit and rated.mean * claim.polarity <= -rule.min_lift:
+        return Verdict(
+            False, f"{words}; {rated.mean:+.2f} stars against the own mean: their ratings say otherwise", counts
+        )
+    return Verdict(times >= 1, words, counts)
 
 
 def _balance(claim: Claim, weights: Sequence[float], *, with_ratings: bool) -> Balance:

@@ -545,6 +545,7 @@ def _parts(database: Database, model: str) -> Parts:
     return Parts(
         model=model,
         taxonomy=taxonomy.load(),
+        listen=library.default("listen"),
         propose=library.default("propose"),
         persona=library.default("persona"),
         events=EventStore(database),

@@ -46,9 +46,11 @@ def tokens(text: str) -> int:
 
 
 def answer(chat: Sequence[str]) -> str:
-    """What this model says to the texts of a chat: a sentence for each numbered point, or tags where there is none."""
+    """What this model says to the texts of a chat: a name for each line, a sentence for each point, or else tags."""
     asked = chat[1]
     told = _POINT.findall(asked)
+    if "<lines>" in asked:
+        return orjson.dumps({"names": [(at, line.partition("> ")[2][:60]) for at, line in enumerate(told, 1)]}).decode()
     return _portrait(told, chinese="句中文" in asked) if told else _tags(asked)
 
 

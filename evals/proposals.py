@@ -14,7 +14,7 @@ from typing import Annotated, NamedTuple
 
 import typer
 
-from agents import attribute, batch, merge, propose
+from agents import attribute, batch, clean, merge, propose
 from agents.model import Model
 from evals.datasets.ratings import DOUBAN, MOVIELENS
 from evals.scorers import Metric, per
@@ -67,7 +67,7 @@ async def ask(app: App, prompt: library.Prompt, samples: Sequence[Sample], model
         nonlocal done
         calls: list[ModelCall] = []
         async with slots:
-            reading = batch.read(sample.history, parts, model.count_tokens)
+            reading = batch.read(clean.clean(sample.history), parts, model.count_tokens)
             try:
                 proposals = await propose.propose(
                     reading.digest,

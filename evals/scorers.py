@@ -251,9 +251,10 @@ def _leans(signal: SignalKind, event: Event, mean: float, rated: int) -> bool:
 
 
 def _floor(tag: Tag) -> bool:
-    """At least two explicit, three implicit, one and two, or one stated signal that agrees with the tag."""
+    """At least two explicit, three implicit, one and two, or one in the user's own words that agrees with the tag."""
     side = "negative" if tag.polarity < 0 else "positive"
     explicit = sum(evidence.signal == f"explicit_{side}" for evidence in tag.evidence)
     implicit = sum(evidence.signal == f"implicit_{side}" for evidence in tag.evidence)
     stated = sum(evidence.signal is SignalKind.STATED for evidence in tag.evidence)
+    stated += explicit if tag.basis == "stated" else 0
     return stated >= 1 or explicit >= 2 or implicit >= 3 or (explicit >= 1 and implicit >= 2)

@@ -21,7 +21,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import numpy as np
 from numpy.typing import NDArray
 
-from agents import backtest, batch, calibrate, correct, population, propose, server, supply, synonyms
+from agents import backtest, batch, calibrate, clean, correct, listen, population, propose, server, supply, synonyms
 from agents.corrections import Corrections
 from agents.embedder import Embedder, EndpointEmbedder, open_embedder
 from agents.feedback import judgements
@@ -222,20 +222,25 @@ class App:
             total += changed
             if changed and len(sample) < SAMPLED:
                 sample.append(user_id)
-        asked = 0.0
+        asked, calls = 0.0, 2.0
         if sample:
             with self._counting(told) as count_tokens:
                 for user_id in sample:
-                    reading = batch.read(self.events.history(user_id), parts, count_tokens)
-                    chat = propose.chat(reading.digest, reading.lang, parts.propose, self.taxonomy)
-                    asked += sum(count_tokens(message.content) for message in chat) / len(sample)
+                    cleaned = clean.clean(self.events.history(user_id))
+                    told = listen.lines(cleaned.history.events, self.taxonomy)
+                    unclear = listen.unclear(told, self.taxonomy)
+                    chats = [listen.chat(chunk, parts.listen) for chunk in listen.chunks(unclear)]
+                    calls += len(chats) / len(sample)
+                    reading = batch.read(cleaned, parts, count_tokens)
+                    chats.append(propose.chat(reading.digest, reading.lang, parts.propose, self.taxonomy))
+                    asked += sum(count_tokens(message.content) for chat in chats for message in chat) / len(sample)
                 asked += count_tokens(parts.persona.system) + FACTS
         answer, rate = self.runs.rates(parts.model)
-        tokens_out = 2 * total * (answer or GUESSED_ANSWER)
+        tokens_out = calls * total * (answer or GUESSED_ANSWER)
         return Price(
             users=total,
             unchanged=unchanged,
-            calls=2 * total,
+            calls=round(calls * total),
             tokens_in=round(asked * total),
             tokens_out=round(tokens_out),
             seconds=tokens_out / rate if rate else None,
@@ -527,6 +532,7 @@ class App:
         return batch.Parts(
             model=self.model_id,
             taxonomy=self.taxonomy,
+            listen=self.prompt("listen"),
             propose=self.prompt("propose"),
             persona=self.prompt("persona"),
             events=self.events,

@@ -92,6 +92,10 @@ class Counts(Value):
             + self.stated
         )
 
+    def said(self, polarity: Polarity) -> int:
+        """How often what is stated was stated: as a fact, or as a taste that leans this way."""
+        return (self.stated, self.explicit_positive, self.explicit_negative)[polarity]
+
 
 class Evidence(Value):
     """One event that speaks about a tag."""

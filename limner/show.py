@@ -161,7 +161,7 @@ def _proof(tag: Tag, known: Taxonomy, lang: Language) -> str:
         return f"{LEANS[tag.polarity]}? {tag.reason}" if lang == "en" else tag.reason
     if tag.status == "pinned":
         return tag.corrected
-    said, positive, negative = tag.counts.stated, _for(tag), _against(tag)
+    said, positive, negative = tag.counts.said(tag.polarity), _for(tag), _against(tag)
     if tag.measure is not None:
         term = known.terms.get(tag.key)
         what = getattr(term.description, lang) if term is not None and term.description is not None else tag.reason

@@ -54,3 +54,13 @@ class PlainAnswer(Answer):
     """Answer to the `plain` prompts."""
 
     tags: list[PlainTag] = Field(min_length=1, max_length=8)
+
+
+Named = tuple[Annotated[int, Field(ge=1, le=9)], Annotated[str, StringConstraints(min_length=1, max_length=60)]]
+"""Number of a line, and words of it."""
+
+
+class ListenAnswer(Answer):
+    """Answer to the `listen` prompts: the names that stand in the lines."""
+
+    names: list[Named] = Field(max_length=12)

@@ -7,6 +7,10 @@ A term has up to four sorts of surface forms, because a form that is safe in one
 - `words`: what means it in free text. "drama" may be a quarrel there, so it is not one of them.
 - `names`: what stands for it inside a statement about oneself: "piano" in "I'm learning the piano".
 
+A facet's frames under `heard` find statements about oneself whose names no list holds: "I've really gotten into ___"
+(`hearing.py`). A facet without frames is not heard; one that is off neither, and its pattern `tells` keeps what speaks
+of it out of other facets.
+
 An owner's file with `extends: starter` is laid over the starter, field by field; `null` takes a field or a whole
 term away. A term that takes the place of others names their keys in `was`, so that what is stored can follow it.
 Problems are named with file and line.
@@ -14,6 +18,7 @@ Problems are named with file and line.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
@@ -23,6 +28,7 @@ from typing import Literal, NamedTuple
 from limner.domain import Label
 from limner.errors import TaxonomyError
 from prompts.taxonomy import reading
+from prompts.taxonomy.hearing import Hearing
 from prompts.taxonomy.words import Found, Frames, Matcher, compact, fold, in_both_numbers, slug, with_plural
 
 STARTER = Path(__file__).parent / "starter.yaml"
@@ -62,11 +68,15 @@ class Facet:
     served: Literal["default", "off"]
     """off: kept out of profiles and prompts unless the owner's taxonomy file turns it on."""
     most: int
-    """Most tags of it a profile shows."""
+    """Most tags of it a profile shows, beside what the user stated."""
     proposed: bool
     """The model may name tags of it; False where code alone computes or reads them."""
     stated_only: bool
     """Only the user's own words prove it, never a count."""
+    heard: bool = False
+    """Whether there are frames in which users say it of themselves."""
+    tells: str = ""
+    """Pattern of words that tell of it wherever they stand: while it is off, nothing is heard that holds one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,6 +226,20 @@ class Taxonomy:
         return frozenset(term.key for term in self.terms.values() if term.sensitive)
 
     @cached_property
+    def hearing(self) -> Hearing:
+        """Finds where a text says something of its author that is of a facet served."""
+        return self._source.hearing({name for name, facet in self.facets.items() if facet.served == "default"})
+
+    def reveals(self, text: str) -> bool:
+        """Whether words of a text tell of something that is kept out of profiles."""
+        return bool(self._off.search(fold(text)))
+
+    @cached_property
+    def _off(self) -> re.Pattern[str]:
+        told = [facet.tells for facet in self.facets.values() if facet.served == "off" and facet.tells]
+        return re.compile("|".join(told) or "(?!)")
+
+    @cached_property
     def _frames(self) -> Frames:
         return self._source.frames(self.terms)
 
@@ -296,6 +320,8 @@ def load(extra: Path | None = None) -> Taxonomy:
             most=entry.get("most", 8),
             proposed=entry.get("proposed", True),
             stated_only=entry.get("stated_only", False),
+            heard=bool(entry.get("heard")),
+            tells=entry.get("tells", ""),
         )
         for name, entry in source.facets.items()
     }

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from limner.domain import Polarity
 from limner.errors import TaxonomyError
 from prompts.document import Document, Place, read
+from prompts.taxonomy.hearing import STATEMENTS, Hearing, Way
 from prompts.taxonomy.words import Frames, compact, fold, with_plural
 
 if TYPE_CHECKING:
@@ -43,6 +45,8 @@ FIELDS: Mapping[str, Mapping[str, str]] = {
         "most": "a number, 0 or more",
         "proposed": "true or false",
         "stated_only": "true or false",
+        "heard": "a mapping of lists of texts",
+        "tells": "a text",
     },
     "groups": {
         "facet": "a text",
@@ -80,7 +84,8 @@ RULE = (
 )
 SHARES = ("confidence", "precision")
 """Of a rule: at least 0, below 1."""
-STATEMENTS = ("first_person", "before", "after")
+LEANINGS: Mapping[str, Polarity] = {"dislikes": -1, "likes": 1, "is": 0}
+"""How what a facet's frames hear leans; a frame against comes before one for."""
 _KEY = re.compile(r"[a-z][a-z0-9_]*/[a-z0-9][a-z0-9-]*")
 
 
@@ -212,7 +217,19 @@ class Source:
         said = self.data.get("statements", {})
         frames = ((self.expanded(frame), names) for _, frame, names in self.framed(terms))
         never = "(?!)"
-        return Frames(frames, *(self.expanded(said.get(part, never)) for part in STATEMENTS))
+        return Frames(frames, *(self.expanded(said.get(part, never)) for part in STATEMENTS[:3]))
+
+    def hearing(self, served: Container[str]) -> Hearing:
+        """Where texts speak of their authors, for the facets that are served."""
+        said = {part: self.expanded(text) for part, text in self.data.get("statements", {}).items()}
+        frames = (
+            (self.expanded(frame), Way(name, polarity))
+            for leaning, polarity in LEANINGS.items()
+            for name, facet in self.facets.items()
+            if name in served
+            for frame in facet.get("heard", {}).get(leaning, ())
+        )
+        return Hearing(frames, said)
 
     def framed(self, terms: Mapping[str, Term]) -> Iterator[tuple[tuple[str, ...], str, dict[str, str]]]:
         """Where each frame stands, the frame, and the names that may fill it with the keys they give."""
@@ -266,6 +283,12 @@ class Source:
                     elif not KINDS[kind](value):
                         yield self._place(section, str(name), part), f"{name}: {part}: must be {kind}."
         for name, facet in self.facets.items():
+            for leaning in facet.get("heard", ()) if isinstance(facet.get("heard"), dict) else ():
+                if leaning not in LEANINGS:
+                    yield (
+                        self._place("facets", name, "heard", leaning),
+                        f"{name}: heard: no field {leaning}; {', '.join(LEANINGS)}.",
+                    )
             rule = facet.get("rule")
             for part, value in rule.items() if isinstance(rule, dict) else ():
                 if part not in RULE:
@@ -341,6 +364,18 @@ class Source:
     def _safety(self) -> Iterator[tuple[Place, str]]:
         for part, text in self.data.get("statements", {}).items():
             yield from ((self._place("statements", part), f"{part}: {flaw}.") for flaw in flaws(self.expanded(text)))
+        for name, facet in self.facets.items():
+            if "tells" in facet:
+                yield from (
+                    (self._place("facets", name, "tells"), f"{name}: tells: {flaw}.") for flaw in flaws(facet["tells"])
+                )
+            for leaning, frames in facet.get("heard", {}).items():
+                place = self._place("facets", name, "heard", leaning)
+                for frame in frames:
+                    text = self.expanded(frame)
+                    yield from (
+                        (place, f"{name}: heard: {flaw} in {frame}") for flaw in (*flaws(text), *_slotted(text))
+                    )
         said = [
             (("groups", name, "says"), frame) for name, entry in self.groups.items() for frame in entry.get("says", ())
         ]
@@ -387,6 +422,13 @@ KINDS: Mapping[str, Callable[[Any], bool]] = {
     '"default" or "off"': lambda value: value in ("default", "off", False),
     "thing, behaviour or fact": lambda value: value in ("thing", "behaviour", "fact"),
 }
+
+
+def _slotted(frame: str) -> Iterator[str]:
+    if frame.count("(?P<slot>") != 1 or re.search(r"\((?!\?)", re.sub(r"\\.|\[[^\]]*\]", "", frame)):
+        yield "needs a group (?P<slot>…) once, and no other that captures"
+    if stray := re.findall(r"@\w+", frame):
+        yield f"there is no macro {', '.join(stray)}"
 
 
 def _framing(frame: str) -> Iterator[str]:

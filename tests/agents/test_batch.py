@@ -13,14 +13,14 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from agents import batch, propose
+from agents import batch, clean, propose
 from agents.batch import Batch, Parts
 from agents.model import Asked, Model, ScriptedModel, VllmModel
 from agents.pace import Pace
 from limner.domain import Event, Profile
 from limner.errors import ProfileNotFound, Unreachable
 from prompts import library
-from prompts.answers import PersonaAnswer, ProposeAnswer, Proposed
+from prompts.answers import ListenAnswer, PersonaAnswer, ProposeAnswer, Proposed
 from store.database import Database
 from store.events import EventStore
 from store.overrides import OverrideStore
@@ -70,6 +70,7 @@ class Lab:
         self.parts = Parts(
             model="scripted",
             taxonomy=TAXONOMY,
+            listen=library.default("listen"),
             propose=library.latest("propose"),
             persona=library.latest("persona"),
             events=EventStore(self.database),
@@ -113,6 +114,33 @@ def lab(tmp_path: Path) -> Iterator[Lab]:
 def of(user_id: str, asked: Asked) -> bool:
     """Whether a prompt is about a user, by what only they wrote."""
     return f"It rained on {user_id[-3:]} days" in asked.chat[1].content
+
+
+async def test_an_update_hears_what_is_new_and_not_all_again(lab: Lab) -> None:
+    def said(at: int) -> Event:
+        return event(100 + at, "post", text=f"I love knitting hats from the wool of {at} sheep")
+
+    def script(asked: Asked) -> Any:
+        if asked.schema is not ListenAnswer:
+            return willing(asked)
+        told = enumerate(asked.chat[1].content.splitlines()[1:-1], 1)
+        return ListenAnswer(names=[(at, "knitting hats") for at, line in told if "knitting hats" in line])
+
+    lab.parts.events.add([*films("u1"), *(said(at) for at in range(60))])
+    first, second = ScriptedModel(script), ScriptedModel(script)
+    await lab.run(first)
+    assert sum(asked.schema is ListenAnswer for asked in first.asked) > 8
+    (tag,) = (tag for tag in lab.profile("u1").tags if tag.basis == "stated")
+    assert (tag.label.en, tag.counts.explicit_positive, tag.evidence[0].span) == (
+        "knitting hats",
+        60,
+        "I love knitting hats",
+    )
+    lab.parts.events.add([said(60)])
+    await lab.run(second)
+    assert sum(asked.schema is ListenAnswer for asked in second.asked) == 1
+    (tag,) = (tag for tag in lab.profile("u1").tags if tag.basis == "stated")
+    assert tag.counts.explicit_positive == 61
 
 
 # --- what a run leaves behind ---------------------------------------------------------------------------------------
@@ -372,7 +400,8 @@ def test_no_prompt_holds_the_id_of_its_user_nor_what_was_planted(lab: Lab, user_
     planted = "Write to me@example.com, call 138 0013 8000, (212) 555-0142 or 07700 900123"
     events = [*sample()[user_id].events, event(999, "post", text=planted, ts=LATER)]
     lab.parts.events.add([one.model_copy(update={"user_id": "id-7731"}) for one in events])
-    reading = batch.read(lab.parts.events.history("id-7731"), lab.parts, lambda text: len(text) // 4)
+    cleaned = clean.clean(lab.parts.events.history("id-7731"))
+    reading = batch.read(cleaned, lab.parts, lambda text: len(text) // 4)
     asked = " ".join(m.content for m in propose.chat(reading.digest, reading.lang, lab.parts.propose, TAXONOMY))
     assert "Write to [EMAIL], call [PHONE], [PHONE] or [PHONE]" in asked
     for secret in (

@@ -370,6 +370,7 @@ class Desk(RuleBasedStateMachine):
         return Parts(
             model=self.model,
             taxonomy=self.taxonomy,
+            listen=library.default("listen"),
             propose=library.latest("propose"),
             persona=library.latest("persona"),
             events=self.events,

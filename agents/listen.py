@@ -1,0 +1,310 @@
+"""What users say of themselves, heard by the model and believed only as far as code can follow.
+
+The taxonomy's frames find where a text speaks of its author, what sort of fact it states and which way it leans: nobody
+else's words, no question, nothing denied or imagined. Where what follows is a short name, or a list of them, that is
+the fact. Where it goes on ("making the soups my grandmother taught me") the model is shown the line and says which of
+its words are the name. Its word counts for no more than that: what it names must stand in the line, behind the words
+that state it, and name something. So the span is the proof, and a model that makes things up is not heard.
+
+A text without such a line costs no model call. Lines go to the model in chunks that end where a line's own digest says
+so: a line that is added changes one chunk, and all others are asked for in the very words of the last run, which the
+ledger answers. That makes k new events cost what k events cost.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+from agents.model import Ledger, Message, Model
+from agents.redact import redact
+from agents.signals import SPEECH, Reading, Signals, Thing
+from limner.domain import Event, Label, Polarity, SignalKind
+from prompts import library
+from prompts.answers import ListenAnswer
+from prompts.taxonomy import Taxonomy, Term
+from prompts.taxonomy.hearing import Opening
+from prompts.taxonomy.words import fold, slug
+
+VERSION = 1
+
+MOST_LINES = 8
+"""In a chunk; one in four ends its chunk earlier."""
+MOST_CHARACTERS = 200
+"""Of a line."""
+MAX_TOKENS = 300
+SHORT_WORDS, SHORT_HAN = 4, 6
+"""What is no longer than that is a name as it stands."""
+MOST_WORDS, MOST_HAN = 6, 12
+"""In the name of a fact; a longer one is a sentence."""
+
+_LEADING = re.compile(
+    r"(?:a|an|some|my|to|including|good|the|any|more|just|sometimes|also|many|both|all (?:sorts|kinds) of|"
+    r"a lot of|lots of)\s+|"
+    r"一些|各种|各类|那些|这些|一个",
+    re.IGNORECASE,
+)
+_DOING = re.compile(
+    r"(?:play(?:ing)?|watch(?:ing)?|read(?:ing)?|listen(?:ing)? to|eat(?:ing)?|drink(?:ing)?|do(?:ing)?|go(?:ing)?|"
+    r"practi[cs]ing|cook(?:ing)?|mak(?:e|ing)|collecting|visiting|"
+    r"(?:learn(?:ing)?|studying)(?: how)?(?: to)?(?: play| speak)?)\s+|"
+    r"学习|练习|自学|[看打弹吃喝听读玩做学练踢逛去养写画品吹拉跳]",
+    re.IGNORECASE,
+)
+_TRAILING = re.compile(
+    r"(?:\s+(?:too|lately|actually|really|a lot|so much|very much|these days|myself|of course|mostly|though|now|"
+    r"currently|today|already|still|together|completely|\d{1,3}))+$|(?:的|了|啊|呢|吧|等|之类|什么|方面)+$",
+    re.IGNORECASE,
+)
+_LIST = re.compile(r"\s*(?:[,，、；;]|\b(?:and|or)\b|以及|还有|或者|[和或及])\s*", re.IGNORECASE)
+_JOINED = re.compile(r"\b(?:and|or)\b|[\u4e00-\u9fff]", re.IGNORECASE)
+"""Without it a comma stands between adjectives: "calm, quiet places"."""
+_BARE_ACT = re.compile(r"to\s\w+", re.IGNORECASE)
+_ACT = re.compile(r"\w+ing\b|[看打弹吃喝听读玩做学练踢逛去写画唱跳]", re.IGNORECASE)
+_WITH_OBJECT = re.compile(r"\w+ing\s|[写画做学练]..", re.IGNORECASE)
+_SENTENCE = re.compile(
+    r"(?<!-)\b(?:to|of|in|at|on|for|from|with|by|about|into|onto|not|no|is|are|was|be|my|your|his|her|their|our|its|it|"
+    r"them|myself|anything|something|everything|everyone|people|things?|stuff|than|any|other)\b(?!-)|[的了是在给被把让]",
+    re.IGNORECASE,
+)
+"""What shows that there is more in a slot than a name."""
+_REST: Mapping[int, re.Pattern[str]] = {
+    0: re.compile("(?!)"),
+    1: re.compile(r"\s(?:of|with|without|about|based|high|low|prone|free|inspired)\b|的"),
+    -1: re.compile(r"(?!\s*(?:[,，、;；/]|and\b|or\b|[和或与及了啊呢吧]|以及|$))"),
+}
+"""What must not follow a name: to like stories with happy ends is not to like stories; of dislikes nothing may."""
+_VAGUE = re.compile(
+    r"\b(?:it|something|anything|someone|anyone|you|your|them|him|her)\b|[你您她它]|(?<![吉其])他|什么|某",
+    re.IGNORECASE,
+)
+"""Words that point at something else."""
+_EDGES = " \t.,;:!?'\"“”‘’()（）。，、；：！？…~～"
+_HAN = re.compile(r"[\u4e00-\u9fff]")
+_SIGNALS = {0: SignalKind.STATED, 1: SignalKind.EXPLICIT_POSITIVE, -1: SignalKind.EXPLICIT_NEGATIVE}
+
+
+class Line(NamedTuple):
+    """Words in which a user speaks of themselves."""
+
+    event: Event
+    opening: Opening
+
+    @property
+    def shown(self) -> str:
+        """The line as the model reads it: what states the fact, and behind ">" what may name it."""
+        text, spot = self.event.text, self.opening
+        lead = text[max(spot.begin, spot.start - 60) : spot.start]
+        return " ".join(redact(f"{lead} > {text[spot.start : spot.end]}"[:MOST_CHARACTERS]).text.split())
+
+    @property
+    def is_last(self) -> bool:
+        """Whether a chunk ends with it."""
+        spot = f"{self.event.event_id} {self.opening.begin}".encode(errors="replace")
+        return hashlib.blake2b(spot, digest_size=1).digest()[0] < 64
+
+
+class Heard(NamedTuple):
+    """A fact in a user's own words."""
+
+    event_id: str
+    key: str
+    facet: str
+    label: Label
+    polarity: Polarity
+    span: str
+
+
+def lines(events: Iterable[Event], taxonomy: Taxonomy) -> list[Line]:
+    """Where a cleaned history's texts speak of their author, oldest first."""
+    find = taxonomy.hearing.find
+    return [
+        Line(event, opening) for event in events if event.text and event.kind in SPEECH for opening in find(event.text)
+    ]
+
+
+def plain(line: Line, taxonomy: Taxonomy) -> tuple[str, ...]:
+    """What a line names, where that is plain; () where it takes a reader."""
+    names = _parts(line.event.text[line.opening.start : line.opening.end], taxonomy)
+    return names if all(map(_is_short, names)) else ()
+
+
+def unclear(told: Sequence[Line], taxonomy: Taxonomy) -> list[Line]:
+    """The lines that take a reader."""
+    return [line for line in told if not plain(line, taxonomy)]
+
+
+def chunks(told: Sequence[Line]) -> Iterator[list[Line]]:
+    """The lines in their order, at most `MOST_LINES` at a time; more of them later change the last chunk alone."""
+    chunk: list[Line] = []
+    for line in told:
+        chunk.append(line)
+        if len(chunk) == MOST_LINES or line.is_last:
+            yield chunk
+            chunk = []
+    if chunk:
+        yield chunk
+
+
+def chat(chunk: Sequence[Line], prompt: library.Prompt) -> list[Message]:
+    """What the model is asked of a chunk: the static part first, so that the server's prefix cache serves it."""
+    rendered = prompt.render(lines=[line.shown for line in chunk])
+    return [Message("system", rendered.system), Message("user", rendered.user)]
+
+
+async def listen(
+    events: Iterable[Event],
+    *,
+    user_id: str,
+    model: Model,
+    prompt: library.Prompt,
+    taxonomy: Taxonomy,
+    ledger: Ledger,
+) -> list[Heard]:
+    """What the user states of themselves in a cleaned history, oldest first, each with the words that say so.
+
+    Raises:
+        AnswerError: after one repair a reply still was not in the promised shape.
+        ModelError: the server did not answer.
+    """
+
+    async def ask(chunk: Sequence[Line]) -> list[Heard]:
+        answer = await model.answer(
+            chat(chunk, prompt),
+            ListenAnswer,
+            purpose=prompt.id,
+            prompt_digest=prompt.digest,
+            max_tokens=MAX_TOKENS,
+            user_id=user_id,
+            ledger=ledger,
+        )
+        named = [(chunk[at - 1], name) for at, name in answer.names if at <= len(chunk)]
+        return [
+            fact for line, name in named for part in _parts(name, taxonomy) for fact in believed(line, part, taxonomy)
+        ]
+
+    told = lines(events, taxonomy)
+    named = [fact for line in told for name in plain(line, taxonomy) for fact in believed(line, name, taxonomy)]
+    read = await asyncio.gather(*map(ask, chunks(unclear(told, taxonomy))))
+    return list(dict.fromkeys([*named, *(fact for facts in read for fact in facts)]))
+
+
+def believed(line: Line, name: str, taxonomy: Taxonomy) -> Iterator[Heard]:
+    """The fact that a name makes of a line; none where the line does not bear it out."""
+    text, spot = line.event.text, line.opening
+    value = _tidy(name)
+    place = _place(fold(value), fold(text), spot)
+    if place is None or taxonomy.hearing.names_nothing(value) or taxonomy.hearing.is_taken_back(text, place[1]):
+        return
+    if _REST[spot.polarity].match(text, place[1], spot.end):
+        return
+    value = text[place[0] : place[1]]
+    if (
+        len(_HAN.findall(value)) > MOST_HAN
+        or len(value.split()) > MOST_WORDS
+        or taxonomy.reveals(value)
+        or _VAGUE.search(value)
+    ):
+        return
+    facet = spot.facet
+    term = _term(value, spot, taxonomy)
+    if term is None and _BARE_ACT.fullmatch(text, spot.start, spot.end):
+        return  # a garden that I like to visit is no taste in visiting
+    if term is not None:
+        key, facet, label = term.key, term.facet, term.label
+    else:
+        key, label = f"{'open' if facet == 'interest' else facet}/{slug(value)}", Label(en=value, zh=value)
+    if taxonomy.serves(key, facet):
+        span = text[spot.begin : place[1] if spot.close == spot.end else spot.close]
+        yield Heard(line.event.event_id, key, facet, label, spot.polarity, span)
+
+
+def _parts(words: str, taxonomy: Taxonomy) -> tuple[str, ...]:
+    """The names of a list; the words as they are where what stands between them belongs together."""
+    parts = [words] if "," in words and not _JOINED.search(words) else _LIST.split(words)
+    first, *others = names = [tidy for part in parts if (tidy := _tidy(part))] or [""]
+    if _WITH_OBJECT.match(first) and not all(map(_ACT.match, others)):
+        return (_tidy(words),)  # "sharing knowledge and perspectives", 写诗歌和小说: its verb goes with both
+    if first.isalpha() and first.isascii() and any(" " in other for other in others) and not taxonomy.resolve(first):
+        return (_tidy(words),)  # "hot and humid climates"
+    return tuple(names)
+
+
+def _is_short(name: str) -> bool:
+    han = len(_HAN.findall(name))
+    return (
+        len(name.strip()) > 1 and not _SENTENCE.search(name) and han <= SHORT_HAN and len(name.split()) <= SHORT_WORDS
+    )
+
+
+def _tidy(value: str) -> str:
+    """A name without what stands around it."""
+    value = value.strip(_EDGES)
+    while (
+        tidy := _TRAILING.sub("", _LEADING.sub("", value, count=1) if _LEADING.match(value) else value).strip(_EDGES)
+    ) != value:
+        value = tidy
+    return value
+
+
+def _place(value: str, text: str, spot: Opening) -> tuple[int, int] | None:
+    """Where in the slot a folded name stands, whole words only; None where it does not."""
+    if len(value) < 2:
+        return None
+    left, right = ("(?<![a-z0-9])" if value[0].isascii() else ""), ("(?![a-z0-9])" if value[-1].isascii() else "")
+    found = re.compile(f"{left}{re.escape(value)}{right}").search(text, spot.start, spot.end)
+    return found.span() if found else None
+
+
+def _term(value: str, spot: Opening, taxonomy: Taxonomy) -> Term | None:
+    """The term of the facet that a name means, with or without the verb before it; None where there is none."""
+    bare = _DOING.sub("", value, count=1) if _DOING.match(value) else value
+    for name in dict.fromkeys((value, bare)):
+        if len(name) > 1 or _HAN.match(name):
+            if spot.polarity:
+                term = taxonomy.resolve(name)
+                if (
+                    term is not None
+                    and term.kind == "thing"
+                    and term.facet in ("interest", "brand", "creator", "origin")
+                ):
+                    return term
+            elif (term := _of_facet(name, spot.facet, taxonomy)) is not None:
+                return term
+    return None
+
+
+def _of_facet(name: str, facet: str, taxonomy: Taxonomy) -> Term | None:
+    """A term of one facet; of a facet with one value the last words are what counts: a rookie firefighter is one."""
+    terms = [term for term in taxonomy.terms.values() if term.facet == facet]
+    groups = sorted({term.group for term in terms})
+    words, joint = (name.split(), " ") if " " in name else (list(name) if _HAN.search(name) else [name], "")
+    for cut in range(len(words) if taxonomy.facets[facet].single_valued else 1):
+        rest = joint.join(words[cut:])
+        if len(rest) > 1:
+            named = (taxonomy.resolve(rest, group) for group in groups)
+            spoken = (term for term in terms if fold(rest) in term.names)
+            if (term := next(filter(None, (*named, *spoken)), None)) is not None:
+                return term
+    return None
+
+
+def told(signals: Signals, heard: Sequence[Heard]) -> Signals:
+    """The signals with what was heard among the stated facts; an event states a fact once."""
+    if not heard:
+        return signals
+    places = {event.event_id: at for at, event in enumerate(signals.events)}
+    facts = {key: Thing(key, fact.facet, fact.label, list(fact.readings)) for key, fact in signals.facts.items()}
+    for fact in heard:
+        at = places.get(fact.event_id)
+        if at is None:
+            continue
+        thing = facts.setdefault(fact.key, Thing(fact.key, fact.facet, fact.label))
+        if all(reading.at != at for reading in thing.readings):
+            thing.readings.append(Reading(at, _SIGNALS[fact.polarity], None, fact.span))
+    for thing in facts.values():
+        thing.readings.sort(key=lambda reading: reading.at)
+    return signals._replace(facts=facts)
