@@ -64,3 +64,29 @@ class ListenAnswer(Answer):
     """Answer to the `listen` prompts: the names that stand in the lines."""
 
     names: list[Named] = Field(max_length=12)
+
+
+class Claim(Answer):
+    """One thing that answers a question, after the lines that say it."""
+
+    lines: list[Annotated[str, StringConstraints(pattern=r"^[et][1-9][0-9]?$")]] = Field(min_length=1, max_length=4)
+    text: str = Field(min_length=1, max_length=240)
+
+
+class QuestionAnswer(Answer):
+    """Answer to the `answer` prompts."""
+
+    answerable: bool
+    claims: list[Claim] = Field(max_length=8)
+
+
+class UnaidedAnswer(Answer):
+    """Answer to the `unaided` prompts."""
+
+    answer: str = Field(max_length=240)
+
+
+class ChoiceAnswer(Answer):
+    """Answer to the `choose` prompts."""
+
+    choice: Literal["A", "B", "C", "D"]

@@ -108,6 +108,13 @@ class EventStore:
             digest = DIGEST.scalar(connection, user) or _hex(0)
         return History.model_construct(user_id=user_id, events=_events(content for (content,) in contents)), digest
 
+    def each(self, user_id: str) -> Iterator[Event]:
+        """The events of a user, oldest first, read page by page: however many there are, a page is held at a time."""
+        with self._database.reading() as connection:
+            rows = connection.execute(HISTORY, {"user": user_id}, execution_options={"yield_per": PAGE})
+            for page in rows.scalars().partitions():
+                yield from _events(page)
+
     def some(self, user_id: str, event_ids: Sequence[str]) -> dict[str, Event]:
         """Those of the named events that exist, by id."""
         named = EventRow.event_id.in_(NAMED[self._database.dialect])

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from prompts.answers import PersonaAnswer, ProposeAnswer
+from prompts.answers import Answer, PersonaAnswer, ProposeAnswer, QuestionAnswer
 
 TAG = {"facet": "interest", "en": "film noir", "zh": "黑色电影", "polarity": "likes"}
 SENTENCE = "Likes film noir."
@@ -20,8 +20,8 @@ def parts(schema: Any) -> Iterator[dict[str, Any]]:
         yield from parts(part)
 
 
-@pytest.mark.parametrize("answer", [ProposeAnswer, PersonaAnswer])
-def test_every_string_and_list_of_an_answer_is_bounded(answer: type[ProposeAnswer | PersonaAnswer]) -> None:
+@pytest.mark.parametrize("answer", Answer.__subclasses__())
+def test_every_string_and_list_of_an_answer_is_bounded(answer: type[Answer]) -> None:
     for part in parts(answer.model_json_schema()):
         if part.get("type") == "string":
             assert {"maxLength", "enum", "pattern"} & part.keys(), part
@@ -76,3 +76,11 @@ def test_a_proposal_has_four_tags_at_most() -> None:
     ProposeAnswer.model_validate({"tags": [TAG] * 4})
     with pytest.raises(ValidationError):
         ProposeAnswer.model_validate({"tags": [TAG] * 5})
+
+
+@pytest.mark.parametrize("line", ["", "e0", "e100", "x1", "e1 ", "E1", "1"])
+def test_a_claim_names_lines_by_their_short_ids(line: str) -> None:
+    claim = {"lines": ["e1", "t12"], "text": "a goose"}
+    assert QuestionAnswer.model_validate({"answerable": True, "claims": [claim]}).claims[0].lines == ["e1", "t12"]
+    with pytest.raises(ValidationError):
+        QuestionAnswer.model_validate({"answerable": True, "claims": [claim | {"lines": [line]}]})

@@ -1,0 +1,358 @@
+"""A question about one user, answered from what they did and said, every claim with the events that say it.
+
+Code finds the events (`agents/recall.py`), counts what can be counted (`agents/tally.py`) and dates what is said of
+"yesterday" (`agents/when.py`); the model reads a few lines and words the answer; code then takes out every claim
+that names no line it was shown, or that says what its lines do not hold. Nothing left means that the history does not
+say. A history of a hundred events and one of a hundred thousand cost the same prompt.
+
+What the history says is data: it is redacted before the model sees it, and fenced by the prompt library. An instruction
+in it has nothing to act on: the model's answer can only become claims, and claims are held against the lines.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime, tzinfo
+from typing import NamedTuple
+
+from agents import tally
+from agents.digest import HAN, safe
+from agents.model import Ledger, Message, Model, unrecorded
+from agents.recall import TURNS, Embed, Memory, fused, names, speaker, tokens
+from agents.when import Window, asks_for_now, dated, day, window
+from limner.domain import Event, Language, Persona, Reply, Tag
+from limner.errors import StoreError
+from prompts import library
+from prompts.answers import Claim, QuestionAnswer
+from prompts.taxonomy import Taxonomy
+from store.events import EventStore
+from store.profiles import ProfileStore
+
+VERSION = 1
+
+Told = Callable[[str], None]
+"""Told of each stage as it begins: searching, reading."""
+
+BUDGET = 700
+"""Most tokens of the lines that the model reads."""
+MOST_EVENTS = 16
+MOST_TAGS = 6
+MOST_CHARACTERS = 400
+"""Of one event's text."""
+MAX_TOKENS = 500
+LEAST_SHARE = 0.6
+"""Of the words of a claim that are not the question's, the share that its lines must hold."""
+EVIDENCE = 3
+"""Events cited for a tag."""
+
+_NUMBER = re.compile(r"\d+")
+_NEUTRAL = frozenset(tokens("yes no not likely probably currently 是的 不是 没有 可能 目前"))
+_OFFERED = re.compile(r"\bor\b|还是|或", re.IGNORECASE)
+"""A question that names its own answers."""
+_DATED = re.compile(r"\[([^\[\]]*\d[^\[\]]*)\]")
+_LIKE = re.compile(
+    r"^\W*(?:what(?: is|'s| are) (?:s?he|they|(?:the|this) (?:user|person|customer)) like|"
+    r"(?:describe|tell me about) (?:her|him|them|they|(?:the|this) (?:user|person|customer))|"
+    r"who (?:is|are) (?:s?he|they|(?:the|this) (?:user|person|customer)))\W*$|"
+    r"(?:什么样|怎样|怎么样)的(?:一个)?(?:人|用户|顾客)|^(?:请?介绍|描述)一?下(?:他|她|这位用户|这个用户|they)?\W*$|用户画像",
+    re.IGNORECASE,
+)
+_WHEN = re.compile(
+    r"^\W*(?:when|what (?:day|date|month|year)|which (?:day|month|year))\b|什么时候|何时|哪[天年月一]|几[月号]",
+    re.IGNORECASE,
+)
+_COUNTING = re.compile(
+    r"\bhow many\b(?! (?:\w+ )?(?:years?|months?|weeks?|days?|hours?|minutes?))|\bnumber of\b|"
+    r"(?:几|多少)[个位名次种本部家只条件样]",
+    re.IGNORECASE,
+)
+_SILENT = {"en": "The history does not say.", "zh": "历史记录中没有提到。"}
+_STATES = {
+    "en": {1: "likes", -1: "dislikes", 0: "is known for"},
+    "zh": {1: "喜欢", -1: "不喜欢", 0: "特点"},
+}
+
+
+class Person(NamedTuple):
+    """A user, ready to be asked about."""
+
+    user_id: str
+    memory: Memory
+    tags: tuple[Tag, ...] = ()
+    """Those that are served."""
+    personas: tuple[Persona, ...] = ()
+
+
+class Line(NamedTuple):
+    """What the model reads of one event or tag."""
+
+    text: str
+    event_ids: tuple[str, ...]
+    speaker: str
+    """Who speaks in it, where somebody does."""
+
+
+def person(user_id: str, events: EventStore, profiles: ProfileStore) -> Person:
+    """A user's history made searchable, with the tags that are served of them.
+
+    Raises:
+        StoreError: nothing is known of the user.
+    """
+    memory = Memory(events.each(user_id), lambda ids: events.some(user_id, ids))
+    known = profiles.digest(user_id) is not None
+    if not memory.ids and not known:
+        raise StoreError(f"User {user_id} is not known: `limner ingest` takes in their events.")
+    if not known:
+        return Person(user_id, memory)
+    profile = profiles.current(user_id)
+    return Person(user_id, memory, profile.tags, profile.personas)
+
+
+async def ask(
+    question: str,
+    person: Person,
+    *,
+    model: Model,
+    prompt: library.Prompt,
+    embed: Embed,
+    taxonomy: Taxonomy,
+    at: datetime | None = None,
+    zone: tzinfo = UTC,
+    ledger: Ledger = unrecorded,
+    told: Told = lambda stage: None,
+) -> Reply:
+    """The answer to a question about one user, in the question's language.
+
+    Args:
+        at: The moment in which the question is asked; the newest event's where None.
+        zone: In which days begin and end.
+
+    Returns:
+        A reply whose citations are ids of events the model was shown, or code counted; `abstained` where the history
+        does not say.
+
+    Raises:
+        AnswerError: after one repair the model's reply still was not in the promised shape.
+        ModelError: the server did not answer, or the vectors could not be had.
+    """
+    lang: Language = "zh" if HAN.search(question) else "en"
+    if (portrait := _portrait(question, person, lang)) is not None:
+        return portrait
+    moment = (at or person.memory.newest or datetime.now(UTC)).astimezone(zone)
+    asked = window(question, moment)
+    told("searching")
+    counted = tally.tally(question, person.memory, taxonomy, asked, lang)
+    if counted is not None:
+        return counted
+    lines = shown(question, person, embed=embed, asked=asked, at=moment, lang=lang, count_tokens=model.count_tokens)
+    if not lines:
+        return _reply(question, [], lines, person, asked, lang)
+    told("reading")
+    answer = await model.answer(
+        chat(question, lines, prompt, lang, moment),
+        QuestionAnswer,
+        purpose=prompt.id,
+        prompt_digest=prompt.digest,
+        max_tokens=MAX_TOKENS,
+        user_id=person.user_id,
+        ledger=ledger,
+    )
+    claims = answer.claims if answer.answerable else []
+    return _reply(question, claims, lines, person, asked, lang)
+
+
+def _portrait(question: str, person: Person, lang: Language) -> Reply | None:
+    """The persona, where a question asks for no more than what the user is like; None where it asks for more."""
+    asked = re.sub(rf"(?<!\w){re.escape(person.user_id)}(?!\w)", "they", question)
+    told = [persona for persona in person.personas if persona.language == lang]
+    if not told or not _LIKE.search(asked):
+        return None
+    named = {key for sentence in told[0].sentences for key in sentence.tags}
+    cited = [one.event_id for tag in person.tags if tag.key in named for one in tag.evidence[:EVIDENCE]]
+    return Reply(
+        question=question,
+        scope="user",
+        answer=told[0].text,
+        citations=tuple(dict.fromkeys(cited)),
+        explanation="画像，逐句由已证实的标签写成。" if lang == "zh" else "The persona, written from proven tags.",
+    )
+
+
+def chat(
+    question: str, lines: Mapping[str, Line], prompt: library.Prompt, lang: Language, at: datetime
+) -> list[Message]:
+    """What the model is asked: the static part first, so that the server's prefix cache serves it."""
+    rendered = prompt.render(
+        language=lang,
+        listing=bool(_COUNTING.search(question)),
+        lines=[f"{name} | {line.text}" for name, line in lines.items()],
+        now=day(at, lang),
+        question=safe(question),
+    )
+    return [Message("system", rendered.system), Message("user", rendered.user)]
+
+
+def shown(
+    question: str,
+    person: Person,
+    *,
+    embed: Embed,
+    asked: Window | None,
+    at: datetime,
+    lang: Language,
+    count_tokens: Callable[[str], int],
+    budget: int = BUDGET,
+) -> dict[str, Line]:
+    """The lines that the model reads, by short id: tags first, then events, oldest first, in at most `budget` tokens.
+
+    What bears least on the question gives way first.
+    """
+    memory = person.memory
+    hits = memory.recalled(question, MOST_EVENTS, embed=embed, window=asked, newest=asks_for_now(question))
+    rows = [hit.row for hit in hits]
+    told = dict(zip(rows, (_line(event, lang, at.tzinfo or UTC) for event in memory.events(rows)), strict=True))
+    facts = [_fact(tag, lang) for tag in _bearing(question, person.tags, embed)]
+    while rows or facts:
+        used = count_tokens("\n".join(line.text for line in (*facts, *(told[row] for row in rows))))
+        if used <= budget:
+            break
+        keep = min(len(rows) - 1, len(rows) * budget // used)
+        rows, facts = (rows[:keep], facts) if keep > 0 else (rows[:-1], facts[: len(facts) // 2])
+    named = {f"t{number}": fact for number, fact in enumerate(facts, 1)}
+    return named | {f"e{number}": told[row] for number, row in enumerate(sorted(rows), 1)}
+
+
+def _bearing(question: str, tags: Sequence[Tag], embed: Embed) -> list[Tag]:
+    """The tags that bear most on a question: by likeness of their names to it, and by how sure they are."""
+    if not tags:
+        return []
+    asked = embed([question])[0]
+    alike = [max(embed([tag.label.en, tag.label.zh]) @ asked) for tag in tags]
+    by_meaning = sorted(range(len(tags)), key=lambda at: -alike[at])
+    surest = sorted(range(len(tags)), key=lambda at: -tags[at].probability)
+    return [tags[at] for at, _ in fused([(by_meaning, 1), (surest, 1)])[:MOST_TAGS]]
+
+
+def _fact(tag: Tag, lang: Language) -> Line:
+    name = safe(getattr(tag.label, lang))
+    count = f"{tag.counts.total}次" if lang == "zh" else f"{tag.counts.total} events"
+    events = tuple(one.event_id for one in tag.evidence[:EVIDENCE])
+    return Line(f"{_STATES[lang][tag.polarity]} {name} ({count})", events, "")
+
+
+def _line(event: Event, lang: Language, zone: tzinfo) -> Line:
+    ts = event.ts.astimezone(zone) if event.ts else None
+    name = safe(speaker(event))
+    if event.kind in TURNS:
+        own = event.meta.get("speaker_is_user")
+        who = name or (("someone else", "别人") if own is False else ("the person", "本人"))[lang == "zh"]
+        if name and own is True:
+            who += " (the person)" if lang == "en" else "（本人）"
+    else:
+        who = safe(event.kind) + (f" {event.value:g}" if event.value is not None else "")
+    title = event.item.get("title")
+    parts = [str(title)[:120]] if isinstance(title, str) and title not in event.text else []
+    kind = [
+        value
+        for name, values in event.item.items()
+        if name != "title"
+        for value in (values if isinstance(values, list) else [values])
+        if isinstance(value, str) and len(value) <= 40
+    ][:6]
+    parts += [f"({', '.join(kind)})"] if kind else []
+    caption = event.meta.get("image_caption") or event.meta.get("caption")
+    said = safe(event.text[:MOST_CHARACTERS])
+    text = dated(said, ts, lang) if ts else said
+    shown = [safe(" ".join(parts)), text, f"[image: {safe(caption[:120])}]" if isinstance(caption, str) else ""]
+    date = day(ts, lang) if ts else "?"
+    return Line(f"{date} | {who}: {' '.join(filter(None, shown))}", (event.event_id,), name)
+
+
+def _reply(
+    question: str,
+    claims: Sequence[Claim],
+    lines: Mapping[str, Line],
+    person: Person,
+    asked: Window | None,
+    lang: Language,
+) -> Reply:
+    kept = [(claim, cited) for claim in claims if (cited := _proved(question, claim, lines))]
+    texts = list(dict.fromkeys(_dates(question, claim.text) for claim, _ in kept))
+    said = any(_NUMBER.search(text) for text in texts)
+    counted = len(texts) if _COUNTING.search(question) and texts and not said else None
+    stop = "；" if lang == "zh" else "; "
+    answer = stop.join(texts)
+    return Reply(
+        question=question,
+        scope="user",
+        answer=_SILENT[lang] if not texts else f"{counted}: {answer}" if counted is not None else answer,
+        count=counted,
+        citations=tuple(dict.fromkeys(event for _, cited in kept for name in cited for event in lines[name].event_ids)),
+        abstained=not texts,
+        explanation=_explained(lines, person, asked, len(claims) - len(kept), lang),
+    )
+
+
+def _dates(question: str, text: str) -> str:
+    """What is said, or where a question asks when, the dates that code put behind the words of it."""
+    dates = _DATED.findall(text) if _WHEN.search(question) else []
+    return "; ".join(dict.fromkeys(dates)) or text.strip()
+
+
+def _proved(question: str, claim: Claim, lines: Mapping[str, Line]) -> list[str]:
+    """The lines that say a claim: those it names, else the one that holds its words best; none where no line does."""
+    words = set(tokens(claim.text)) - set(tokens(question))
+    if not words and not _OFFERED.search(question):  # it says no more than the question does
+        return []
+    own = _of_the_one_asked_about(question, lines)
+    named = [name for name in dict.fromkeys(claim.lines) if name in lines]
+    told = [name for name in named if name in own]
+    if told and _holds(question, claim.text, [lines[name] for name in told]):
+        return told
+    if not words or (named and _holds(question, claim.text, [lines[name] for name in named])):
+        return []
+    best = max(own, key=lambda name: len(words.intersection(tokens(lines[name].text))), default=None)
+    return [best] if best and _holds(question, claim.text, [lines[best]]) else []
+
+
+def _holds(question: str, text: str, cited: Sequence[Line]) -> bool:
+    """Whether lines hold what a text says beyond the question: all of its numbers, and most of its words.
+
+    Of a Chinese answer from English lines only the numbers and names can be compared.
+    """
+    held = " ".join(line.text for line in cited)
+    known, asked = set(tokens(held)), set(tokens(question)) | _NEUTRAL
+    words = [word for word in tokens(text) if word not in asked]
+    if not HAN.search(" ".join(line.text.partition(": ")[2] for line in cited)):
+        words = [word for word in words if not HAN.match(word)]  # in a language that the lines are not in
+    numbers = set(_NUMBER.findall(text)) - set(_NUMBER.findall(question))
+    return numbers <= set(_NUMBER.findall(held)) and sum(word in known for word in words) >= LEAST_SHARE * len(words)
+
+
+def _of_the_one_asked_about(question: str, lines: Mapping[str, Line]) -> list[str]:
+    """The lines without those that somebody else says, where a question names one of those who speak.
+
+    Of LoCoMo's answerable questions that name one speaker 97 % rest on what that one says (345 questions of the
+    conversations that are not reported); of its unanswerable ones three in four rest on what the other says.
+    """
+    asked = {line.speaker for line in lines.values() if line.speaker and names(line.speaker, question)}
+    return [name for name, line in lines.items() if len(asked) != 1 or line.speaker in {*asked, ""}]
+
+
+def _explained(lines: Mapping[str, Line], person: Person, asked: Window | None, out: int, lang: Language) -> str:
+    events = sum(name.startswith("e") for name in lines)
+    tags, every = len(lines) - events, len(person.memory.ids)
+    if lang == "zh":
+        told = f"读了{every:,}个事件中的{events}个和{tags}个标签。"
+        told += f"问的是{_span(asked, lang)}。" if asked else ""
+        return told + (f"{out}条说法因所引之处没有这么说而删去。" if out else "")
+    told = f"Read {events} of {every:,} events and {tags} tags."
+    told += f" It asks about {_span(asked, lang)}." if asked else ""
+    return told + (f" Taken out: {out} claim{'s' * (out > 1)} that the cited lines do not say." if out else "")
+
+
+def _span(asked: Window, lang: Language) -> str:
+    since = day(asked.since, lang) if asked.since else "…"
+    until = day(asked.until, lang) if asked.until else "…"
+    return f"{since}到{until}（不含）" if lang == "zh" else f"{since} up to {until}"
