@@ -17,6 +17,7 @@ import asyncio
 import hashlib
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 from agents.model import Ledger, Message, Model
@@ -298,13 +299,13 @@ def told(signals: Signals, heard: Sequence[Heard]) -> Signals:
         return signals
     places = {event.event_id: at for at, event in enumerate(signals.events)}
     facts = {key: Thing(key, fact.facet, fact.label, list(fact.readings)) for key, fact in signals.facts.items()}
+    stated = {(key, reading.at) for key, fact in facts.items() for reading in fact.readings}
     for fact in heard:
         at = places.get(fact.event_id)
-        if at is None:
-            continue
-        thing = facts.setdefault(fact.key, Thing(fact.key, fact.facet, fact.label))
-        if all(reading.at != at for reading in thing.readings):
+        if at is not None and (fact.key, at) not in stated:
+            stated.add((fact.key, at))
+            thing = facts.setdefault(fact.key, Thing(fact.key, fact.facet, fact.label))
             thing.readings.append(Reading(at, _SIGNALS[fact.polarity], None, fact.span))
     for thing in facts.values():
         thing.readings.sort(key=lambda reading: reading.at)
-    return signals._replace(facts=facts)
+    return replace(signals, facts=facts)

@@ -227,8 +227,8 @@ class App:
             with self._counting(told) as count_tokens:
                 for user_id in sample:
                     cleaned = clean.clean(self.events.history(user_id))
-                    told = listen.lines(cleaned.history.events, self.taxonomy)
-                    unclear = listen.unclear(told, self.taxonomy)
+                    said = listen.lines(cleaned.history.events, self.taxonomy)
+                    unclear = listen.unclear(said, self.taxonomy)
                     chats = [listen.chat(chunk, parts.listen) for chunk in listen.chunks(unclear)]
                     calls += len(chats) / len(sample)
                     reading = batch.read(cleaned, parts, count_tokens)

@@ -282,6 +282,11 @@ class Source:
                         )
                     elif not KINDS[kind](value):
                         yield self._place(section, str(name), part), f"{name}: {part}: must be {kind}."
+        yield from self._parts_of_facets()
+        yield from self._links()
+        yield from self._promises()
+
+    def _parts_of_facets(self) -> Iterator[tuple[Place, str]]:
         for name, facet in self.facets.items():
             for leaning in facet.get("heard", ()) if isinstance(facet.get("heard"), dict) else ():
                 if leaning not in LEANINGS:
@@ -298,8 +303,6 @@ class Source:
                 else:
                     continue
                 yield self._place("facets", name, "rule", part), f"{name}: rule: {problem}"
-        yield from self._links()
-        yield from self._promises()
 
     def _links(self) -> Iterator[tuple[Place, str]]:
         for section in ("groups", "terms"):
