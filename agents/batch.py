@@ -256,8 +256,8 @@ class Batch:
 
     async def _profile(self, user_id: str, began: float) -> None:
         parts = self._parts
-        history, state = parts.events.read(user_id)
-        cleaned = clean.clean(history)
+        state = parts.events.user_digest(user_id)
+        cleaned = clean.clean(parts.events.history(user_id))
         heard = await listen.listen(
             cleaned.history.events,
             user_id=user_id,
