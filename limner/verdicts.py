@@ -80,7 +80,7 @@ def _document(found: Comparison, later: Run) -> dict[str, Any]:
 def _cells(one: Difference, kind: MetricKind) -> Sequence[str]:
     digits = 1 if kind.unit and kind.unit != "seconds" else 3
     interval = "" if one.delta_low is None else f"{one.delta_low:+,.{digits}f} to {one.delta_high:+,.{digits}f}"
-    verdict = one.verdict or "only describes"
+    verdict: str = one.verdict or "only describes"
     if one.verdict == "no difference shown" and one.more_users:
         verdict += f"; {one.more_users:,} more users would show such a one"
     return (
@@ -173,7 +173,7 @@ def write(path: Path, content: bytes) -> None:
 def promote(
     prompt: Annotated[str, typer.Argument(help="A version that is not in use: propose.v2.")],
     file: GateFile,
-    task: Annotated[str | None, typer.Option(help="What to run where --run is not given.")] = None,
+    task: Annotated[str | None, typer.Option(help="What to run where no run is given.")] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Only so many users of it.")] = None,
     run: Annotated[str | None, typer.Option(metavar="RUN", help="A run that was made with this version.")] = None,
     against: Annotated[str | None, typer.Option(metavar="RUN", help="One made with the version in use.")] = None,
@@ -181,7 +181,7 @@ def promote(
 ) -> None:
     """Put a prompt version into use, if a gate finds that it is good enough beside the one in use.
 
-    What is not given is run: the task with the version in use, and with the new one, alike in everything else.
+    A run that is not given is made: of the task, or like the other run, with its version of the prompt.
     """
     known = settings.read()
     runs = Runs(known.home)
@@ -190,16 +190,12 @@ def promote(
     if candidate == current:
         raise InputError(f"{candidate.id} is in use already.")
     asked = gate.rules(file)
-    given = {candidate.id: runs.open(run) if run else None, current.id: runs.open(against) if against else None}
-    like = next((one.header for one in given.values() if one is not None), None)
-    for one, found in given.items():
-        if found is not None:
-            continue
-        name = task or (like.task if like is not None else None)
-        if name is None:
-            raise InputError(f"Say on what to try {candidate.id}: --task TASK, or --run RUN and --against RUN.")
-        given[one] = _run(name, one, known, like.settings["limit"] if like is not None else limit)
-    held = hearing(candidate, *(one for one in given.values() if one is not None), asked)
+    earlier, later = (runs.open(one) if one else None for one in (against, run))
+    if earlier is None:
+        earlier = _run(current.id, known, task, limit, later)
+    if later is None:
+        later = _run(candidate.id, known, task, limit, earlier)
+    held = hearing(candidate, later, earlier, asked)
     if held.passed:
         ledger.add(held.promotion)
     if as_json:
@@ -217,15 +213,26 @@ def promote(
         raise typer.Exit(1)
 
 
-def _run(name: str, prompt: str, known: settings.Settings, limit: int | None) -> Run:
-    """A task run with a prompt version in place of the one in use."""
-    task = evaluate.named(name, TASKS)
+def _run(prompt: str, known: settings.Settings, task: str | None, limit: int | None, like: Run | None) -> Run:
+    """A task run with a prompt version in place of the one in use, in everything else like the other run.
+
+    Raises:
+        InputError: there is no other run, and no task is named.
+    """
+    if like is not None:
+        header = like.header
+        task, system, limit, seed = header.task, header.system, header.settings["limit"], header.seed
+    elif task is not None:
+        system, seed = None, 0
+    else:
+        raise InputError(f"Say on what to try {prompt}: --task TASK, or --run RUN and --against RUN.")
+    chosen = evaluate.named(task, TASKS)
     pinned = known.model_copy(update={"prompts": (*known.prompts, prompt)})
-    begun = evaluate.begin(task, evaluate.system_of(task, None), pinned, limit=limit)
+    begun = evaluate.begin(chosen, evaluate.system_of(chosen, system), pinned, limit=limit, seed=seed)
     with show.bar(prompt, "samples") as bar:
         evaluate.go_on(
             begun,
-            task,
+            chosen,
             pinned,
             told=lambda stage, done, total, unit: bar.at(done, total or None, unit=unit, title=f"{prompt}: {stage}"),
             report=lambda done, total, failed: bar.at(done + failed, total, unit="samples", title=prompt),
