@@ -16,7 +16,7 @@ from evals.summary import summary
 from evals.task import Sample
 from evals.tasks import TASKS
 from limner import settings, show
-from limner.command import Json, command, opened
+from limner.command import Json, command
 from limner.errors import InputError
 from limner.evaluation import RunId, eval_cli, title
 from prompts import ledger, library
@@ -138,9 +138,10 @@ def reported(
     as_json: Json = False,
 ) -> None:
     """A run as one HTML page: its metrics, groups, cost and worst samples, held against another run if you like."""
-    runs = Runs(settings.read().home)
+    known = settings.read()
+    runs = Runs(known.home)
     told = runs.open(run)
-    content = report.page(told, runs.open(against) if against else None, _given(told.header))
+    content = report.page(told, runs.open(against) if against else None, _given(told.header, known))
     write(out, content.encode("utf-8", "replace"))
     if as_json:
         show.document({"run": told.header.run, "against": against, "file": str(out), "bytes": out.stat().st_size})
@@ -148,14 +149,12 @@ def reported(
         show.line(f"Wrote {out}, {out.stat().st_size / 1e6:.2f} MB.")
 
 
-def _given(header: Header) -> dict[str, Sample]:
+def _given(header: Header, known: settings.Settings) -> dict[str, Sample]:
     """The samples of a run by id; {} where its data is not here, or is not what it was."""
     task = TASKS.get(header.task)
     if task is None or task.dataset.absent or task.dataset.digest != header.dataset_digest:
         return {}
-    with opened() as app:
-        samples = task.dataset.samples(app.taxonomy, limit=header.settings.get("limit"), seed=header.seed)
-    return {sample.id: sample for sample in samples}
+    return {sample.id: sample for sample in evaluate.samples_of(task, known, header)}
 
 
 def write(path: Path, content: bytes) -> None:
