@@ -27,8 +27,6 @@ from limner.errors import InputError
 
 ALPHA = 0.05
 POWER = 0.8
-FEWEST = 6
-"""Users without whom nothing can be shown: see `Pairs.p`."""
 MOST = 10_000_000
 """Users beyond whom a need is not told."""
 ALL_SWAPS = 13
@@ -67,7 +65,7 @@ class Pairs(NamedTuple):
         if not self.error:
             return None
         reach = float(student.ppf(1 - ALPHA / 2, self._freedom)) * self.error
-        return self.delta - reach, self.delta + reach
+        return max(self.delta - reach, -self._most), min(self.delta + reach, self._most)
 
     def p(self, at: float = 0.0, *, swaps: int = SWAPS) -> float:
         """How often a difference would lie at least as far from `at`, were `at` the true one; two-sided.
@@ -96,7 +94,7 @@ class Pairs(NamedTuple):
         return 1 - float(near) / sum(map(len, drawn))
 
     def detectable(self, tests: int = 1) -> float | None:
-        """The smallest true difference that would be found with 80 % power.
+        """The smallest true difference that would be found with 80 % power; None where there is none.
 
         Args:
             tests: Among how many metrics the 5 % are shared out.
@@ -106,7 +104,8 @@ class Pairs(NamedTuple):
         """
         if self.flips is not None:
             return _exactly_detectable(self.samples, sum(self.flips), ALPHA / tests)
-        return _reach(self._freedom, tests) * self.error if self.error else None
+        found = _reach(self._freedom, tests) * self.error if self.error and self.users >= _fewest(tests) else math.inf
+        return found if found < self._most else None
 
     def more_users(self, difference: float, tests: int = 1) -> int | None:
         """How many users like these are needed beside them to find a true difference with 80 % power."""
@@ -119,8 +118,14 @@ class Pairs(NamedTuple):
 
         if lacking(MOST) > 0:
             return None
-        needed = FEWEST if lacking(FEWEST) <= 0 else math.ceil(brentq(lacking, FEWEST, MOST))
+        fewest = _fewest(tests)
+        needed = fewest if lacking(fewest) <= 0 else math.ceil(brentq(lacking, fewest, MOST))
         return max(0, needed - self.users)
+
+    @property
+    def _most(self) -> float:
+        """The largest difference that there can be: 1 between shares."""
+        return 1.0 if all((hits <= cases).all() and (hits >= 0).all() for hits, cases in self.sums) else math.inf
 
     @property
     def _freedom(self) -> float:
@@ -160,6 +165,11 @@ def _exactly_detectable(samples: int, flipped: int, alpha: float) -> float | Non
         return POWER - float(binom.pmf(differing, samples, share) @ found)
 
     return float(brentq(lacking, 1e-9, 1 - 1e-9, xtol=1e-6)) if flipped and lacking(1 - 1e-9) < 0 else None
+
+
+def _fewest(tests: int) -> int:
+    """Users with fewer of whom no swap is rare enough to show anything: see `Pairs.p`."""
+    return math.ceil(1 + math.log2(tests / ALPHA))
 
 
 def _reach(freedom: float, tests: int) -> float:

@@ -102,7 +102,7 @@ def go_on(
     with run.held():
         app = _apart(run, settings)
         try:
-            samples = _samples(task, settings, begun)
+            samples = samples_of(task, settings, begun)
             keeper = _Keeper(run, samples, told, report)
             left = [sample for sample in samples if sample.id not in keeper.finished]
             bench = Bench(app, keeper.finish, keeper.told, samples, left, concurrency)
@@ -129,7 +129,7 @@ def rescore(run: Run, task: Task, settings: Settings) -> None:
         InputError: the data set is not here, or not the one that was answered.
     """
     header = run.header
-    samples = _samples(task, settings, header)
+    samples = samples_of(task, settings, header)
     if task.dataset.digest != header.dataset_digest:
         raise InputError(f"{header.dataset} has changed since run {header.run} answered it: begin a new run.")
     with run.held():
@@ -188,7 +188,7 @@ def _described(task: Task, system: str, settings: Settings, limit: int | None, s
     )
 
 
-def _samples(task: Task, settings: Settings, header: Header) -> list[Sample]:
+def samples_of(task: Task, settings: Settings, header: Header) -> list[Sample]:
     """The samples of a run, under keys that no run has merged."""
     known = taxonomy.load(settings.taxonomy)
     return task.dataset.samples(known, limit=header.settings["limit"], seed=header.seed)

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple, Self
 from xml.etree import ElementTree
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, FiniteFloat, ValidationError, model_validator
 
 from evals.compare import ALPHA, Paired, Pairs, holm
 from evals.runs import Better, Header, Run
@@ -42,9 +42,9 @@ class Rule(Value):
     """What one metric must reach."""
 
     metric: str
-    minimum: float | None = None
-    maximum: float | None = None
-    worse_by: float | None = Field(default=None, ge=0)
+    minimum: FiniteFloat | None = None
+    maximum: FiniteFloat | None = None
+    worse_by: FiniteFloat | None = Field(default=None, ge=0)
     bound: Bound = "worst"
 
     @model_validator(mode="after")
@@ -118,7 +118,7 @@ def check(run: Run, asked: Rules, against: Run | None = None) -> list[Checked]:
         if one is not None and one.header.state != "done":
             raise InputError(
                 f"Run {one.header.run} is not finished ({one.header.state}), and a gate judges whole runs: "
-                f"`limner eval run --resume {one.header.run}` goes on with it."
+                f"`limner eval run {one.header.task} --system {one.header.system} --resume` goes on with it."
             )
     unknown = [rule.metric for rule in asked.rules if rule.metric not in header.metrics]
     if unknown:

@@ -104,7 +104,7 @@ def could_speak(says: NDArray[np.float64], has: NDArray[np.float64], least: int 
 
 async def leanings(model: VllmModel, asked: Sequence[Pair], lang: Language, bar: show.Bar) -> list[float]:
     """The model's log-odds of yes, pair by pair."""
-    prompt, slots, done = library.latest("judge"), asyncio.Semaphore(AT_ONCE), 0
+    prompt, slots, done = library.default("judge"), asyncio.Semaphore(AT_ONCE), 0
 
     async def one(pair: Pair) -> float:
         nonlocal done

@@ -36,7 +36,7 @@ LEANING = {"likes": 1, "dislikes": -1, "is": 0}
 
 async def plain(sample: Sample, model: Model, ledger: Ledger, taxonomy: Taxonomy) -> dict[str, Any]:
     """What the model says when it is simply asked: one call a user, taken at its word."""
-    prompt = library.latest("plain")
+    prompt = library.default("plain")
     events = clean(sample.history).history.events[-RECENT:]
     told = [_line(number, event) for number, event in enumerate(events, 1)]
     rendered = prompt.render(language=language(events), events=told)

@@ -16,7 +16,7 @@ from evals.summary import summary
 from evals.task import Sample
 from evals.tasks import TASKS
 from limner import settings, show
-from limner.command import Json, command, opened
+from limner.command import Json, command
 from limner.errors import InputError
 from limner.evaluation import RunId, eval_cli, title
 from prompts import ledger, library
@@ -138,9 +138,10 @@ def reported(
     as_json: Json = False,
 ) -> None:
     """A run as one HTML page: its metrics, groups, cost and worst samples, held against another run if you like."""
-    runs = Runs(settings.read().home)
+    known = settings.read()
+    runs = Runs(known.home)
     told = runs.open(run)
-    content = report.page(told, runs.open(against) if against else None, _given(told.header))
+    content = report.page(told, runs.open(against) if against else None, _given(told.header, known))
     write(out, content.encode("utf-8", "replace"))
     if as_json:
         show.document({"run": told.header.run, "against": against, "file": str(out), "bytes": out.stat().st_size})
@@ -148,14 +149,12 @@ def reported(
         show.line(f"Wrote {out}, {out.stat().st_size / 1e6:.2f} MB.")
 
 
-def _given(header: Header) -> dict[str, Sample]:
+def _given(header: Header, known: settings.Settings) -> dict[str, Sample]:
     """The samples of a run by id; {} where its data is not here, or is not what it was."""
     task = TASKS.get(header.task)
     if task is None or task.dataset.absent or task.dataset.digest != header.dataset_digest:
         return {}
-    with opened() as app:
-        samples = task.dataset.samples(app.taxonomy, limit=header.settings.get("limit"), seed=header.seed)
-    return {sample.id: sample for sample in samples}
+    return {sample.id: sample for sample in evaluate.samples_of(task, known, header)}
 
 
 def write(path: Path, content: bytes) -> None:
@@ -173,7 +172,7 @@ def write(path: Path, content: bytes) -> None:
 def promote(
     prompt: Annotated[str, typer.Argument(help="A version that is not in use: propose.v2.")],
     file: GateFile,
-    task: Annotated[str | None, typer.Option(help="What to run where --run is not given.")] = None,
+    task: Annotated[str | None, typer.Option(help="What to run where no run is given.")] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Only so many users of it.")] = None,
     run: Annotated[str | None, typer.Option(metavar="RUN", help="A run that was made with this version.")] = None,
     against: Annotated[str | None, typer.Option(metavar="RUN", help="One made with the version in use.")] = None,
@@ -181,7 +180,7 @@ def promote(
 ) -> None:
     """Put a prompt version into use, if a gate finds that it is good enough beside the one in use.
 
-    What is not given is run: the task with the version in use, and with the new one, alike in everything else.
+    A run that is not given is made: of the task, or like the other run, with its version of the prompt.
     """
     known = settings.read()
     runs = Runs(known.home)
@@ -190,20 +189,12 @@ def promote(
     if candidate == current:
         raise InputError(f"{candidate.id} is in use already.")
     asked = gate.rules(file)
-    given: dict[str, Run | None] = {
-        candidate.id: runs.open(run) if run else None,
-        current.id: runs.open(against) if against else None,
-    }
-    like = next((one.header for one in given.values() if one is not None), None)
-    for one, found in given.items():
-        if found is not None:
-            continue
-        name = task or (like.task if like is not None else None)
-        if name is None:
-            raise InputError(f"Say on what to try {candidate.id}: --task TASK, or --run RUN and --against RUN.")
-        given[one] = _run(name, one, known, like.settings["limit"] if like is not None else limit)
-    after, before = (one for one in given.values() if one is not None)
-    held = hearing(candidate, after, before, asked)
+    earlier, later = (runs.open(one) if one else None for one in (against, run))
+    if earlier is None:
+        earlier = _run(current.id, known, task, limit, later)
+    if later is None:
+        later = _run(candidate.id, known, task, limit, earlier)
+    held = hearing(candidate, later, earlier, asked)
     if held.passed:
         ledger.add(held.promotion)
     if as_json:
@@ -221,15 +212,26 @@ def promote(
         raise typer.Exit(1)
 
 
-def _run(name: str, prompt: str, known: settings.Settings, limit: int | None) -> Run:
-    """A task run with a prompt version in place of the one in use."""
-    task = evaluate.named(name, TASKS)
+def _run(prompt: str, known: settings.Settings, task: str | None, limit: int | None, like: Run | None) -> Run:
+    """A task run with a prompt version in place of the one in use, in everything else like the other run.
+
+    Raises:
+        InputError: there is no other run, and no task is named.
+    """
+    if like is not None:
+        header = like.header
+        task, system, limit, seed = header.task, header.system, header.settings["limit"], header.seed
+    elif task is not None:
+        system, seed = None, 0
+    else:
+        raise InputError(f"Say on what to try {prompt}: --task TASK, or --run RUN and --against RUN.")
+    chosen = evaluate.named(task, TASKS)
     pinned = known.model_copy(update={"prompts": (*known.prompts, prompt)})
-    begun = evaluate.begin(task, evaluate.system_of(task, None), pinned, limit=limit)
+    begun = evaluate.begin(chosen, evaluate.system_of(chosen, system), pinned, limit=limit, seed=seed)
     with show.bar(prompt, "samples") as bar:
         evaluate.go_on(
             begun,
-            task,
+            chosen,
             pinned,
             told=lambda stage, done, total, unit: bar.at(done, total or None, unit=unit, title=f"{prompt}: {stage}"),
             report=lambda done, total, failed: bar.at(done + failed, total, unit="samples", title=prompt),

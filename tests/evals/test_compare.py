@@ -83,6 +83,16 @@ def test_a_share_weighs_users_by_their_cases() -> None:
 def test_five_users_prove_nothing() -> None:
     assert paired([(0, 3, 3, 3)] * 5).p() == pytest.approx(1 / 16)
     assert paired([(0, 3, 3, 3)] * 6).p() == pytest.approx(1 / 32)
+    rows = [(0, 9, 3, 9), (0, 9, 4, 9)] * 5
+    assert paired(rows[:5]).detectable() is None
+    assert paired(rows).detectable() is not None and paired(rows).detectable(tests=100) is None
+
+
+def test_shares_differ_by_no_more_than_one() -> None:
+    pairs = paired([(0, 9, 9, 9), (0, 9, 9, 9), (0, 9, 8, 9), (0, 9, 0, 9)])
+    assert pairs.interval is not None and pairs.interval[1] == 1
+    tokens = paired([(100, 9, 900, 9), (100, 9, 200, 9), (100, 9, 100, 9)])
+    assert tokens.interval is not None and tokens.interval[1] > 1
 
 
 @given(cells)

@@ -127,6 +127,7 @@ def test_what_only_describes_cannot_be_worse(tmp_path: Path) -> None:
             "rule 1: bound: Input should be 'worst', 'mean' or 'best'",
         ),
         ("rules:\n  - {metric: f1, worse_by: -1}\n", "rule 1: worse_by: "),
+        ("rules:\n  - {metric: f1, minimum: .nan}\n", "rule 1: minimum: Input should be a finite number"),
         ("rules: []\n", "rules: "),
         ("failed: 2\nrules:\n  - {metric: f1, minimum: 0}\n", "failed: "),
         ("metrics: {}\n", "metrics: Extra inputs"),
