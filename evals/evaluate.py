@@ -22,6 +22,9 @@ from prompts import taxonomy
 
 Report = Callable[[int, int, int], None]
 """Told how many samples are finished, of how many, and how many of them failed."""
+RESUME = "`limner eval run TASK --resume` goes on where it stopped; what is answered is not asked again."
+DECIDING = ("task_version", "dataset_digest", "model", "prompts", "taxonomy", "settings", "limner")
+"""Fields of a header: outputs made under others do not belong into one run."""
 
 
 def named(name: str, tasks: Mapping[str, Task]) -> Task:
@@ -93,7 +96,7 @@ def go_on(
     """
     begun = run.header
     now = _described(task, begun.system, settings, begun.settings["limit"], begun.seed)
-    changed = [name for name in _DECIDING if getattr(begun, name) != getattr(now, name)]
+    changed = [name for name in DECIDING if getattr(begun, name) != getattr(now, name)]
     if changed:
         raise InputError(f"Run {begun.run} was begun with another {', '.join(changed)}: begin a new one.")
     with run.held():
@@ -161,10 +164,6 @@ def document(run: Run) -> dict[str, Any]:
 
 def tokens(outputs: list[Output]) -> dict[str, int]:
     return {side: sum(one.tokens.get(side, 0) for one in outputs) for side in ("in", "out")}
-
-
-RESUME = "`limner eval run TASK --resume` goes on where it stopped; what is answered is not asked again."
-_DECIDING = ("task_version", "dataset_digest", "model", "prompts", "taxonomy", "limner")
 
 
 def _described(task: Task, system: str, settings: Settings, limit: int | None, seed: int) -> Header:

@@ -38,6 +38,8 @@ QUARTERS = {
 }
 """What limner means by three tags, by the statistic that the set gives for it, and limner's key."""
 EVERY = KEYS | {tag: key for tag, (_, key) in QUARTERS.items()}
+GROUPS = ("age", "income", "kids_count")
+"""Demographics between which quality must not differ; no system sees them."""
 MOST = 12
 """Interests that limner publishes at most."""
 
@@ -55,7 +57,8 @@ def read(files: Sequence[Path], taxonomy: Taxonomy) -> list[Sample]:
     for row in rows(following):
         if (named := taxonomy.named("categories", row["item_id"])) is not None:
             later[row["user_id"]].add(named.key)
-    stats = {row["user_id"]: row["stats"] for row in rows(users)}
+    known = {row["user_id"]: row for row in rows(users)}
+    stats = {user: row["stats"] for user, row in known.items()}
     for tag, (statistic, _) in QUARTERS.items():
         middle, quarter = np.quantile([of_one[statistic] for of_one in stats.values()], (0.5, QUARTER))
         cut = max(quarter, MATERIAL * middle)
@@ -66,6 +69,7 @@ def read(files: Sequence[Path], taxonomy: Taxonomy) -> list[Sample]:
             user,
             history,
             {"flags": flags[user], "top": sorted(top[user]), "later": sorted(later[user])},
+            groups={name: value for name in GROUPS if (value := known[user]["attributes"][name]) is not None},
             about={event.event_id: named_by(event, taxonomy) for event in history.events},
         )
         for user, history in histories(events).items()
