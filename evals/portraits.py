@@ -75,13 +75,13 @@ def _line(number: int, event: Event) -> str:
     of = [str(part) for one in given for part in (one if isinstance(one, list) else [one]) if part]
     words = [f'"{safe(str(title))[:60]}"'] if title else []
     words += [f"[{safe(', '.join(of))[:80]}]"] if of else []
-    words += [safe(event.text)[:160]] if event.text and str(title) not in event.text else []
+    words += [safe(event.text)[:160]] if event.text and not (title and str(title) in event.text) else []
     return " ".join([f"e{number} {safe(event.kind)}{value}", *words])
 
 
 def counts(sample: Sample, taxonomy: Taxonomy) -> dict[str, Any]:
-    """Counting without a rule: whatever is rated above the own mean on average is liked, below it disliked, and what
-    is bought, played or viewed at all is liked."""
+    """Counting without a rule: what is rated above the own mean on average is liked, what is rated below it disliked,
+    and what is met in any other way is liked."""
     events = sample.history.events
     stars = [event.value for event in events if event.kind in RATED and event.value is not None]
     mean = sum(stars) / len(stars) if stars else 0.0
@@ -121,12 +121,8 @@ def _named(event: Event, taxonomy: Taxonomy) -> Iterator[tuple[str, Named]]:
 
 
 def polarity_precision(sample: Sample, output: Output) -> Tally:
-    """Of the tags that the reference judges, those whose polarity it shares.
-
-    Source:
-        DESIGN section 2's "tags whose polarity agrees with the user's own ratings"; a tag on a thing that the user
-        neither likes nor dislikes is wrong.
-    """
+    """Of the tags that the reference judges, those whose polarity it shares; one on a thing that the user neither likes
+    nor dislikes is wrong."""
     found = _agreement(sample, output)
     return Tally(found.right, found.right + found.wrong)
 
@@ -165,11 +161,7 @@ def tags(sample: Sample, output: Output) -> Tally:
 
 
 def evidence_precision(sample: Sample, output: Output) -> Tally:
-    """Of the cited events, those that carry the tag at all: by item attribute, by the quoted words, or by its name.
-
-    Source:
-        DESIGN section 2's "cited events that carry the tag at all".
-    """
+    """Of the cited events, those that carry the tag at all: by item attribute, by the quoted words, or by its name."""
     events = {event.event_id: event for event in sample.history.events}
     cited = [(tag, one) for tag in output.output["tags"] for one in tag["evidence"]]
     merged = output.output.get("merged", {})
