@@ -12,6 +12,7 @@ from difflib import get_close_matches
 from importlib.metadata import version
 from typing import Any
 
+from agents.batch import STEPS
 from evals.runs import Header, Output, Run, Runs, Score, new_id
 from evals.summary import summary
 from evals.task import Bench, Said, Sample, Tally, Task
@@ -98,7 +99,7 @@ def go_on(
     now = _described(task, begun.system, settings, begun.settings["limit"], begun.seed)
     changed = [name for name in DECIDING if getattr(begun, name) != getattr(now, name)]
     if changed:
-        raise InputError(f"Run {begun.run} was begun with another {', '.join(changed)}: begin a new one.")
+        raise InputError(f"Run {begun.run} was begun with other {', '.join(changed)}: begin a new one.")
     with run.held():
         app = _apart(run, settings)
         try:
@@ -182,7 +183,7 @@ def _described(task: Task, system: str, settings: Settings, limit: int | None, s
         taxonomy=f"{known.version} {known.digest}",
         limner=version("limner"),
         seed=seed,
-        settings={"limit": limit, "timezone": settings.timezone, "embedder": settings.embedder},
+        settings={"limit": limit, "timezone": settings.timezone, "embedder": settings.embedder, "steps": STEPS},
         metrics={name: scorer.kind for name, scorer in task.scorers.items()},
         started_at=now,
     )

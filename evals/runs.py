@@ -73,7 +73,7 @@ class Header(Value):
     seed: int
     """Decides which samples are drawn where the run is limited."""
     settings: Mapping[str, Any]
-    """Whatever else decides an output: limit, embedder, time zone …"""
+    """Whatever else decides an output: limit, embedder, time zone, versions of the steps …"""
     metrics: Mapping[str, MetricKind]
     """Of the task, in the order to be shown."""
     started_at: datetime

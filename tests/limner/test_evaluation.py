@@ -157,7 +157,7 @@ def test_a_run_that_was_begun_under_another_model_is_not_gone_on_with(
     limner("eval", "run", "sample", "--system", "plain")
     monkeypatch.setenv("LIMNER_MODEL", "another")
     said = limner("eval", "run", "sample", "--system", "plain", "--resume")
-    assert said.code == 2 and "begun with another model: begin a new one" in said.words
+    assert said.code == 2 and "begun with other model: begin a new one" in said.words
 
 
 @pytest.mark.parametrize(
