@@ -4,9 +4,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from evals.genres import DATA
 
 from agents.model import Message, ScriptedModel
-from evals.genres import DATA
 from evals.memory import Kept, evidence_recall, locomo, mean, official_f1, stages
 from limner.domain import ModelCall
 from prompts.answers import UnaidedAnswer
