@@ -251,8 +251,8 @@ class Batch:
 
     async def _profile(self, user_id: str, began: float) -> None:
         parts = self._parts
-        history, state = parts.events.read(user_id)
-        reading = read(history, parts, self._model.count_tokens)
+        state = parts.events.user_digest(user_id)
+        reading = read(parts.events.history(user_id), parts, self._model.count_tokens)
         proposals = await propose.propose(
             reading.digest,
             reading.lang,

@@ -385,9 +385,9 @@ class VllmModel(_Seam):
     @property
     def _session(self) -> aiohttp.ClientSession:
         """The connections, made in the loop that first asks."""
-        import aiohttp
-
         if self._open is None:
+            import aiohttp
+
             server = urlsplit(self._url)
             self._open = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=LONGEST_IDLE),

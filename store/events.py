@@ -98,15 +98,9 @@ class EventStore:
 
     def history(self, user_id: str) -> History:
         """All events of a user, oldest first; empty where the user is not known."""
-        return self.read(user_id)[0]
-
-    def read(self, user_id: str) -> tuple[History, str]:
-        """`history`, and the digest of its events, whatever order they came in."""
-        user = {"user": user_id}
         with self._database.reading() as connection:
-            contents = HISTORY.run(connection, user).fetchall()
-            digest = DIGEST.scalar(connection, user) or _hex(0)
-        return History.model_construct(user_id=user_id, events=_events(content for (content,) in contents)), digest
+            contents = HISTORY.run(connection, {"user": user_id}).fetchall()
+        return History.model_construct(user_id=user_id, events=_events(content for (content,) in contents))
 
     def some(self, user_id: str, event_ids: Sequence[str]) -> dict[str, Event]:
         """Those of the named events that exist, by id."""

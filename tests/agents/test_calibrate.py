@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from agents.attribute import Claim
 from agents.behaviour import Behaviour
 from agents.calibrate import CEILING, DEFAULT, FLOOR, STATED_ONCE, log_odds, probability, way
-from agents.signals import Reading, counted
-from agents.verify import Balance, Lift, Share, Verdict, verify
+from agents.signals import Lift, Reading, counted
+from agents.verify import Balance, Share, Verdict, verify
 from limner.domain import Fit, Line, SignalKind
 from tests.agents.histories import claim, facet, readings, signals_of
 from tests.agents.test_verify import COUNTS, SPREADS, STARS, mirrored

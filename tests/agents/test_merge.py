@@ -260,7 +260,7 @@ def test_a_rating_near_the_own_mean_is_counted_but_not_cited() -> None:
 def test_a_tag_is_valid_from_the_oldest_event_that_supports_it() -> None:
     events = [event(0, "skip"), event(1, "play", ts=None), event(2, "play"), event(3, "play"), event(4, "play")]
     spoken = [Reading(at, REFUSED if one.kind == "skip" else DONE) for at, one in enumerate(events)]
-    (tag,) = merge.tags([claim(spoken, 1)], signals_of()._replace(events=tuple(events)), TAXONOMY, {}, DEFAULT)
+    (tag,) = merge.tags([claim(spoken, 1)], replace(signals_of(), events=tuple(events)), TAXONOMY, {}, DEFAULT)
     assert tag.valid_from == events[2].ts
     assert tag.valid_from is not None and tag.valid_from > NOON
 

@@ -211,6 +211,17 @@ async def test_a_server_that_is_down_is_named_with_the_setting_to_look_at() -> N
     await model.aclose()
 
 
+async def test_the_proxy_that_the_environment_names_is_asked(
+    server: FaultyServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("http_proxy", server.url.removesuffix("/v1"))
+    monkeypatch.setenv("no_proxy", "")
+    model = VllmModel("http://models.invalid/v1", "faulty", patience=0)
+    with pytest.raises(ModelError, match=r"status 404.*models\.invalid/v1/chat/completions"):
+        await ask(model, [])
+    await model.aclose()
+
+
 async def test_a_server_that_died_is_revived_once_for_all_calls_that_wait() -> None:
     revived: list[str] = []
     with FaultyServer(answer=lambda body: "never") as first, FaultyServer() as second:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -8,8 +9,8 @@ from hypothesis import strategies as st
 
 from agents.attribute import Claim, polarity
 from agents.behaviour import Behaviour
-from agents.signals import Reading
-from agents.verify import MANY, Verdict, lift, verify
+from agents.signals import Reading, lift
+from agents.verify import MANY, Verdict, verify
 from limner.domain import Polarity, SignalKind
 from prompts.taxonomy import Rule
 from tests.agents.histories import ALIKE, DONE, NEGATIVE, POSITIVE, REFUSED, claim, facet, readings, signals_of
@@ -174,7 +175,7 @@ def test_what_is_long_ago_weighs_less_than_what_is_new() -> None:
     """A film taste that turned: five stars two years ago, one star since."""
     days = (730.0,) * 6 + (0.0,) * 6
     turned = [Reading(at, POSITIVE if at < 6 else NEGATIVE, 1.5 if at < 6 else -1.5) for at in range(12)]
-    read = signals_of()._replace(ages=days)
+    read = replace(signals_of(), ages=days)
     ageing = facet(half_life_days=365)
     assert not verify(claim(turned, -1), facet(), read, {}).holds
     assert verify(claim(turned, -1), ageing, read, {}).holds
@@ -188,8 +189,8 @@ def test_two_ratings_of_which_one_has_faded_are_worth_one() -> None:
 
 @given(st.floats(1, 5000), st.lists(st.floats(0, 9000), min_size=1, max_size=9))
 def test_weights_halve_with_each_half_life(half_life: float, ages: list[float]) -> None:
-    read = signals_of()._replace(ages=tuple(ages))
+    read = replace(signals_of(), ages=tuple(ages))
     assert all(0 <= weight <= 1 for weight in read.weights(half_life))
     assert read.weights(half_life) == pytest.approx(
-        [2 * w for w in read._replace(ages=tuple(age + half_life for age in ages)).weights(half_life)]
+        [2 * w for w in replace(read, ages=tuple(age + half_life for age in ages)).weights(half_life)]
     )
