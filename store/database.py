@@ -23,7 +23,6 @@ from sqlalchemy import (
     Connection,
     Dialect,
     Engine,
-    Executable,
     StaticPool,
     create_engine,
     event,
@@ -32,6 +31,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.sql import ClauseElement
 
 from limner.errors import BusyError, SetupError, StoreError
 from store.migrations import upgrade
@@ -66,7 +66,7 @@ class Direct:
     Values come and go as the driver has them: times from `Database.moment`, JSON as text.
     """
 
-    def __init__(self, statement: Executable) -> None:
+    def __init__(self, statement: ClauseElement) -> None:
         self._statement = statement
         self._compiled: dict[str, tuple[str, dict[str, Any]]] = {}
 
@@ -83,7 +83,8 @@ class Direct:
         return None if row is None else row[0]
 
     def _compile(self, dialect: Dialect) -> tuple[str, dict[str, Any]]:
-        named = type(dialect)(paramstyle="named" if dialect.name == "sqlite" else dialect.paramstyle)
+        kind: Any = type(dialect)
+        named = kind(paramstyle="named" if dialect.name == "sqlite" else dialect.paramstyle)
         compiled = self._statement.compile(dialect=named)
         return str(compiled), dict(compiled.params)
 
