@@ -28,9 +28,10 @@ PAGE = 5_000
 COLUMNS = ("user_id", "event_id", "ts", "kind", "item_id", "digest", "content")
 EVENTS = TypeAdapter(tuple[Event, ...])
 USER: BindParameter[str] = bindparam("user")
-HISTORY = Direct(
+OLDEST_FIRST = (
     select(EventRow.content).where(EventRow.user_id == USER).order_by(EventRow.ts.asc().nulls_first(), EventRow.seq)
 )
+HISTORY = Direct(OLDEST_FIRST)
 DIGEST = Direct(select(UserRow.digest).where(UserRow.user_id == USER))
 IDS = bindparam("ids", type_=String)
 NAMED = {
@@ -111,7 +112,7 @@ class EventStore:
     def each(self, user_id: str) -> Iterator[Event]:
         """The events of a user, oldest first, read page by page: however many there are, a page is held at a time."""
         with self._database.reading() as connection:
-            rows = connection.execute(HISTORY, {"user": user_id}, execution_options={"yield_per": PAGE})
+            rows = connection.execute(OLDEST_FIRST, {"user": user_id}, execution_options={"yield_per": PAGE})
             for page in rows.scalars().partitions():
                 yield from _events(page)
 
