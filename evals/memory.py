@@ -16,17 +16,15 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import re
-import string
 import time
-from collections import Counter, defaultdict
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
 import bm25s
 import numpy as np
 import orjson
-import snowballstemmer
 import typer
 from numpy.typing import NDArray
 
@@ -45,9 +43,11 @@ from agents.model import (
 )
 from agents.recall import MEANING, Memory, fused, said
 from agents.when import asks_for_now, day, window
-from evals.genres import DATA, events_file, lines
+from evals.answers import locomo_f1, token_f1
+from evals.datasets import histories
 from evals.scorers import Metric, by_user
 from evals.synonyms import Once
+from evals.task import DATA
 from limner import settings, show
 from limner.app import App
 from limner.domain import Event, ModelCall
@@ -63,8 +63,6 @@ CONTEXT = 3_000
 MAX_TOKENS = 120
 KEPT = Path("memory-answers.jsonl")
 
-_ARTICLES = re.compile(r"\b(?:a|an|the|and)\b")
-_STEMMER = snowballstemmer.stemmer("porter")
 _UNSAID = re.compile(r"not mentioned|no information|does not say|not say|unknown", re.IGNORECASE)
 
 cli = typer.Typer(no_args_is_help=True, help=__doc__)
@@ -93,8 +91,8 @@ class Answered(NamedTuple):
 def locomo(folder: Path) -> tuple[dict[str, list[Event]], list[Question]]:
     """The conversations, each as one history of both speakers, and the questions."""
     found: dict[str, list[Event]] = defaultdict(list)
-    for line in lines(events_file(folder / "locomo")):
-        event = Event.model_validate_json(line)
+    for row in _rows(folder / "locomo" / "events.jsonl"):
+        event = Event.model_validate(row)
         found[event.meta["conversation"]].append(event)
     for turns in found.values():
         turns.sort(key=lambda turn: (turn.meta["session"], turn.meta["turn"]))
@@ -107,41 +105,20 @@ def locomo(folder: Path) -> tuple[dict[str, list[Event]], list[Question]]:
             row["category_id"],
             frozenset(row["evidence"]),
         )
-        for row in map(orjson.loads, lines(folder / "locomo" / "questions.jsonl"))
+        for row in _rows(folder / "locomo" / "questions.jsonl")
     ]
     return found, questions
+
+
+def _rows(path: Path) -> Iterator[dict[str, Any]]:
+    """The objects of a file of a data set, which may be packed."""
+    packed = path.with_name(f"{path.name}.gz")
+    return histories.rows(packed if packed.exists() else path)
 
 
 def remembered(events: Sequence[Event]) -> Memory:
     by_id = {event.event_id: event for event in events}
     return Memory(events, lambda ids: {one: by_id[one] for one in ids})
-
-
-def official_f1(answer: str, gold: str, category: int) -> float:
-    """F1 of the words of an answer against the gold one, as LoCoMo scores it; 0 to 1.
-
-    Several gold answers of a multi-hop question are held each against the best of the answer's parts; of an open-domain
-    one only what stands before a semicolon counts.
-
-    Source:
-        Maharana et al., Evaluating Very Long-Term Conversational Memory (ACL 2024); task_eval/evaluation.py.
-    """
-    if category == 1:
-        parts = [part.strip() for part in re.split("[,;]", answer)]
-        return float(np.mean([max(_f1(part, wanted) for part in parts) for wanted in gold.split(",")]))
-    return _f1(answer, gold.split(";", maxsplit=1)[0].strip() if category == 3 else gold)
-
-
-def _f1(answer: str, gold: str) -> float:
-    got, want = (Counter(_plain(text)) for text in (answer, gold))
-    same = sum((got & want).values())
-    return 2 * same / (got.total() + want.total()) if same else 0.0
-
-
-def _plain(text: str) -> list[str]:
-    spelt = text.lower().replace(",", "")
-    spelt = "".join(sign for sign in spelt if sign not in string.punctuation)
-    return [_STEMMER.stemWord(word) for word in _ARTICLES.sub(" ", spelt).split()]
 
 
 def mean(values: Sequence[float], groups: Sequence[str]) -> Metric:
@@ -470,7 +447,9 @@ def answers(
 
 
 def _score(question: Question, answered: Answered) -> float:
-    return 0.0 if answered.abstained else official_f1(answered.text, question.answer, question.category)
+    return (
+        0.0 if answered.abstained else locomo_f1(answered.text.replace("; ", ", "), question.answer, question.category)
+    )
 
 
 def _locomo_scores(questions: Sequence[Question], answered: Sequence[Answered]) -> dict[str, Metric]:
@@ -527,10 +506,10 @@ def memdaily(data: Data = DATA, questions: Most = 60, keep: Keep = KEPT, as_json
     """Accuracy of the choice between four answers, with what limner recalls and with nothing; Chinese notes."""
     folder = _there(data) / "memdaily"
     logs: dict[str, list[Event]] = defaultdict(list)
-    for line in lines(events_file(folder)):
-        event = Event.model_validate_json(line)
+    for row in _rows(folder / "events.jsonl"):
+        event = Event.model_validate(row)
         logs[event.meta["log"]].append(event)
-    rows = {row["question_id"]: row for row in map(orjson.loads, lines(folder / "questions.jsonl"))}
+    rows = {row["question_id"]: row for row in _rows(folder / "questions.jsonl")}
     every = [
         Question(name, row["user_id"], row["question"], row["correct_choice"], 0, frozenset(row["evidence"]))
         for name, row in rows.items()
@@ -582,19 +561,19 @@ def _choice_scores(
 def persona(data: Data = DATA, questions: Most = 40, keep: Keep = KEPT, as_json: AsJson = False) -> None:
     """Word F1 of answers about four people of PersonaBench, beside plain retrieval; choices among letters left out."""
     folder = _there(data) / "personabench"
-    histories: dict[str, list[Event]] = defaultdict(list)
-    for line in lines(events_file(folder)):
-        event = Event.model_validate_json(line)
-        histories[event.user_id].append(event)
-    for events in histories.values():
+    users: dict[str, list[Event]] = defaultdict(list)
+    for row in _rows(folder / "events.jsonl"):
+        event = Event.model_validate(row)
+        users[event.user_id].append(event)
+    for events in users.values():
         events.sort(key=lambda event: event.ts.timestamp() if event.ts else 0.0)
     every = [
         Question(row["question_id"], row["user_id"], row["question"], _gold(row["answer"]), 0, frozenset())
-        for row in map(orjson.loads, lines(folder / "questions.jsonl"))
+        for row in _rows(folder / "questions.jsonl")
         if row["category"] != "Subjective"
     ]
     asked = _sampled(every, questions)
-    memories = {name: remembered(events) for name, events in histories.items()}
+    memories = {name: remembered(events) for name, events in users.items()}
 
     def ways(bench: Bench) -> Mapping[str, Way]:
         async def limner(one: Question) -> Answered:
@@ -606,7 +585,7 @@ def persona(data: Data = DATA, questions: Most = 40, keep: Keep = KEPT, as_json:
         return {"limner": limner, "plain": plain}
 
     def score(question: Question, answered: Answered) -> float:
-        return 0.0 if answered.abstained else _f1(answered.text, question.answer)
+        return 0.0 if answered.abstained else token_f1(answered.text, [question.answer]) or 0.0
 
     results = _run(asked, keep, ways)
     groups = [one.group for one in asked]

@@ -25,7 +25,7 @@ HOMES = {
     "langchain": ("agents/model.py",),
     "langchain_core": ("agents/model.py", "agents/tools.py"),
     "bm25s": ("agents/recall.py", "evals/memory.py"),
-    "snowballstemmer": ("agents/recall.py", "evals/memory.py"),
+    "snowballstemmer": ("agents/recall.py",),
     "langchain_openai": ("agents/model.py",),
     "aiohttp": ("agents/model.py",),
     "tenacity": ("agents/model.py",),

@@ -13,22 +13,6 @@ from prompts.answers import UnaidedAnswer
 from tests.agents.person import embed
 
 
-@pytest.mark.parametrize(
-    ("answer", "gold", "category", "score"),
-    [
-        ("7 May 2023", "7 May 2023", 2, 1.0),
-        ("On the 7 May, 2023.", "7 May 2023", 2, 6 / 7),
-        ("painting; swimming", "swimming, pottery", 1, 0.5),
-        ("Likely no", "Likely no; she wants to be a counselor", 3, 1.0),
-        ("runs", "running", 4, 1.0),
-        ("a goose", "the violin", 4, 0.0),
-        ("", "the violin", 4, 0.0),
-    ],
-)
-def test_answers_are_scored_as_locomo_scores_them(answer: str, gold: str, category: int, score: float) -> None:
-    assert official_f1(answer, gold, category) == pytest.approx(score)
-
-
 def test_recall_asks_for_no_more_evidence_than_there_is_room_for() -> None:
     assert evidence_recall(["a", "b"], frozenset("ac")) == 0.5
     assert evidence_recall(["a", "b"], frozenset("abc"), k=2) == 1.0
