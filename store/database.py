@@ -20,7 +20,6 @@ import orjson
 from filelock import FileLock, Timeout
 from sqlalchemy import (
     URL,
-    ClauseElement,
     Connection,
     Dialect,
     Engine,

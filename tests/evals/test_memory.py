@@ -7,7 +7,7 @@ import pytest
 from evals.genres import DATA
 
 from agents.model import Message, ScriptedModel
-from evals.memory import Kept, evidence_recall, locomo, mean, official_f1, stages
+from evals.memory import Kept, evidence_recall, locomo, mean, stages
 from limner.domain import ModelCall
 from prompts.answers import UnaidedAnswer
 from tests.agents.person import embed
