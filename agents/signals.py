@@ -137,7 +137,7 @@ def counted(readings: Iterable[Reading]) -> Counts:
 def signals(history: History, taxonomy: Taxonomy) -> Signals:
     """The things a cleaned history speaks about, in order of first mention."""
     events = history.events
-    units = _five_star_units(events)
+    units = five_star_units(events)
     stars = [
         event.value * units[event.source] for event in events if event.kind in EXPLICIT and event.value is not None
     ]
@@ -154,12 +154,12 @@ def signals(history: History, taxonomy: Taxonomy) -> Signals:
             deviation = deviation if relative else None
         else:
             signal = None if event.kind in TAKES and event.item_id in regretted else _signal(event)
-        attributed = _attributed(event, taxonomy)
+        about = attributed(event, taxonomy)
         if signal is not None or deviation is not None:
-            for named in attributed.values():
+            for named in about.values():
                 _thing(things, named.key, named.facet, named.label).readings.append(Reading(index, signal, deviation))
         if event.kind in SPEECH and event.text:
-            _read_text(index, event.text, signal, attributed, taxonomy, things, facts)
+            _read_text(index, event.text, signal, about, taxonomy, things, facts)
     return Signals(events, things, facts, len(stars), mean, spread, _ages(events))
 
 
@@ -203,7 +203,7 @@ def _thing(things: dict[str, Thing], key: str, facet: str, label: Label) -> Thin
     return thing
 
 
-def _attributed(event: Event, taxonomy: Taxonomy) -> dict[str, Named]:
+def attributed(event: Event, taxonomy: Taxonomy) -> dict[str, Named]:
     """The things that the event's item is, or the lines of its basket are, by their attributes."""
     found: dict[str, Named] = {}
     for item in (event.item, *event.lines):
@@ -279,7 +279,7 @@ def _clause(text: str, start: int, end: int) -> str:
     return text[breaks[-1] if breaks else left : ahead.start() if ahead else end + 60]
 
 
-def _five_star_units(events: Iterable[Event]) -> dict[str, float]:
+def five_star_units(events: Iterable[Event]) -> dict[str, float]:
     """Per source, the factor that makes its ratings five-star units; the largest tells scales 5, 10 and 100 apart."""
     largest: dict[str, float] = {}
     for event in events:

@@ -34,3 +34,9 @@ class PersonaAnswer(Answer):
     """Answer to the `persona` prompts: a sentence a point, in their order."""
 
     sentences: list[Annotated[str, StringConstraints(min_length=2, max_length=220)]] = Field(min_length=1, max_length=5)
+
+
+class NameAnswer(Answer):
+    """Answer to the `name` prompts: a thing by its number in the list, 0 for none of them."""
+
+    number: int = Field(ge=0, le=8)

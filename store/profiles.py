@@ -35,6 +35,7 @@ from limner.domain import (
     TagVersion,
 )
 from limner.errors import ProfileNotFound, TagNotFound
+from store import tallies
 from store.database import Database
 from store.events import EventStore
 from store.runs import settle
@@ -49,6 +50,7 @@ from store.tables import (
     TagRow,
     UserRow,
 )
+from store.tallies import Tally
 
 PAGE = 20
 BOUND = 500
@@ -141,6 +143,7 @@ class Draft(NamedTuple):
     """Of all that went in: the digest of the user's events, a colon, and the digest of the configuration."""
     corrections: int = 0
     """How often the user's ledger had been changed when the draft was made."""
+    tallies: tuple[Tally, ...] = ()
 
 
 class ProfileStore:
@@ -169,6 +172,7 @@ class ProfileStore:
                 return None
             last = connection.execute(NEWEST, {"user": user}).first()
             revision, now = self.write(connection, draft, last)
+            tallies.replace(self._database, connection, user, draft.tallies)
             item = {"run": draft.run, "user_id": user, "revision": revision, "at": now}
             connection.execute(
                 self._settle, item | {"state": outcome.state, "error_kind": "", "error": "", "seconds": outcome.seconds}
