@@ -90,3 +90,9 @@ class ChoiceAnswer(Answer):
     """Answer to the `choose` prompts."""
 
     choice: Literal["A", "B", "C", "D"]
+
+
+class NameAnswer(Answer):
+    """Answer to the `name` prompts: a thing by its number in the list, 0 for none of them."""
+
+    number: int = Field(ge=0, le=8)
