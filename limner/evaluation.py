@@ -131,14 +131,12 @@ def tell(run: Run, as_json: bool) -> None:
         + f", {header.state}: {done:,} of {header.samples:,} samples in {show.duration(header.seconds)}"
         + (f", {spent['in']:,} tokens in, {spent['out']:,} out" if sum(spent.values()) else "")
     )
-    show.table(
-        ("", "mean", "95 %", "n", "unscored"),
-        [
-            (title(name, header), *_cells(found, header.metrics[name]))
-            for name, found in summary(run).items()
-            if found.mean is not None
-        ],
-    )
+    scored = [(name, found) for name, found in summary(run).items() if found.mean is not None]
+    if scored:
+        show.table(
+            ("", "mean", "95 %", "n", "unscored"),
+            [(title(name, header), *_cells(found, header.metrics[name])) for name, found in scored],
+        )
     for failed in [one for one in outputs if one.error is not None][:5]:
         show.line(f"  {failed.sample} failed: {(failed.error or '').strip().splitlines()[-1][:200]}", style="red")
     if header.note:
