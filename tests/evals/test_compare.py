@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import binomtest
 
@@ -41,6 +41,7 @@ def test_six_gains_and_no_loss_are_what_six_coins_show() -> None:
     assert pairs.delta == pytest.approx(0.6)
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.booleans(), st.booleans()), min_size=2, max_size=8))
 def test_swapping_users_is_mcnemars_test_where_each_has_one_sample(rows: list[tuple[bool, bool]]) -> None:
     pairs = paired([(one, 1, other, 1) for one, other in rows])
@@ -58,11 +59,11 @@ def test_drawn_swaps_come_close_to_all_of_them() -> None:
 
 
 def test_the_standard_error_is_that_of_the_mean_of_the_users_differences() -> None:
-    """Differences of 0.5, 0, 1 and 0.5: their mean is 0.5, their variance 1/6, over four users."""
-    pairs = paired([(1, 4, 3, 4), (2, 4, 2, 4), (0, 4, 4, 4), (1, 4, 3, 4)])
-    assert pairs.delta == pytest.approx(0.5)
-    assert pairs.error == pytest.approx((1 / 6 / 4) ** 0.5)
-    assert pairs.interval == pytest.approx((0.5 - 3.1824 * pairs.error, 0.5 + 3.1824 * pairs.error), abs=1e-4)
+    """Differences of 0.25, 0, 0.5 and 0.25: their mean is 0.25, their variance 1/24, over four users."""
+    pairs = paired([(1, 4, 2, 4), (2, 4, 2, 4), (0, 4, 2, 4), (1, 4, 2, 4)])
+    assert pairs.delta == pytest.approx(0.25)
+    assert pairs.error == pytest.approx((1 / 24 / 4) ** 0.5)
+    assert pairs.interval == pytest.approx((0.25 - 3.1824 * pairs.error, 0.25 + 3.1824 * pairs.error), abs=1e-4)
 
 
 def test_samples_of_one_user_count_as_one_user() -> None:
@@ -95,6 +96,7 @@ def test_shares_differ_by_no_more_than_one() -> None:
     assert tokens.interval is not None and tokens.interval[1] > 1
 
 
+@settings(deadline=None)
 @given(cells)
 def test_comparing_the_other_way_round_turns_the_sign_and_nothing_else(rows: Cells) -> None:
     there, back = paired(rows), paired([(c, d, a, b) for a, b, c, d in rows])
@@ -105,6 +107,7 @@ def test_comparing_the_other_way_round_turns_the_sign_and_nothing_else(rows: Cel
         assert back.interval == pytest.approx((-there.interval[1], -there.interval[0]))
 
 
+@settings(deadline=None)
 @given(cells, st.floats(-0.5, 0.5))
 def test_a_run_is_as_far_from_itself_and_a_margin_as_the_margin(rows: Cells, margin: float) -> None:
     same = paired([(a, b, a, b) for a, b, *_ in rows])
