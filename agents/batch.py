@@ -25,6 +25,7 @@ from agents import (
     attribute,
     behaviour,
     calibrate,
+    census,
     clean,
     correct,
     digest,
@@ -66,6 +67,7 @@ STEPS = {
         merge,
         correct,
         persona,
+        census,
     )
 }
 """A step's version goes up when it gives other results for the same history; then every user is done again."""
@@ -299,6 +301,7 @@ class Batch:
             taxonomy=f"{parts.taxonomy.version} {parts.taxonomy.digest}",
             digest=f"{state}:{self._config}",
             corrections=ledger.changes,
+            tallies=tuple(census.tallies(reading.signals, parts.taxonomy)),
         )
 
     def _tags(

@@ -182,7 +182,7 @@ def lift(readings: Sequence[Reading], spread: float, weights: Sequence[float]) -
 def signals(history: History, taxonomy: Taxonomy) -> Signals:
     """The things a cleaned history speaks about, in order of first mention."""
     events = history.events
-    stars = _stars(events)
+    stars = five_stars(events)
     mean, spread = _mean_and_spread(list(stars.values()))
     relative = len(set(stars.values())) > 1
     middle = mean if relative else PRIOR_MEAN
@@ -197,13 +197,13 @@ def signals(history: History, taxonomy: Taxonomy) -> Signals:
             deviation = deviation if relative else None
         else:
             signal = None if event.kind in TAKES and event.item_id in regretted else _signal(event)
-        attributed = _attributed(event, taxonomy)
+        about = attributed(event, taxonomy)
         if signal is not None or deviation is not None:
             reading = Reading(index, signal, deviation)
-            for named in attributed.values():
+            for named in about.values():
                 _thing(things, named.key, named.facet, named.label).readings.append(reading)
         if event.text and event.kind in SPEECH:
-            _read_text(index, event.text, signal, attributed, taxonomy, things, facts)
+            _read_text(index, event.text, signal, about, taxonomy, things, facts)
     found = Signals(events, things, facts, len(stars), mean, spread, _ages(events))
     for thing in things.values():
         weights = found.weights(taxonomy.facets[thing.facet].half_life_days)
@@ -251,7 +251,7 @@ def _thing(things: dict[str, Thing], key: str, facet: str, label: Label) -> Thin
     return thing
 
 
-def _attributed(event: Event, taxonomy: Taxonomy) -> dict[str, Named]:
+def attributed(event: Event, taxonomy: Taxonomy) -> dict[str, Named]:
     """The things that the event's item is, or the lines of its basket are, by their attributes."""
     found: dict[str, Named] = {}
     for item in (event.item, *event.lines):
@@ -313,7 +313,7 @@ def _clause(text: str, start: int, end: int) -> str:
     return text[breaks[-1] if breaks else left : ahead.start() if ahead else end + 60]
 
 
-def _stars(events: Sequence[Event]) -> dict[int, float]:
+def five_stars(events: Sequence[Event]) -> dict[int, float]:
     """The ratings in five-star units, by place; the largest of a source tells scales of 5, 10 and 100 apart."""
     rated = [
         (index, event.source, event.value)

@@ -28,6 +28,7 @@ from agents.feedback import judgements
 from agents.ingest import Ingested, ingest
 from agents.model import Finding, VllmModel, check
 from agents.pace import Pace
+from agents.terms import Embeds, Vocabulary
 from limner.domain import Event, Evidence, Judgement, Language, Outcome, Profile, RunSummary, Synonym, TagVersion
 from limner.errors import LimnerError, ProfileNotFound, SetupError, StoreError, TagNotFound, TagPinned
 from limner.settings import Settings
@@ -37,6 +38,7 @@ from store.database import Database
 from store.events import EventStore
 from store.feedback import FeedbackStore
 from store.overrides import OverrideStore
+from store.population import PopulationStore
 from store.profiles import ProfileStore, Said
 from store.runs import RunStore
 from store.synonyms import SynonymStore
@@ -121,6 +123,10 @@ class App:
     @cached_property
     def feedback(self) -> FeedbackStore:
         return FeedbackStore(self.database)
+
+    @cached_property
+    def people(self) -> PopulationStore:
+        return PopulationStore(self.database)
 
     @cached_property
     def runs(self) -> RunStore:
@@ -555,6 +561,19 @@ class App:
         folder = None if self.settings.model_url else supply.located(self.settings.model, self.settings.home)
         pulled = supply.pulled(folder) if folder is not None else None
         return f"{self.model_name}@{pulled.digest}" if pulled else self.model_name
+
+    def vocabulary(self, told: Stage) -> Vocabulary:
+        """The names of everything that the population's tags and events are about; the embedder opened when needed."""
+        held = {
+            named.key: (named.facet, named.label)
+            for attribute, value in self.events.baseline()
+            if (named := self.taxonomy.named(attribute, value)) is not None
+        }
+        embeds = Embeds(
+            names=lambda texts: self._embed(texts, self.embedder(told), told),
+            words=lambda texts: self.embedder(told).embed(texts),
+        )
+        return Vocabulary(self.taxonomy, held | self.people.keys(), embeds)
 
     def status(self, run: str | None) -> tuple[RunSummary, list[Outcome]]:
         """How a run stands, the newest where none is named, and its dead letters."""

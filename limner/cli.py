@@ -19,6 +19,7 @@ from evals import calibration
 from limner import doctor as examination
 from limner import settings, show
 from limner.app import App
+from limner.asking import Asking, questions, tell
 from limner.backtesting import backtest_cli
 from limner.command import EXAMPLES, Json, command, moment, opened, stages
 from limner.domain import Change, Language, Override, Polarity, Tag
@@ -533,6 +534,35 @@ def feedback(
             word = "right" if judged.correct else "wrong"
             show.line(f"{judged.key} of {judged.user_id}, served at {judged.probability:.2f}, was found {word}.")
             show.message("To correct the tag itself: limner override")
+
+
+@command(
+    cli,
+    examples="limner ask 'Which users like film noir but not musicals?'\nlimner ask 哪些用户喜欢科幻片？ --json\n"
+    "limner ask 'What sets users who buy tea apart?' --explain\nlimner ask --file questions.txt",
+)
+def ask(
+    question: Annotated[str | None, typer.Argument(help="In English or Chinese.")] = None,
+    user: Annotated[str | None, typer.Option(help="Ask about this user; about all of them if not given.")] = None,
+    explain: Annotated[bool, typer.Option("--explain", help="Also the typed query, the SQL and its plan.")] = False,
+    file: Annotated[Path | None, typer.Option(help="A question a line; answers as JSON Lines.")] = None,
+    who: Author = None,
+    as_json: Json = False,
+) -> None:
+    """Answer a question about all users, or about one. Nothing is written but who asked what."""
+    if (question is None) == (file is None):
+        raise typer.BadParameter("give a question, or --file FILE")
+    with opened() as app, stages("Asking") as told, Asking(app, who or author(), told) as asking:
+        if file is not None:
+            show.lines(asking.ask(one, user=user, explain=False).reply for one in questions(file))
+            return
+        answered = asking.ask(question or "", user=user, explain=explain)
+    if as_json:
+        found = answered.found
+        behind = {"sql": found.sql, "plan": found.plan} if explain and found is not None else {}
+        show.document(answered.reply.model_dump(mode="json") | behind)
+    else:
+        tell(answered, explain=explain)
 
 
 @command(prompts_cli, "list", examples="limner prompts list")

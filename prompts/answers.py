@@ -54,3 +54,9 @@ class PlainAnswer(Answer):
     """Answer to the `plain` prompts."""
 
     tags: list[PlainTag] = Field(min_length=1, max_length=8)
+
+
+class NameAnswer(Answer):
+    """Answer to the `name` prompts: a thing by its number in the list, 0 for none of them."""
+
+    number: int = Field(ge=0, le=8)

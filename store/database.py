@@ -10,11 +10,14 @@ from __future__ import annotations
 import hashlib
 import os
 import socket
+import sqlite3
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import orjson
 from filelock import FileLock, Timeout
@@ -40,6 +43,7 @@ from store.tables import Table
 SQLITE_TROUBLE = {
     5: "is locked by another process: let that finish, or stop it, then start again",
     6: "is locked by another process: let that finish, or stop it, then start again",
+    9: "ended a question that took too long: ask about less at a time",
     8: "cannot be written to: give limner a place where it may write (LIMNER_HOME, LIMNER_DATABASE_URL)",
     10: "could not be read or written: the disk is full, or reports an error. What was stored before is safe",
     11: "is damaged: restore a backup",
@@ -49,9 +53,21 @@ SQLITE_TROUBLE = {
 }
 """By primary result code, https://www.sqlite.org/rescode.html."""
 
+READING = frozenset(
+    {
+        sqlite3.SQLITE_SELECT,
+        sqlite3.SQLITE_READ,
+        sqlite3.SQLITE_FUNCTION,
+        sqlite3.SQLITE_TRANSACTION,
+        sqlite3.SQLITE_RECURSIVE,
+    }
+)
+"""All that a connection which must not write may do, https://www.sqlite.org/c3ref/c_alter_table.html."""
+
 POSTGRES_TROUBLE = {
     "22P05": "cannot hold NUL characters: take them out of the input",
     "25006": "is read-only: give limner a database it may write to",
+    "57014": "ended a question that took too long: ask about less at a time",
     "42501": "refused: the user of LIMNER_DATABASE_URL lacks a right it needs",
     "53100": "has no room left: the server's disk is full. What was stored before is safe",
     "55P03": "is locked by another process: let that finish, or stop it, then start again",
@@ -113,7 +129,8 @@ class Database:
         self._errors: Any = self._engine.dialect.dbapi
         snapshot = {} if self.dialect == "sqlite" else {"isolation_level": "REPEATABLE READ"}
         self._reader = self._engine.execution_options(reading=True, **snapshot)
-        self._idle: dict[Engine, list[Connection]] = {self._engine: [], self._reader: []}
+        self._guard = self._guarded(parsed)
+        self._idle: dict[Engine, list[Connection]] = {self._engine: [], self._reader: [], self._guard: []}
         try:
             with self.connection() as connection:
                 if self.dialect == "postgresql":
@@ -130,6 +147,32 @@ class Database:
     def reading(self) -> AbstractContextManager[Connection]:
         """One reading transaction: a snapshot, which waits for nobody and lets others write meanwhile."""
         return self._transaction(self._reader)
+
+    @contextmanager
+    def guarded(self, seconds: float) -> Iterator[Connection]:
+        """One reading transaction for what strangers ask: the database itself refuses to write.
+
+        Args:
+            seconds: After which it is ended.
+
+        Raises:
+            StoreError: it took longer.
+        """
+        engine = self._guard
+        with self._transaction(engine) as connection:
+            if self.dialect == "postgresql":
+                connection.execute(
+                    text("SELECT set_config('statement_timeout', :ms, true)"), {"ms": str(round(seconds * 1000))}
+                )
+                yield connection
+                return
+            raw, end = connection.connection.dbapi_connection, time.monotonic() + seconds
+            assert raw is not None
+            raw.set_progress_handler(lambda: time.monotonic() > end, 10_000)
+            try:
+                yield connection
+            finally:
+                raw.set_progress_handler(None, 0)
 
     def insert(self, table: type[Table]) -> sqlite.Insert | postgresql.Insert:
         """An INSERT that can say what happens on a conflict: both databases can, each in its own class."""
@@ -188,6 +231,18 @@ class Database:
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
         return engine
+
+    def _guarded(self, url: URL) -> Engine:
+        """Connections that cannot write."""
+        if self.dialect == "postgresql":
+            return self._reader.execution_options(postgresql_readonly=True)
+        if self._file is None:  # in memory there is one connection, which has to write
+            return self._reader
+        path = f"file:{quote(str(self._file))}?mode=ro"
+        engine = create_engine(url, creator=lambda: sqlite3.connect(path, uri=True, check_same_thread=False))
+        event.listen(engine, "connect", _forbid_writing)
+        event.listen(engine, "begin", _begin_sqlite)
+        return engine.execution_options(reading=True)
 
     @contextmanager
     def _transaction(self, engine: Engine) -> Iterator[Connection]:
@@ -307,6 +362,13 @@ def _prepare_sqlite(connection: Any, record: object) -> None:
         "temp_store=MEMORY",
     ):
         connection.execute(f"PRAGMA {pragma}")
+
+
+def _forbid_writing(connection: Any, record: object) -> None:
+    connection.isolation_level = None
+    for pragma in ("query_only=ON", "cache_size=-65536", "temp_store=MEMORY"):
+        connection.execute(f"PRAGMA {pragma}")
+    connection.set_authorizer(lambda action, *_: sqlite3.SQLITE_OK if action in READING else sqlite3.SQLITE_DENY)
 
 
 def _begin_sqlite(connection: Connection) -> None:

@@ -36,6 +36,7 @@ from limner.domain import (
     TagVersion,
 )
 from limner.errors import ProfileNotFound, TagNotFound
+from store import tallies
 from store.database import Database, Direct
 from store.events import EventStore
 from store.runs import settle
@@ -50,6 +51,7 @@ from store.tables import (
     TagRow,
     UserRow,
 )
+from store.tallies import Tally
 
 PAGE = 20
 BOUND = 500
@@ -142,6 +144,7 @@ class Draft(NamedTuple):
     """Of all that went in: the digest of the user's events, a colon, and the digest of the configuration."""
     corrections: int = 0
     """How often the user's ledger had been changed when the draft was made."""
+    tallies: tuple[Tally, ...] = ()
 
 
 class ProfileStore:
@@ -170,6 +173,7 @@ class ProfileStore:
                 return None
             last = connection.execute(NEWEST, {"user": user}).first()
             revision, now = self.write(connection, draft, last)
+            tallies.replace(self._database, connection, user, draft.tallies)
             item = {"run": draft.run, "user_id": user, "revision": revision, "at": self._database.moment(now)}
             self._settle.run(
                 connection,

@@ -207,6 +207,17 @@ class TagRow(Table):
             sqlite_where=text("retired_revision IS NULL"),
             postgresql_where=text("retired_revision IS NULL"),
         ),
+        Index(
+            "ix_tags_served",
+            "key",
+            "polarity",
+            "user_id",
+            "probability",
+            "status",
+            "retired_revision",  # the last two for SQLite, which reads the row where a condition's column is missing
+            sqlite_where=text("retired_revision IS NULL AND status <> 'candidate'"),
+            postgresql_where=text("retired_revision IS NULL AND status <> 'candidate'"),
+        ),
         {"sqlite_with_rowid": False},
     )
 
@@ -256,6 +267,26 @@ class TagEvidenceRow(Table):
     revision: Mapped[int] = mapped_column(primary_key=True)
     cited: Mapped[list[Any]]
     """[event id, signal, span] of each, strongest first."""
+
+
+class TallyRow(Table):
+    """What a user did, counted when they were profiled: of a kind of event, about a thing."""
+
+    __tablename__ = "tallies"
+    __table_args__ = (Index(None, "user_id"), {"sqlite_with_rowid": False})
+
+    key: Mapped[Name] = mapped_column(primary_key=True)
+    """A thing, `year/1999` for items of that year, or "" for all events."""
+    act: Mapped[Name] = mapped_column(primary_key=True)
+    """Kind of event; "" for all kinds, which only the key "" has."""
+    user_id: Mapped[UserId] = mapped_column(primary_key=True)
+    events: Mapped[int]
+    days: Mapped[int]
+    """With such an event, in UTC."""
+    paid: Mapped[float]
+    rated: Mapped[int]
+    stars: Mapped[float]
+    """Sum of the ratings, in five-star units."""
 
 
 class PersonaRow(Table):
@@ -365,6 +396,24 @@ class FeedbackRow(Table):
     author: Mapped[str]
     why: Mapped[str]
     created_at: Mapped[datetime]
+
+
+class AuditRow(Table):
+    """A question that was asked, and what was run for it."""
+
+    __tablename__ = "audit"
+
+    id: Mapped[Serial]
+    at: Mapped[datetime]
+    author: Mapped[str]
+    scope: Mapped[str]
+    question: Mapped[str]
+    query: Mapped[dict[str, Any]]
+    rows: Mapped[int]
+    """Users named, or rows of an aggregate."""
+    seconds: Mapped[float]
+    outcome: Mapped[str]
+    """answered, abstained, or the kind of error."""
 
 
 class CalibrationRow(Table):

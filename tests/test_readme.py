@@ -17,8 +17,8 @@ from tests.limner.terminal import SAMPLE, answer, environment, limner
 
 ROOT = Path(__file__).parents[1]
 SAFE = {
-    "doctor", "eval", "evidence", "feedback", "history", "ingest", "init", "override", "profile", "prompts", "run",
-    "status", "taxonomy",
+    "ask", "doctor", "eval", "evidence", "feedback", "history", "ingest", "init", "override", "profile", "prompts",
+    "run", "status", "taxonomy",
 }  # fmt: skip
 NEEDS_MORE = {"--resume", "--retry-failed", "withdraw", "movielens", "compare", "gate"}
 """Right only after a run that stopped or failed, with an override of that number, that data set, or those runs."""
@@ -95,6 +95,7 @@ def test_a_command_of_the_readme_does_what_it_says(
         if "kind" not in line:
             words += ["--map", "kind==rating"]
     (folder / "judged.jsonl").write_text('{"user_id": "nell", "key": "genre/romance", "correct": true}\n', "utf-8")
+    (folder / "questions.txt").write_text("Which users like musicals?\n", "utf-8")
     said = limner(*words, **settings)
     assert said.code == 0, said
     assert said.out.strip()

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import pytest
 
 ROOT = Path(__file__).parents[1]
-WORDS = {"limner.domain", "limner.errors"}
+WORDS = {"limner.domain", "limner.errors", "limner.query"}
 """The words that every room uses."""
 ORDER = {"door": 0, "app": 1, "evals": 1, "agents": 2, "prompts": 3, "store": 3, "words": 4}
 """A room imports from its own kind and from what stands further right."""

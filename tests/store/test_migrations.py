@@ -26,8 +26,9 @@ def test_opening_again_changes_nothing(database: Database, database_url: str) ->
 def test_a_database_from_before_corrections_keeps_its_rows(database: Database) -> None:
     """Down to the schema before, a row in as the limner of that time wrote it, and up again."""
     with database.connection() as connection:
-        for table in ("overrides", "feedback", "synonyms"):
+        for table in ("overrides", "feedback", "synonyms", "tallies", "audit"):
             connection.execute(text(f"DROP TABLE {table}"))
+        connection.execute(text("DROP INDEX ix_tags_served"))
         connection.execute(text("ALTER TABLE users DROP COLUMN corrections"))
         connection.execute(text("ALTER TABLE tags DROP COLUMN corrected"))
         connection.execute(text("CREATE TABLE overrides (id INTEGER)"))

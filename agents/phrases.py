@@ -1,0 +1,385 @@
+"""How questions are said, in English and Chinese: the words by which `agents.plan` takes them apart.
+
+Patterns run on text as it was typed, in any case. What they name they name by groups; which order they are tried in is
+theirs: the more particular comes first.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import cast
+
+from limner.query import BOUGHT, RATED, Comparison, Statistic, Want
+
+# --- what is wanted ---
+
+PEOPLE = (
+    r"(?:users|user|people|persons|customers|households|viewers|shoppers|readers|listeners|members|accounts|clients|"
+    r"buyers|ones|everyone|everybody|anyone|anybody|those|all|we|i)"
+)
+ASK = (
+    r"(?:(?:please|can you|could you|would you|i need|i want|i'd like|tell me|give me|show me|show|list|find me|find|"
+    r"name|get me|get|return|fetch|display|identify|pick out|let me see|give)\s+)*"
+)
+WHO = r"(?:\s+(?:who|that|which|whom))?\b"
+HEADS: tuple[tuple[Want, re.Pattern[str]], ...] = tuple(
+    (cast(Want, want), re.compile(pattern, re.IGNORECASE))
+    for want, pattern in (
+        (
+            "share",
+            rf"^{ASK}(?:what|which|how large a|how big a)?\s*(?:is the )?(?:share|percentage|percent|proportion|"
+            rf"fraction|part)\s+of\s+(?:all\s+|the\s+|our\s+)*{PEOPLE}{WHO}",
+        ),
+        ("share", rf"^how many percent of\s+(?:all\s+|the\s+|our\s+)*{PEOPLE}{WHO}"),
+        (
+            "count",
+            rf"^{ASK}(?:what is |what's )?(?:the )?(?:total )?(?:number|count|size of the group|"
+            rf"size of the segment)\s+of\s+"
+            rf"(?:all\s+|the\s+|our\s+)*{PEOPLE}{WHO}",
+        ),
+        (
+            "count",
+            rf"^{ASK}(?:how many|count)\s+(?:of\s+)?(?:all\s+|the\s+|our\s+)*{PEOPLE}(?:\s+(?:are|is) there)?{WHO}",
+        ),
+        (
+            "count",
+            rf"^how (?:big|large) is the (?:group|segment|set|number|share) of\s+(?:all\s+|the\s+|"
+            rf"our\s+)*{PEOPLE}{WHO}",
+        ),
+        (
+            "list",
+            rf"^{ASK}(?:(?:the|a|all|full)\s+)*(?:list|ids?|names?) of\s+(?:all\s+|the\s+|our\s+)*{PEOPLE}{WHO}",
+        ),
+        ("list", rf"^(?:who|which|what) (?:are|is) (?:all |the |our )*{PEOPLE}{WHO}"),
+        ("list", rf"^(?:which|what)\s+(?:of\s+)?(?:all\s+|the\s+|our\s+)*{PEOPLE}{WHO}"),
+        ("list", rf"^{ASK}(?:(?:all|the|every|our|any)\s+)*{PEOPLE}{WHO}"),
+        ("list", r"^(?:who|whom)\b"),
+    )
+)
+APART = re.compile(
+    r"^what (?:sets|distinguishes|separates|differentiates|marks|makes|is special about|is typical of|"
+    r"is characteristic of|"
+    r"characterises|characterizes)\s+(?P<a>.+?)(?:\s+(?:apart|off|out|different|special|stand out))?"
+    r"(?:\s+from\s+(?P<b>.+?))?[?.!\s]*$|^how (?:do|does|are|is)\s+(?P<a2>.+?)\s+(?:differ|"
+    r"different)(?:\s+from\s+(?P<b2>.+?))?[?.!\s]*$",
+    re.IGNORECASE,
+)
+REST = re.compile(
+    rf"^(?:the\s+)?(?:rest|others?|everyone(?: else)?|everybody(?: else)?|all (?:the )?others?|other {PEOPLE}|"
+    rf"everyone else|the average user)$",
+    re.IGNORECASE,
+)
+COMPARE = re.compile(
+    r"^(?:please )?compare\s+(?P<a>.+?)\s+(?:with|to|against|versus|vs\.?)\s+(?P<b>.+?)"
+    r"(?:\s+(?:by|in terms of|on|in|with respect to)\s+(?:their\s+)?(?P<by>[^?.]+?))?[?.!\s]*$",
+    re.IGNORECASE,
+)
+TOP_TAGS = re.compile(
+    r"^(?:what|which)(?: are| is)? (?:the )?(?:(?P<n>\d+)\s+)?(?:top|most (?:common|popular|"
+    r"frequent))\s+(?:(?P<n2>\d+)\s+)?"
+    r"(?P<what>tags?|interests?|tastes?|habits?|behaviou?rs?|brands?|genres?)\s*(?:(?:of|among|for|in|"
+    r"with)\s+(?P<a>.+?))?[?.!\s]*$",
+    re.IGNORECASE,
+)
+TOP_USERS = re.compile(
+    rf"^(?:{ASK})(?:which|who|the|what)?\s*(?:are\s+)?(?:the\s+)?(?:top\s+)?(?:(?P<n>\d+)\s+)?(?:top\s+)?"
+    rf"(?:{PEOPLE}\s+)?(?:who\s+|that\s+|with\s+|by\s+|of\s+)?(?:have\s+|has\s+|"
+    rf"had\s+)?(?:the\s+)?(?P<by>.*?\b(?:most|highest|least|fewest|lowest|top|by)\b.*?)[?.!\s]*$",
+    re.IGNORECASE,
+)
+BY: tuple[tuple[re.Pattern[str], Statistic], ...] = tuple(
+    (re.compile(pattern, re.IGNORECASE), statistic)
+    for pattern, statistic in (
+        (r"average rating|mean rating|average stars|mean stars|平均分|均分|平均评分", Statistic(measure="stars")),
+        (
+            r"per (?:purchase|basket|order|trip)|basket value|客单价|每次购物|每单",
+            Statistic(measure="basket", acts=BOUGHT),
+        ),
+        (
+            r"\bsp(?:end|ent|ending|ends)\b|\bpaid\b|\bmoney\b|revenue|消费|花费|花钱|金额",
+            Statistic(measure="spend", acts=BOUGHT),
+        ),
+        (r"\bratings?\b|\brated?\b|评分|打分", Statistic(measure="events", acts=RATED)),
+        (r"\breviews?\b|\breviewed\b|评论|影评", Statistic(measure="events", acts=("review",))),
+        (
+            r"\bpurchases?\b|\borders?\b|\bbought\b|\bbuys?\b|购买次数|购物次数|订单|购买|购物",
+            Statistic(measure="events", acts=BOUGHT),
+        ),
+        (r"\bplays?\b|\blistens?\b|播放", Statistic(measure="events", acts=("play", "listen"))),
+        (r"\bdays?\b|天", Statistic(measure="days")),
+        (r"\btags?\b|标签", Statistic(measure="tags")),
+        (r"\bactive\b|\bactivity\b|\bevents?\b|活跃|活动|事件", Statistic(measure="events")),
+    )
+)
+FACETS = {
+    "interest": "interest", "taste": "interest", "genre": "interest", "habit": "behaviour", "behaviour": "behaviour",
+    "behavior": "behaviour", "brand": "brand", "兴趣": "interest", "爱好": "interest", "习惯": "behaviour",
+    "行为": "behaviour", "品牌": "brand",
+}  # fmt: skip
+ZH_PEOPLE = "(?:用户|人|顾客|家庭|客户|观众|读者|听众|会员|买家|购物者|人群|群体)"
+ZH_HEADS: tuple[tuple[Want, re.Pattern[str]], ...] = tuple(
+    (cast(Want, want), re.compile(pattern))
+    for want, pattern in (
+        (
+            "share",
+            rf"^(?:请问)?(?P<a>.*?)的?{ZH_PEOPLE}?(?:占|所占)(?:全部|所有|总)?(?:{ZH_PEOPLE})?(?:的)?(?:多大比例|多少比例|比例|比重|百分比|"
+            rf"百分之几|几成|多少)(?:是多少|有多大|多大)?[？?。]*$",
+        ),
+        (
+            "share",
+            rf"^(?:请问)?(?:有)?(?:百分之多少|百分之几|多大比例|多少比例|几成)的?{ZH_PEOPLE}(?P<a>.*?)[？?。]*$",
+        ),
+        ("count", rf"^(?:请问)?(?:一共)?有?(?:多少|几)(?:个|位|名)?{ZH_PEOPLE}(?P<a>.*?)[？?。]*$"),
+        (
+            "count",
+            rf"^(?:请|帮我)?(?:统计|数)(?:一下|一数)?(?P<a>.*?)的?(?:{ZH_PEOPLE}的?)?(?:数量|人数|用户数|数目|数|有多少|总数)?[？?。]*$",
+        ),
+        (
+            "count",
+            rf"^(?P<a>.*?)的?{ZH_PEOPLE}?(?:数量|数|总数)?(?:一共|总共)?(?:有|是)(?:多少|几)(?:个|位|名)?(?:{ZH_PEOPLE})?[？?。]*$",
+        ),
+        ("list", rf"^(?:请问)?(?:有)?(?:哪些|哪几个|哪几位|什么样的|哪个){ZH_PEOPLE}(?P<a>.*?)[？?。]*$"),
+        ("list", r"^(?:请问)?谁(?P<a>.*?)[？?。]*$"),
+        (
+            "list",
+            rf"^(?:请|帮我|麻烦)?(?:列出|列举|找出|找到|给我看看|给我看|查找|查出|显示|看看|给出|筛选出?|选出)(?:一下|所有|全部)?(?P<a>.*?)的?(?:所有|"
+            rf"全部)?{ZH_PEOPLE}?[？?。]*$",
+        ),
+        ("list", rf"^(?:请问)?(?P<a>.*?)的{ZH_PEOPLE}(?:都)?(?:有|是)(?:谁|哪些|哪几个)[？?。]*$"),
+    )
+)
+ZH_APART = re.compile(
+    rf"^(?P<a>.+?)的?{ZH_PEOPLE}?(?:和|与|跟|相比)(?P<b>.+?)(?:相比)?(?:有什么|有何|有哪些)(?:不同|区别|差别|特点|特别)(?:之处)?[？?。]*$"
+    rf"|^(?P<a2>.+?)的?{ZH_PEOPLE}(?:有什么|有何|有哪些)(?:不同|特点|特别|与众不同|特征)(?:之处|的地方)?[？?。]*$"
+)
+ZH_REST = re.compile(rf"^(?:其他|其余|别的|所有|一般|普通|全体)的?{ZH_PEOPLE}?$")
+ZH_COMPARE = re.compile(
+    rf"^(?:请)?(?:比较|对比)(?:一下)?(?P<a>.+?)的?{ZH_PEOPLE}?(?:和|与|跟)(?P<b>.+?)的?{ZH_PEOPLE}?(?:的(?P<by>[^的]+?))?[？?。]*$"
+)
+ZH_TOP_TAGS = re.compile(
+    rf"^(?:(?P<a>.+?)的?{ZH_PEOPLE}?(?:中|里|当中)?)?最(?:常见|普遍|多|流行)的?(?:前)?(?P<n>\d+)?(?:个|种)?的?(?P<what>标签|兴趣|爱好|"
+    rf"习惯|行为|品牌)(?:是什么|有哪些|是哪些)?[？?。]*$"
+)
+ZH_TOP_USERS = re.compile(
+    rf"^(?:列出|找出|请列出|哪些{ZH_PEOPLE}|谁的?)?(?P<by>.*?(?:最多|最高|最大|最少|最低|最活跃))的?(?:前)?(?P<n>\d+)?(?:个|位|"
+    rf"名)?{ZH_PEOPLE}?(?:是谁|有哪些|是哪些)?[？?。]*$"
+)
+
+# --- between clauses ---
+
+EXCEPT = re.compile(
+    rf",?\s*\b(?:except(?:ing)?(?: for)?|excluding|leaving out|minus|without|other than|apart from|save for|"
+    rf"but not)\s+"
+    rf"(?:{PEOPLE}|the ones|the {PEOPLE})(?:\s+(?:who|that))?\s+",
+    re.IGNORECASE,
+)
+BUT_NOT = re.compile(
+    r",?\s*\b(?:but|and|yet|though)\s+(?:who\s+|that\s+)?(?:(?:do|does|did|are|is|were|was|have|has)\s*(?:not|"
+    r"n't)|don't|"
+    r"doesn't|didn't|aren't|isn't|haven't|hasn't|never|not)\s+",
+    re.IGNORECASE,
+)
+DAY = re.compile(r"\b(?:mon|tues|wednes|thurs|fri|satur|sun)days?\b|周[一二三四五六日天末]", re.IGNORECASE)
+AND = re.compile(
+    r"\s*(?:,\s*)?\b(?:and also|as well as|and at the same time|at the same time|and additionally|while also|"
+    r"and|but also|but|plus|while)\b\s*|\s*[,;]\s+",
+    re.IGNORECASE,
+)
+OR = re.compile(r"\s*(?:,\s*)?\b(?:or else|or)\b\s*", re.IGNORECASE)
+EITHER = re.compile(r"^\s*(?:both|either|who|that|which|they|also|then|as well|still|really|then)\s+", re.IGNORECASE)
+NEGATED = re.compile(
+    r"^\s*(?:(?:do|does|did|are|is|were|was|have|has)\s*(?:not|n't)|don't|doesn't|didn't|aren't|isn't|haven't|"
+    r"hasn't|never|not)\s+",
+    re.IGNORECASE,
+)
+ZH_EXCEPT = re.compile(r"[，,；;]?\s*(?:但|但是|而)?(?:不包括|不包含|排除掉?|除去|去掉|不含|不算|剔除)")
+ZH_BESIDES = re.compile(r"^除了?(?P<b>.+?)(?:以外|之外|外)[，,的]?(?P<a>.*)$")
+ZH_BUT_NOT = re.compile(r"[，,；;]?\s*(?:但是?|却|而)(?:都|又|也)?(?:没有|没|并不|并没有|并未|不是)")
+ZH_AND = re.compile(
+    r"[，,；;、]\s*(?:并且|而且|同时|又|也|还|且|并)?|(?:并且|而且|同时也?|以及|且)|(?<=.)(?:又|也)(?=.)"
+)
+ZH_OR = re.compile(r"[，,]?\s*(?:或者是?|或是?)")
+ZH_TRIM = re.compile(
+    rf"^(?:的|既|又|也|都|还|同时|并且|那些|这些|{ZH_PEOPLE}(?=.))+|(?:的{ZH_PEOPLE}?|的)+$|[？?。！!，,\s]+$"
+)
+ZH_NEGATED = re.compile(r"^(?:没有|没|并不|并未|不是)")
+
+# --- within a clause ---
+
+LEANINGS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
+    (name, re.compile(pattern, re.IGNORECASE))
+    for name, pattern in (
+        (
+            "dislikes",
+            r"\b(?:dislikes?|disliked|hates?|loathes?|detests?|avoids?|despises?|disfavou?rs?|can(?:'t|not|"
+            r"not really) (?:stand|bear|abide)|(?:are |is |feel )?(?:averse to|put off by|"
+            r"turned off by|sick of|tired of|bored by|bored with|no fans? of|not fans? of|hostile to)|"
+            r"have (?:an aversion to|a dislike (?:of|for)|no time for|no taste for|no interest in))(?=\W|$)|"
+            r"讨厌|反感|厌恶|嫌弃|受不了|不(?:太|怎么|大)?(?:喜欢|爱看|爱听|爱吃|爱玩|爱|待见)|(?:没有?|不感|毫无)(?:兴趣|好感)",
+        ),
+        (
+            "likes",
+            r"\b(?:likes?|liked|loves?|loved|enjoys?|enjoyed|adores?|prefers?|favou?rs?|appreciates?|digs?|"
+            r"(?:are |is |be )?(?:(?:really |very |deeply |most )*into|fond of|keen on|crazy about|"
+            r"mad about|partial to|drawn to|devoted to|passionate about|interested in|hooked on|(?:big |great |"
+            r"huge )?(?:fans?|lovers?|enthusiasts?|friends?) of)|have (?:an?|some) (?:taste|liking|weakness|"
+            r"soft spot|preference|passion|"
+            r"thing|love|interest|penchant|fondness) (?:for|in)|fans?|lovers?|enthusiasts?|aficionados|"
+            r"buffs?)(?=\W|$)|"
+            r"(?:最|很|特别|非常|都|比较|更|挺)?(?:喜欢(?:看|听|吃|买|玩|读)?|喜爱|爱看|爱听|爱吃|爱玩|爱买|偏爱|热爱|热衷于?|痴迷于?|迷恋|钟爱|中意|偏好|着迷|"
+            r"(?:很|非常|都|特别)?(?:感|有)兴趣|(?:很|都)?有好感)|^迷",
+        ),
+        (
+            "higher",
+            r"\b(?:above|higher than|better than|more than)(?=.*\b(?:own|usual|usually|other|average|mean)\b)|"
+            r"\bbetter marks than\b|(?:明显|显著)?(?:高于|高过|高出)(?=.*(?:自己|平均|均分))|"
+            r"偏高|(?:比|较)平时[高多]|比.*(?:明显|显著|至少)?高",
+        ),
+        (
+            "lower",
+            r"\b(?:below|lower than|worse than|less than)(?=.*\b(?:own|usual|usually|other|average|mean)\b)|"
+            r"\bworse marks than\b|(?:明显|显著)?(?:低于|低过|低出)(?=.*(?:自己|平均|均分))|"
+            r"偏低|(?:比|较)平时[低少]|比.*(?:明显|显著|至少)?低",
+        ),
+        (
+            "mostly",
+            r"\b(?:mostly|mainly|chiefly|primarily|predominantly|for the most part|largely|above all)\b|(?:主要|"
+            r"大多|多半|大部分|基本上?)(?:是|都)?|为主",
+        ),
+        (
+            "very much",
+            r"\b(?:very (?:often|many|much|frequently|a lot)|a huge (?:number|amount) of|huge numbers? of|"
+            r"far more (?:often|\w+)? ?than most|among the heaviest|all the time|extremely (?:often|many)|"
+            r"an? (?:enormous|exceptional) (?:number|amount) of)|"
+            r"(?:非常|特别|极其|极)(?:频繁|多|经常|常)(?:的)?|远超常人|远多于常人|老是",
+        ),
+        (
+            "much",
+            r"\b(?:often|frequently|regularly|a lot of|a lot|lots of|plenty of|much|many|heavily|"
+            r"again and again|a great deal of)\b|(?:经常|常常|时常|常|很多|许多|频繁)(?:地)?|(?<=.)得多",
+        ),
+        ("once", r"\b(?:ever|have bought|bought|purchased|ordered)\b|买过|购买过"),
+        (
+            "buys",
+            r"\b(?:buys?|bought|purchases?|purchased|purchasing|gets?|shops? for|picks? up|orders?|(?:are |"
+            r"is )?(?:regular )?buyers? of|(?:have|has|puts?) (?=.* (?:in|into) their (?:basket|cart|"
+            r"trolley)))(?=\W|$)|"
+            r"(?:会|要|常|都)?(?:购买|买|选购|采购)",
+        ),
+        (
+            "takes",
+            r"\b(?:watch(?:es|ed|ing)?|sees?|seen|views?|viewed|listens? to|listened to|plays?|played|reads?|"
+            r"hears?|heard|streams?|rates?|rated|rating|reviews?|reviewed|scores?|scored|gives?|gave|marks?)\b|"
+            r"(?:看|听|读|玩|评|打)(?:过|了)?(?:的)?|打分|评分|评价|给|对",
+        ),
+    )
+)
+LEANING = frozenset(name for name, _ in LEANINGS)
+DOING = LEANING - {"likes", "dislikes"}
+"""What a clause with a number may lean to."""
+SMALL = re.compile(
+    r"\b(?:a|an|the|of|to|in|on|at|for|with|from|by|is|are|was|were|be|been|being|have|has|had|do|does|did|they|"
+    r"them|their|"
+    r"it|its|who|that|which|those|these|all|any|some|there|as|things?|something|anything|stuff|own|usually|"
+    r"usual|average|"
+    r"mean|means|marks?|stars?|out|up|made|make|makes|came|come|released|shot|produced|later|earlier|onwards?|"
+    r"general|"
+    r"whole|other|others|than|over|really|quite|rather|also|still|just|only|always|so|what|movies?|films?|pictures|"
+    r"works?|least|most|more|less|fewer|ratings?|each|every|when|genre|will|would|can|into|off|or|and|their|"
+    r"clearly|markedly|significantly|baskets?|carts?|trolleys?|times?|users?|people|items?|products?|goods|"
+    r"among|category|kinds?|sorts?|type|sticks?|that)\b|(?:而且|并且|片子里?|作品里?)|['’]s\b|[.,!?;:()\"'“”‘’《》「」、，。]+|"
+    r"[的了地得着过是在占部出有和与跟把被让会都也又还就且并而其里中上下起以及之后前内外最很太更比较自己平均均分分数星打给对评看听读买占本人一个次条部们些这那用户]"
+)
+"""What carries no meaning of its own in what is left of a clause."""
+EITHER_NAME = re.compile(r"([\w' -]{2,30}?)\s*/\s*([\w' -]{2,30})")
+PARENTHESIS = re.compile(r"\s*[(（]([^()（）]+)[)）]")
+QUOTED = re.compile(r"[\"“”「『]([^\"“”「」『』]{1,60})[\"”“」』]")
+NUMBER = (
+    r"(?:(?P<pre{0}>at least|no fewer than|no less than|not less than|a minimum of|minimum|more than|over|"
+    r"above|exceeding|at most|no more than|not more than|up to|fewer than|less than|below|under|>=|≥|<=|≤|>|<|至少|"
+    r"不少于|不低于|超过|多于|高于|大于|至多|最多|不超过|不多于|不高于|少于|低于|不到|不足|小于)\s*(?:高|低|有|为|评过|看过|买过|打过|"
+    r"听过)?\s*)?[$€£¥]?(?P<n{0}>(?<![A-Za-z\d.-])\d+(?:,\d{{3}})*(?:\.\d+)?)(?![\dA-Za-z])\s*(?P<percent{0}>%|"
+    r"percent\b|％)?\s*(?:or (?P<post{0}>more|less|higher|lower|above|below|fewer)\b|and (?:up|above|more)\b|\+)?"
+)
+QUANTITY = re.compile(
+    NUMBER.format("")
+    + r"\s*(?P<unit>stars?|ratings?|reviews?|times|occasions|purchases?|orders?|baskets?|trips?|films?|movies?|"
+    r"days?|tags?|events?|plays?|songs?|tracks?|items?|books?|dollars?|euros?|yuan|"
+    r"个?(?:不同的)?(?:评分|评论|订单|标签|事件)|星|次|部|天|元|块|单|条|首|本|%)?"
+    r"\s*(?:or (?P<post2>more|less|higher|lower|above|below|"
+    r"fewer)\b)?(?P<zhpost>或?以上|或以下|以下|及以上|及以下|以内)?",
+    re.IGNORECASE,
+)
+DATE = r"(?P<{0}>\d{{4}}(?:-\d{{1,2}}(?:-\d{{1,2}})?|年(?:\d{{1,2}}月(?:\d{{1,2}}[日号])?)?)?)"
+SINCE = re.compile(
+    rf"\b(?:since|from|on or after|after|later than)\s+(?:the )?(?:start of |"
+    rf"beginning of )?{DATE.format('a')}(?:\s*(?:on(?:wards?)?|or later))?|\bin {DATE.format('b')} or later|"
+    rf"{DATE.format('c')}\s*(?:年)?(?:或之后|或以后|以来|之后|以后|起|及以后|及之后)|{DATE.format('d')} or later",
+    re.IGNORECASE,
+)
+BEFORE = re.compile(
+    rf"\b(?:before|until|prior to|earlier than)\s+(?:the )?(?:start of |end of )?{DATE.format('a')}|"
+    rf"\bpre-?{DATE.format('b')}|{DATE.format('c')}(?:年)?(?:以前|之前|前)",
+    re.IGNORECASE,
+)
+DURING = re.compile(
+    rf"\b(?:in|during|throughout)\s+{DATE.format('a')}|(?:在)?(?P<b>\d{{4}}(?:-\d{{1,2}}(?:-\d{{1,2}})?|"
+    rf"年(?:\d{{1,2}}月(?:\d{{1,2}}[日号])?)?))",
+    re.IGNORECASE,
+)
+DECADE = re.compile(r"\b(?:the )?(?P<decade>\d{3}0)s\b|(?P<zh>\d{3}0)年代")
+NAMES = "january february march april may june july august september october november december".split()  # noqa: SIM905
+MONTHS = re.compile(
+    rf"\b(?:(?P<day>\d{{1,2}})(?:st|nd|rd|"
+    rf"th)?\s+(?:of\s+)?)?(?P<month>{'|'.join(f'{name[:3]}(?:{name[3:]})?' for name in NAMES)})\.?"
+    r"(?:\s+(?P<day2>\d{1,2})(?:st|nd|rd|th)?,)?\s+(?P<year>\d{4})\b",
+    re.IGNORECASE,
+)
+AS_OF = re.compile(rf"\b(?:as of|as at)\s+{DATE.format('a')}|截[至止](?:到)?{DATE.format('b')}", re.IGNORECASE)
+ACTIVE = re.compile(
+    r"\b(?:(?:still |last |first |were |was |are |been |have been )*(?:active|around|seen|signed in|online)|"
+    r"did (?:something|anything)|rated (?:something|anything)|bought (?:something|anything)|wrote (?:something|"
+    r"anything))\b|"
+    r"(?:还|仍然?|依然)?(?:在)?(?:活跃|活动|评过分|登录过?|有(?:过)?活动)|最后一次活动|评过分",
+    re.IGNORECASE,
+)
+ITEMS = re.compile(
+    r"\b(?:films?|movies?|books?|albums?|songs?|titles?|works?|shows?|series)\b|片子?|电影|影片|剧|书|作品|歌|专辑",
+    re.IGNORECASE,
+)
+RATINGS = re.compile(
+    r"\baverage rating|\bmean rating|\baverage(?= (?:at|[\d.]| ))|\brating averages?|平均(?:打分|评分|分|星级)|均分",
+    re.IGNORECASE,
+)
+OWN = re.compile(r"\b(?:own|usual|usually)\b|自己|平时", re.IGNORECASE)
+MEAN = re.compile(r"\baverag(?:e|es|ing)\b|平均|均", re.IGNORECASE)
+LOWER = re.compile(r"\b(?:below|lower|worse)\b|低", re.IGNORECASE)
+MIRRORED: dict[Comparison, Comparison] = {">=": "<=", ">": "<", "<=": ">=", "<": ">"}
+MONEY = re.compile(r"\b(?:sp(?:end|ends|ent|ending)|paid|pays?)\b|[$€£¥]|花|消费|支付", re.IGNORECASE)
+A_TIME = re.compile(
+    r"\b(?:per|each|a|every) (?:purchase|basket|order|trip|shop|visit)\b|\bon average\b|平均每次|每次|每单|单次|一单",
+    re.IGNORECASE,
+)
+NOUNS: tuple[tuple[re.Pattern[str], tuple[str, ...]], ...] = tuple(
+    (re.compile(pattern, re.IGNORECASE), acts)
+    for pattern, acts in (
+        (r"\b(?:reviews?|reviewed)\b|评论|影评", ("review",)),
+        (r"\b(?:ratings?|rated|rate|raters?)\b|评分|打分|评", RATED),
+        (
+            r"\b(?:purchases?|bought|orders?|baskets?|trips?|shops?|shopping|buys?|trolley)\b|购物|购买|买|订单|单",
+            BOUGHT,
+        ),
+        (r"\b(?:plays?|played|listens?|listened|tracks?|songs?)\b|播放|听|首", ("play", "listen")),
+        (r"\b(?:messages?|posts?)\b|消息|帖子?", ("message", "post")),
+    )
+)
+COMPARED: dict[str, Comparison] = {
+    "at least": ">=", "no fewer than": ">=", "no less than": ">=", "not less than": ">=", "a minimum of": ">=",
+    "minimum": ">=", ">=": ">=", "≥": ">=", "至少": ">=", "不少于": ">=", "不低于": ">=", "more": ">=", "higher": ">=",
+    "above": ">", "以上": ">=", "或以上": ">=", "及以上": ">=", "more than": ">", "over": ">", "exceeding": ">",
+    ">": ">", "超过": ">", "多于": ">", "高于": ">", "大于": ">", "at most": "<=", "no more than": "<=",
+    "not more than": "<=", "up to": "<=", "<=": "<=", "≤": "<=", "至多": "<=", "最多": "<=", "不超过": "<=",
+    "不多于": "<=", "不高于": "<=", "less": "<=", "lower": "<=", "fewer": "<=", "以下": "<=", "或以下": "<=",
+    "及以下": "<=", "以内": "<=", "fewer than": "<", "less than": "<", "below": "<", "under": "<", "<": "<",
+    "少于": "<", "低于": "<", "不到": "<", "不足": "<", "小于": "<",
+}  # fmt: skip

@@ -1,0 +1,750 @@
+"""A question in English or Chinese read into a typed query, by rules and without a model.
+
+A question is taken apart: what is wanted (a list, a number, a comparison), whom it is about, and of that each clause
+between "and", "or" and "but not". A clause is a leaning (likes, buys, watches), a number with its unit, a time, and a
+name. Whatever of a clause is none of these and no small word must be a name, and a name must mean something: a clause
+with anything left over is not read at all (`Unread`), so that nothing is dropped silently.
+
+What has no number of its own gets a plain one, which is said with the answer: who buys a thing did so at least
+`OFTEN_ENOUGH` times; "mostly" is more than half; "often" and "a lot" are the top quarter of the users, "very" the top
+tenth.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+from agents import phrases
+from agents.terms import Match, Vocabulary
+from limner.domain import Language
+from limner.query import (
+    BOUGHT,
+    Active,
+    All,
+    Any,
+    Comparison,
+    Condition,
+    Everyone,
+    Measure,
+    Measured,
+    Not,
+    Query,
+    Standing,
+    Statistic,
+    Tagged,
+)
+
+OFTEN_ENOUGH = 3
+"""Deeds that prove a leaning, as in `prompts.taxonomy.Rule`."""
+MOSTLY, MUCH, VERY_MUCH = 0.5, 0.25, 0.1
+TOP, MOST = 10, 1_000
+"""Rows of a ranking, where none are named and at most."""
+LAST_YEAR = 2999
+LENGTH = 1_000
+"""Characters of a question, at most."""
+
+_HAN = re.compile("[\u3400-\u9fff]")
+_GAP = "\x1f"
+"""Where something was taken out of a clause: no name stretches over it."""
+
+
+class Unread(Exception):
+    """A clause that the rules do not read."""
+
+    def __init__(self, clause: str, unknown: Sequence[str] = ()) -> None:
+        super().__init__(clause)
+        self.clause = clause
+        self.unknown = tuple(unknown)
+        """Words in it that name nothing known."""
+
+
+class Plan(NamedTuple):
+    query: Query
+    matches: tuple[Match, ...]
+    """What names were taken for."""
+    notes: tuple[str, ...] = ()
+    """Readings that could have been others: ids of sentences in `agents.wording`."""
+
+
+def language(question: str) -> Language:
+    return "zh" if _HAN.search(question) else "en"
+
+
+def plan(
+    question: str, vocabulary: Vocabulary, *, meant: bool = False, known: Mapping[str, Match] | None = None
+) -> Plan:
+    """The question as a query.
+
+    Args:
+        meant: Let a name that letters do not find be found by its vector.
+        known: What somebody else takes names for that these rules do not know, and clauses that tell a habit.
+
+    Raises:
+        Unread: the rules cannot read some part of it.
+    """
+    return _Reader(vocabulary, language(question), meant=meant, known=known or {}).question(question)
+
+
+class _Quantity(NamedTuple):
+    compare: Comparison
+    value: float
+    percent: bool
+    unit: str
+
+
+class _Reader:
+    """One reading of one question."""
+
+    def __init__(self, vocabulary: Vocabulary, lang: Language, *, meant: bool, known: Mapping[str, Match]) -> None:
+        self._vocabulary = vocabulary
+        self._known = known
+        self._lang = lang
+        self._meant = meant
+        self._quoted: list[str] = []
+        self._inherited: Callable[[str], Condition] | None = None
+        self.matches: list[Match] = []
+        self.notes: list[str] = []
+
+    def question(self, asked: str) -> Plan:
+        if len(asked) > LENGTH:
+            raise Unread("")
+        text = phrases.MONTHS.sub(_in_numbers, self._set_quotes_aside(" ".join(asked.split())))
+        query = self._chinese(text) if self._lang == "zh" else self._english(text)
+        return Plan(query, tuple(dict.fromkeys(self.matches)), tuple(dict.fromkeys(self.notes)))
+
+    def _set_quotes_aside(self, text: str) -> str:
+        """The text with every quoted name as one character of the private area, which nothing takes apart."""
+
+        def aside(match: re.Match[str]) -> str:
+            self._quoted.append(match[1])
+            return chr(0xE000 + len(self._quoted) - 1)
+
+        return phrases.QUOTED.sub(aside, text)
+
+    def _with_quotes(self, text: str) -> str:
+        return "".join(
+            self._quoted[ord(sign) - 0xE000] if 0 <= ord(sign) - 0xE000 < len(self._quoted) else sign for sign in text
+        )
+
+    # --- heads ---
+
+    def _english(self, text: str) -> Query:
+        if found := phrases.APART.match(text):
+            rest = found["b"] or found["b2"]
+            against = None if rest is None or phrases.REST.match(rest) else self._group(rest)
+            return Query(want="apart", where=self._group(found["a"] or found["a2"]), against=against)
+        if found := phrases.COMPARE.match(text):
+            by = None if found["by"] is None else self._by(found["by"])
+            against = None if phrases.REST.match(found["b"]) else self._group(found["b"])
+            return Query(want="compare", where=self._group(found["a"]), against=against, by=by)
+        if found := phrases.TOP_TAGS.match(text):
+            return self._top_tags(found["what"].rstrip("s").lower(), found["n"] or found["n2"], found["a"])
+        if (found := phrases.TOP_USERS.match(text)) and (by := self._ranked_by(found["by"])) is not None:
+            lowest = re.search(r"\b(?:least|fewest|lowest)\b", found["by"], re.IGNORECASE) is not None
+            return Query(want="top users", where=Everyone(), by=by, most=self._most(found["n"]), lowest=lowest)
+        for want, head in phrases.HEADS:
+            if found := head.match(text):
+                body = text[found.end() :]
+                everyone = re.search(r"\b(?:everyone|everybody|all|users|people|there)\b", found[0], re.IGNORECASE)
+                return Query(want=want, where=self._group(body, everyone=everyone is not None and want != "list"))
+        raise Unread("")
+
+    def _chinese(self, text: str) -> Query:
+        if found := phrases.ZH_APART.match(text):
+            rest = found["b"]
+            against = None if rest is None or phrases.ZH_REST.match(rest) else self._group(rest)
+            return Query(want="apart", where=self._group(found["a"] or found["a2"]), against=against)
+        if found := phrases.ZH_COMPARE.match(text):
+            by = None if found["by"] is None else self._by(found["by"])
+            against = None if phrases.ZH_REST.match(found["b"]) else self._group(found["b"])
+            return Query(want="compare", where=self._group(found["a"]), against=against, by=by)
+        if found := phrases.ZH_TOP_TAGS.match(text):
+            return self._top_tags(found["what"], found["n"], found["a"])
+        if (found := phrases.ZH_TOP_USERS.match(text)) and (by := self._ranked_by(found["by"])) is not None:
+            lowest = re.search("最少|最低", found["by"]) is not None
+            return Query(want="top users", where=Everyone(), by=by, most=self._most(found["n"]), lowest=lowest)
+        if found := phrases.ZH_BESIDES.match(text):
+            read = self._chinese(found["a"])
+            return read.model_copy(update={"where": _all(read.where, Not(of=self._group(found["b"])))})
+        for want, head in phrases.ZH_HEADS:
+            if found := head.match(text):
+                return Query(want=want, where=self._group(found["a"], everyone=want != "list"))
+        raise Unread("")
+
+    def _top_tags(self, what: str, most: str | None, group: str | None) -> Query:
+        where = Everyone() if group is None else self._group(group, everyone=True)
+        return Query(want="top tags", where=where, facet=phrases.FACETS.get(what, ""), most=self._most(most))
+
+    def _most(self, said: str | None) -> int:
+        """Rows of a ranking."""
+        most = int(said or TOP)
+        if not 1 <= most <= MOST:
+            self.notes.append("a ranking is cut")
+        return min(max(most, 1), MOST)
+
+    def _by(self, words: str) -> Statistic:
+        if (by := self._ranked_by(words)) is None:
+            raise Unread("", [words])
+        return by
+
+    def _ranked_by(self, words: str) -> Statistic | None:
+        """The number users are ranked by; None where the words ask something else as well."""
+        for pattern, statistic in phrases.BY:
+            if pattern.search(words):
+                left = phrases.SMALL.sub(" ", pattern.sub(" ", words))
+                left = re.sub(
+                    r"\b(?:highest|lowest|fewest|top|gave|written|wrote|total)\b|活跃|最|多|高|少|低|大", " ", left
+                )
+                return statistic if not left.strip() else None
+        return None
+
+    # --- groups ---
+
+    def _group(self, body: str, *, everyone: bool = False) -> Condition:
+        """The condition that a body of words sets."""
+        body = body.strip(" ?.!？。！，,")
+        if self._lang == "en":
+            body = re.sub(
+                rf"^(?:the\s+|all\s+)*{phrases.PEOPLE}{phrases.WHO}\s*|^(?:who|that)\s+", "", body, flags=re.IGNORECASE
+            )
+            body = re.sub(r"^(?:are|is) there\s*", "", body, flags=re.IGNORECASE)
+        else:
+            body = phrases.ZH_TRIM.sub("", body)
+        if not body.strip():
+            if everyone:
+                return Everyone()
+            raise Unread("")
+        return self._expression(body)
+
+    def _expression(self, body: str) -> Condition:
+        english = self._lang == "en"
+        if not english and (found := phrases.ZH_BESIDES.match(body)):
+            kept = self._expression(found["a"]) if phrases.ZH_TRIM.sub("", found["a"]) else Everyone()
+            return _all(kept, Not(of=self._expression(found["b"])))
+        for excluding in (phrases.EXCEPT, phrases.BUT_NOT) if english else (phrases.ZH_EXCEPT, phrases.ZH_BUT_NOT):
+            if (found := excluding.search(body)) and body[found.end() :].strip():
+                before = body[: found.start()]
+                kept = self._expression(before) if before.strip() else Everyone()
+                if not before.strip() and excluding is phrases.BUT_NOT:
+                    continue
+                return _all(kept, Not(of=self._expression(body[found.end() :])))
+        for joiner, join in (
+            ((phrases.OR, _any), (phrases.AND, _all)) if english else ((phrases.ZH_OR, _any), (phrases.ZH_AND, _all))
+        ):
+            pieces = self._pieces(body, joiner)
+            if len(pieces) > 1:
+                return join(*(self._expression(piece) for piece in pieces))
+        return self.clause(body)
+
+    def _pieces(self, body: str, joiner: re.Pattern[str]) -> list[str]:
+        """The parts of a body between words like "and", where it is not a name, or a number, that holds the word."""
+        for found in joiner.finditer(body):
+            left, right = body[: found.start()], body[found.end() :]
+            if left.strip() and right.strip() and not self._is_one_name(left, found[0], right):
+                return [left, right]
+        return [body]
+
+    def _is_one_name(self, left: str, between: str, right: str) -> bool:
+        """Whether the word between stands inside a name ("rock and roll") or a quantity ("5 or more")."""
+        if (
+            self._lang == "en"
+            and re.search(r"\d\s*$", left)
+            and re.match(r"(?:more|less|fewer|above|up|higher|lower|later|below)\b", right)
+        ):
+            return True
+        if self._lang == "en" and re.search(r"\d(?: |$|-\d+)", left) and re.match(r"later\b", right):
+            return True
+        if re.search(r"\bon$", left, re.IGNORECASE) and re.match(r"after\b", right, re.IGNORECASE):
+            return True
+        if self._lang == "en" and re.search(r"\b(?:again)$", left) and re.match(r"again\b", right):
+            return True
+        if self._lang == "zh" and (
+            re.match(r"以[上下后前]|之[后前]", right)
+            or (re.match(r"(?:至少|不少于|均分比)", right) and phrases.QUANTITY.search(left))
+        ):
+            return True
+        if phrases.DAY.search(left) and phrases.DAY.match(right):
+            return True
+        words_left, words_right = left.split(), right.split()
+        for size in range(min(4, len(words_left)), 0, -1):
+            for ahead in range(min(4, len(words_right)), 0, -1):
+                name = f"{' '.join(words_left[-size:])} {between.strip()} {' '.join(words_right[:ahead])}"
+                match = self._vocabulary.thing(name)
+                if match is not None and (
+                    match.how == "name" or (match.how == "words" and len(match.keys) == 1 and size + ahead > 2)
+                ):
+                    return True
+        return False
+
+    # --- clauses ---
+
+    def clause(self, words: str) -> Condition:
+        """The condition that one clause sets.
+
+        Raises:
+            Unread: something in it is neither known nor small.
+        """
+        words = phrases.EITHER.sub("", words.strip(" ?.!？。！，,"))
+        if self._lang == "zh":
+            words = phrases.ZH_TRIM.sub("", words)
+        if (aside := phrases.PARENTHESIS.search(words)) is not None:
+            inside = aside[1]
+            said = (
+                any(pattern.search(inside) for _, pattern in phrases.LEANINGS)
+                or phrases.QUANTITY.search(inside) is not None
+            )
+            outside = phrases.PARENTHESIS.sub("", words)
+            if not said:
+                return self.clause(outside)
+            try:
+                return self.clause(inside)
+            except Unread:
+                return self.clause(outside)
+        if (habit := self._habit(words)) is not None:
+            return habit
+        negated = (phrases.NEGATED if self._lang == "en" else phrases.ZH_NEGATED).match(words)
+        if negated is not None and not re.match(r"\s*not (?:fans?|into)", words, re.IGNORECASE):
+            rest = words[negated.end() :]
+            inner = self._positive(rest)
+            if isinstance(inner, Tagged) and inner.polarity == 1:
+                self.notes.append("not liking is disliking")
+                return inner.model_copy(update={"polarity": -1})
+            return Not(of=inner)
+        return self._positive(words)
+
+    def _positive(self, words: str) -> Condition:
+        try:
+            return self._told(words)
+        except Unread as unread:
+            said = self._with_quotes(words).strip()
+            match = self._known.get(said)
+            if match is None and self._meant and not leans_to_a_thing(said):
+                match = self._vocabulary.habit(said)
+            if match is None:
+                raise Unread(said, unread.unknown) from None
+            self.matches.append(match)
+            return Tagged(keys=match.keys)
+
+    def _told(self, words: str) -> Condition:
+        for reading in (self._of_tags_then, self._quantified, self._dated, self._leaning):
+            if (read := reading(words)) is not None:
+                return read
+        if self._inherited is not None:
+            return self._inherited(words)
+        raise Unread(words, [words.strip()])
+
+    def _habit(self, words: str) -> Condition | None:
+        """A clause that as a whole names a habit or a fact: "are night owls", "shop at weekends"."""
+        plain = re.sub(
+            r"^(?:(?:are|is|be|have|has|do|does|tend to be|being)\s+|是)", "", words.strip(), flags=re.IGNORECASE
+        )
+        third = re.sub(r"^\w+", r"\g<0>s", plain)
+        for said in dict.fromkeys((words.strip(), plain, re.sub(r"^(?:a|an|the)\s+", "", plain), third)):
+            term = self._vocabulary.taxonomy.resolve(self._with_quotes(said))
+            if term is not None and self._vocabulary.is_claim(term.key):
+                match = self._vocabulary.thing(term.key)
+                assert match is not None
+                self.matches.append(match._replace(said=said))
+                return Tagged(keys=(term.key,))
+        return None
+
+    def _of_tags_then(self, words: str) -> Condition | None:
+        """A clause as of an earlier day."""
+        if (then := phrases.AS_OF.search(words)) is None:
+            return None
+        day = _moment(then["a"] or then["b"])
+        inner = self.clause(words[: then.start()] + words[then.end() :])
+        if not isinstance(inner, Tagged):
+            raise Unread(words)
+        return inner.model_copy(update={"at": day})
+
+    def _quantified(self, words: str) -> Condition | None:
+        """A clause with a number that is no date."""
+        span = _span(words)
+        undated = words if span is None else span[2]
+        found = [
+            match for match in phrases.QUANTITY.finditer(undated) if not re.fullmatch(r"[12]\d{3}", match[0].strip())
+        ]
+        if not found:
+            return None
+        years = _years(words)
+        if years is None and span is not None:  # a number of what was done in a time is not kept
+            raise Unread(words, [words.strip()])
+        rest = phrases.QUANTITY.sub(_GAP, undated)
+        rest = rest if years is None else phrases.ITEMS.sub(" ", rest)
+        numbers = [_quantity(match) for match in found]
+        shares = [one for one in numbers if one.percent]
+        stars = [one for one in numbers if one.unit in {"star", "stars", "星"}]
+        counts = [one for one in numbers if one not in shares and one not in stars]
+        if len(shares) + len(stars) > 1 or len(counts) > 1:
+            raise Unread(words, [words.strip()])
+        count = counts[0] if counts else None
+        if shares:
+            return self._share(rest, shares[0], count, years)
+        if stars and phrases.OWN.search(undated):
+            return self._lift(rest, undated, stars[0], count)
+        if phrases.RATINGS.search(undated) or (stars and phrases.MEAN.search(undated)):
+            return self._stars(rest, stars[0] if stars else None, count)
+        if stars or count is None:
+            raise Unread(words, [words.strip()])
+        if phrases.MONEY.search(undated):
+            return self._spent(rest, undated, count)
+        return self._counted(rest, undated, count, years)
+
+    def _share(self, rest: str, share: _Quantity, count: _Quantity | None, years: tuple[int, int] | None) -> Condition:
+        """A part of all that users did, and how often at least."""
+
+        def made(of: Statistic) -> Condition:
+            parts: list[Condition] = [_beyond(of, share._replace(value=share.value / 100))]
+            if count is not None:
+                parts.append(_beyond(of.model_copy(update={"measure": "events"}), count))
+            return _all(*parts)
+
+        if years is not None:
+            self._nothing_left(rest)
+            return made(Statistic(measure="share", years=years))
+        return self._about(rest, lambda key: made(Statistic(measure="share", key=key)), phrases.DOING)
+
+    def _lift(self, rest: str, undated: str, star: _Quantity, count: _Quantity | None) -> Condition:
+        """Stars above or below the own mean."""
+        below = "lower" in self._leans(rest) or phrases.LOWER.search(undated) is not None
+        value, compare = (-star.value, phrases.MIRRORED[star.compare]) if below else (star.value, star.compare)
+
+        def made(key: str) -> Condition:
+            of = Statistic(measure="lift", key=key)
+            return Measured(of=of, compare=compare, value=value, rated=_least(count))
+
+        return self._about(rest, made, phrases.DOING)
+
+    def _stars(self, rest: str, star: _Quantity | None, count: _Quantity | None) -> Condition:
+        """A mean of all ratings."""
+        one = star or count
+        assert one is not None
+        self._nothing_left(phrases.RATINGS.sub(" ", phrases.MEAN.sub(" ", rest)))
+        rated = 0 if star is None else _least(count)
+        return Measured(of=Statistic(measure="stars"), compare=one.compare, value=one.value, rated=rated)
+
+    def _spent(self, rest: str, undated: str, money: _Quantity) -> Condition:
+        """Money paid, altogether or a purchase."""
+        measure: Measure = "basket" if phrases.A_TIME.search(undated) else "spend"
+        left = phrases.MEAN.sub(" ", phrases.MONEY.sub(" ", phrases.A_TIME.sub(" ", rest)))
+        left = re.sub(r"购物|购买|\b(?:purchases?|money|total)\b", " ", left)
+
+        def made(key: str) -> Condition:
+            return _beyond(Statistic(measure=measure, acts=BOUGHT, key=key), money)
+
+        return self._about(left, made, phrases.DOING) if self._left(left) else made("")
+
+    def _counted(self, rest: str, undated: str, count: _Quantity, years: tuple[int, int] | None) -> Condition | None:
+        """A number of days, tags, or events."""
+        if count.unit.startswith("day") or count.unit == "天":
+            self._nothing_left(phrases.ACTIVE.sub(" ", rest))
+            return _beyond(Statistic(measure="days"), count)
+        if count.unit.startswith("tag") or count.unit.endswith("标签"):
+            self._nothing_left(rest)
+            return _beyond(Statistic(measure="tags"), count)
+        acts = next((acts for pattern, acts in phrases.NOUNS if pattern.search(undated)), ())
+        for pattern, _ in phrases.NOUNS:
+            rest = pattern.sub(" ", rest)
+        if years is not None:
+            self._nothing_left(rest)
+            return _beyond(Statistic(measure="events", acts=acts, years=years), count)
+        if self._left(rest):
+            return self._about(
+                rest, lambda key: _beyond(Statistic(measure="events", acts=acts, key=key), count), phrases.DOING
+            )
+        return _beyond(Statistic(measure="events", acts=acts), count) if acts or count.unit else None
+
+    def _dated(self, words: str) -> Condition | None:
+        """A clause about when somebody was active, or about the years that items are from."""
+        span = _span(words)
+        if span is None:
+            return None
+        since, until, rest = span
+        if phrases.ACTIVE.search(words):
+            self._nothing_left(phrases.ACTIVE.sub(" ", rest), items=True)
+            return Active(since=since, until=until)
+        if phrases.ITEMS.search(words) or re.search(r"\b(?:released|made|from)\b|上映|出版", words):
+            lean = self._leans(rest)
+            self._nothing_left(re.sub(r"上映|出版|影", " ", phrases.ITEMS.sub(" ", rest)))
+            first = 1000 if since is None else since.year
+            last = LAST_YEAR if until is None else until.year - (until.month == until.day == 1)
+            statistic = Statistic(measure="share", years=(first, last))
+            return _weighed(lean, statistic, Statistic(measure="events", years=(first, last)))
+        if since is not None and until is None:
+            inner = self._positive(rest)
+            if isinstance(inner, Tagged):
+                return inner.model_copy(update={"since": since})
+        return None
+
+    def _leaning(self, words: str) -> Condition | None:
+        """A clause that says how somebody stands to a thing, or how much they do."""
+        lean = self._leans(words)
+        acts = next((acts for pattern, acts in phrases.NOUNS if pattern.search(words)), ())
+        if {"much", "very much"} & lean or re.search(r"\bthan most\b|\bheaviest\b", words, re.IGNORECASE):
+            left = _without_leanings(words)
+            for pattern, _ in phrases.NOUNS:
+                left = pattern.sub(" ", left)
+            left = re.sub(
+                r"\b(?:than most|go|goes|heaviest|number|amount|far|tend to)\b|次数|数量|去|片子?|电影|分", " ", left
+            )
+            if acts and not self._left(left):
+                top = VERY_MUCH if "very much" in lean else MUCH
+                return Standing(of=Statistic(measure="events", acts=acts), top=top)
+
+        def made(key: str) -> Condition:
+            return leant(lean, key, self._vocabulary)
+
+        if not lean and self._inherited is None:
+            return None
+        before = self._inherited
+        if lean:
+            self._inherited = lambda more: self._about(more, made)
+        elif before is not None:
+            return before(words)
+        try:
+            return self._about(words, made)
+        except Unread:
+            self._inherited = before
+            raise
+
+    # --- names ---
+
+    def _leans(self, words: str) -> set[str]:
+        lean = {name for name, pattern in phrases.LEANINGS if pattern.search(words)}
+        if "dislikes" in lean:
+            lean.discard("likes")
+        return lean
+
+    def _about(
+        self, words: str, made: Callable[[str], Condition], leanings: frozenset[str] = phrases.LEANING
+    ) -> Condition:
+        """What is made of the thing that the rest of a clause names; of any of them where it names several.
+
+        Args:
+            leanings: That the clause may have, besides the name.
+        """
+        keys = self._thing(words, leanings)
+        return _any(*(made(key) for key in keys))
+
+    def _thing(self, words: str, leanings: frozenset[str]) -> tuple[str, ...]:
+        """The keys that a clause names beside its leaning.
+
+        A name may hold a word that leans elsewhere ("love stories", "seen live"): so what names something is looked for
+        with the first word of each leaning taken out, then with the last, then with all of them.
+        """
+        unknown: list[str] = []
+        for rest in _rests(words, self._leans(words) & leanings):
+            found = self._names_in(rest)
+            if isinstance(found, Match):
+                self.matches.append(found)
+                return found.keys
+            unknown = unknown or found
+        raise Unread(words.replace(_GAP, " "), unknown)
+
+    def _names_in(self, rest: str) -> Match | list[str]:
+        """The one thing that is named between the gaps of a text; else the words that name nothing."""
+        named: list[Match] = []
+        unknown: list[str] = []
+        for part in rest.split(_GAP):
+            if said := self._with_quotes(_edges_off(part)):
+                match = self._named(said)
+                if match is None:
+                    unknown.append(said)
+                else:
+                    named.append(match)
+        return named[0] if not unknown and len({match.keys for match in named}) == 1 else unknown
+
+    def _named(self, said: str) -> Match | None:
+        """What a name means; of two names with a slash between them, either."""
+        match = self._vocabulary.thing(said)
+        if match is None and (pair := phrases.EITHER_NAME.fullmatch(said)) is not None:
+            halves = [half for part in pair.groups() if (half := self._vocabulary.thing(part)) is not None]
+            if halves:
+                return halves[0]._replace(said=said)
+        if match is None and self._lang == "en" and (found := re.fullmatch(r"(.+?) (?:and|or) (.+)", said)):
+            both = [self._vocabulary.thing(part) for part in found.groups()]
+            if both[0] is not None and both[1] is not None and both[0].keys == both[1].keys:
+                return both[0]._replace(said=said)
+        if match is None:
+            match = self._known.get(said) or (self._vocabulary.meant(said) if self._meant else None)
+        return match
+
+    def _left(self, words: str) -> str:
+        """What of a clause is neither a leaning nor small."""
+        return re.sub(r"[\x1f\s%-]+", " ", phrases.SMALL.sub(" ", _without_leanings(words))).strip()
+
+    def _nothing_left(self, words: str, *, items: bool = False) -> None:
+        left = self._left(phrases.ITEMS.sub(" ", words) if items else words)
+        if left:
+            raise Unread(words.replace(_GAP, " "), [left])
+
+
+def leans_to_a_thing(clause: str) -> bool:
+    """Whether a clause likes, dislikes or buys something, so that as a whole it tells no habit."""
+    return any(pattern.search(clause) for name, pattern in phrases.LEANINGS if name in {"likes", "dislikes", "buys"})
+
+
+def leant(lean: set[str], key: str, vocabulary: Vocabulary) -> Condition:
+    """The condition that users stand to a thing in these ways."""
+    if vocabulary.is_claim(key):
+        return Tagged(keys=(key,))
+    if "dislikes" in lean or "lower" in lean:
+        return Tagged(keys=(key,), polarity=-1)
+    if lean & {"mostly", "much", "very much"}:
+        acts = BOUGHT if "buys" in lean else ()
+        share = Statistic(measure="share", acts=acts, key=key)
+        return _weighed(lean, share, Statistic(measure="events", acts=acts, key=key))
+    if "likes" in lean or "higher" in lean:
+        return Tagged(keys=(key,), polarity=1)
+    if "buys" in lean:
+        least = 1 if "once" in lean else OFTEN_ENOUGH
+        return Measured(of=Statistic(measure="events", acts=BOUGHT, key=key), value=least)
+    return Measured(of=Statistic(measure="events", key=key), value=OFTEN_ENOUGH)
+
+
+def _weighed(lean: set[str], share: Statistic, count: Statistic) -> Condition:
+    """How much of what somebody does is about something, by words like "mostly"."""
+    enough = Measured(of=count, value=OFTEN_ENOUGH)
+    if "mostly" in lean:
+        return _all(Measured(of=share, compare=">", value=MOSTLY), enough)
+    if lean & {"much", "very much"}:
+        return _all(Standing(of=share, top=VERY_MUCH if "very much" in lean else MUCH), enough)
+    return enough
+
+
+def _without_leanings(words: str) -> str:
+    for _, pattern in phrases.LEANINGS:
+        words = pattern.sub(" ", words)
+    return words
+
+
+def _rests(words: str, lean: set[str]) -> Iterator[str]:
+    """What may be left of a clause without its leanings, the likeliest first."""
+    if "dislikes" not in lean:
+        patterns = [pattern for name, pattern in phrases.LEANINGS if name in lean]
+    else:
+        patterns = [pattern for name, pattern in phrases.LEANINGS if name in lean - {"likes"}]
+    told = [pattern for name, pattern in phrases.LEANINGS if name in lean - {"takes", "once"}]
+    for chosen in (told, patterns):
+        for place in (0, -1):
+            rest = words
+            for pattern in chosen:
+                if found := list(pattern.finditer(rest)):
+                    rest = rest[: found[place].start()] + _GAP + rest[found[place].end() :]
+            yield rest
+    for pattern in patterns:
+        words = pattern.sub(_GAP, words)
+    yield words
+
+
+def _edges_off(part: str) -> str:
+    """A name without the small words before and behind it."""
+    while True:
+        bare = part.strip(" .,!?;:()'’-，。\t")
+        for found in phrases.SMALL.finditer(bare):
+            if (found.end() == len(bare) and found.start() > 0 and not re.match(r"[\w]", found[0][0])) or (
+                found.start() == 0
+            ):
+                bare = bare[: found.start()] + bare[found.end() :]
+                break
+            if found.end() == len(bare):
+                bare = bare[: found.start()]
+                break
+        if bare == part:
+            return bare
+        part = bare
+
+
+def _in_numbers(match: re.Match[str]) -> str:
+    """A day or month as 2018-03-01 or 2018-03."""
+    month = 1 + [name[:3] for name in phrases.NAMES].index(match["month"][:3].lower())
+    day = match["day"] or match["day2"]
+    return f"{match['year']}-{month:02d}" + (f"-{int(day):02d}" if day else "")
+
+
+def _quantity(match: re.Match[str]) -> _Quantity:
+    groups = match.groupdict()
+    word = (groups["pre"] or groups["post"] or groups["post2"] or groups["zhpost"] or "at least").lower()
+    value = float(groups["n"].replace(",", ""))
+    unit = (groups["unit"] or "").lower()
+    return _Quantity(phrases.COMPARED.get(word, ">="), value, bool(groups["percent"]) or unit == "%", unit)
+
+
+def _beyond(of: Statistic, number: _Quantity) -> Measured:
+    return Measured(of=of, compare=number.compare, value=number.value)
+
+
+def _least(count: _Quantity | None) -> int:
+    """Ratings that there must be."""
+    if count is None:
+        return 0
+    if count.compare not in {">=", ">"}:
+        raise Unread("", ["ratings"])
+    return int(count.value) + (count.compare == ">")
+
+
+def _span(words: str) -> tuple[datetime | None, datetime | None, str] | None:
+    """The time that a clause speaks of, and the clause without it."""
+    if found := phrases.DECADE.search(words):
+        first = int(found["decade"] or found["zh"])
+        return _moment(f"{first}"), _moment(f"{first + 10}"), words[: found.start()] + " " + words[found.end() :]
+    since = until = None
+    rest = words
+    if found := phrases.SINCE.search(rest):
+        said = next(filter(None, found.groups()))
+        since = _after(said) if re.match(r"\s*(?:after|later than)\b", found[0], re.IGNORECASE) else _moment(said)
+        rest = rest[: found.start()] + " " + rest[found.end() :]
+    if found := phrases.BEFORE.search(rest):
+        until = _moment(next(filter(None, found.groups())))
+        rest = rest[: found.start()] + " " + rest[found.end() :]
+    if since is None and until is None and (found := phrases.DURING.search(rest)):
+        said = next(filter(None, found.groups()))
+        since, until = _moment(said), _after(said)
+        rest = rest[: found.start()] + " " + rest[found.end() :]
+    return None if since is None and until is None else (since, until, rest)
+
+
+def _years(words: str) -> tuple[int, int] | None:
+    span = _span(words)
+    if span is None or not phrases.ITEMS.search(words):
+        return None
+    since, until, _ = span
+    return 1000 if since is None else since.year, LAST_YEAR if until is None else until.year - (
+        until.month == until.day == 1
+    )
+
+
+def _moment(said: str) -> datetime:
+    """The beginning of a year, month or day."""
+    numbers = [int(number) for number in re.findall(r"\d+", said)]
+    year, month, day = (*numbers, 1, 1)[:3]
+    try:
+        if year <= LAST_YEAR:
+            return datetime(year, month, day, tzinfo=UTC)
+    except ValueError:
+        pass  # there is no such day
+    raise Unread(said, [said])
+
+
+def _after(said: str) -> datetime:
+    """The end of a year, month or day."""
+    numbers = [int(number) for number in re.findall(r"\d+", said)]
+    begin = _moment(said)
+    if len(numbers) == 1:
+        return begin.replace(year=begin.year + 1)
+    if len(numbers) == 2:
+        return begin.replace(year=begin.year + begin.month // 12, month=begin.month % 12 + 1)
+    return datetime.fromordinal(begin.toordinal() + 1).replace(tzinfo=UTC)
+
+
+def _all(*parts: Condition) -> Condition:
+    flat = [one for part in parts for one in (part.of if isinstance(part, All) else (part,))]
+    return flat[0] if len(flat) == 1 else All(of=tuple(dict.fromkeys(flat)))
+
+
+def _any(*parts: Condition) -> Condition:
+    return parts[0] if len(parts) == 1 else Any(of=tuple(parts))

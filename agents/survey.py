@@ -1,0 +1,149 @@
+"""A question about the population answered: read into a typed query, run, and put into words.
+
+Rules read the question first; what they cannot read the model takes apart, and names nothing but words of the question.
+Which keys those words mean, which numbers count, what is counted and how it is said is decided by code. What names
+nothing known is named in the answer, which then abstains: a question half understood is not answered half.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable
+from typing import NamedTuple
+
+from agents.plan import Plan, Unread, language, plan
+from agents.terms import Vocabulary
+from agents.wording import Words
+from limner import query
+from limner.domain import Reply
+from limner.errors import LimnerError, ModelError, SetupError
+from store.population import ROWS, Found, PopulationStore
+
+Understand = Callable[[str, Vocabulary], Awaitable[Plan]]
+"""A model's reading of a question; it raises `Unread` too."""
+
+
+class Answered(NamedTuple):
+    reply: Reply
+    found: Found | None
+    """With the SQL and the database's plan, where they were asked for; None where nothing was run."""
+
+
+async def survey(
+    question: str,
+    *,
+    vocabulary: Vocabulary,
+    store: PopulationStore,
+    author: str,
+    understand: Understand | None = None,
+    explain: bool = False,
+) -> Answered:
+    """The answer to one question about the population, and what stands behind it. It is kept in the audit.
+
+    Args:
+        author: Who asks.
+        understand: Reads what rules cannot; None where there is no model.
+
+    Raises:
+        StoreError: the database cannot be read, or the query took too long.
+    """
+    words, began = Words(language(question), vocabulary), time.monotonic()
+    asked: dict[str, object] = {}
+    rows, outcome = 0, "abstained"
+    try:
+        try:
+            read = await reading(question, vocabulary, understand)
+        except Unread as unread:
+            return Answered(_unread(question, unread, words), None)
+        asked = query.plain(read.query)
+        if query.empty(read.query.where) or (read.query.against is not None and query.empty(read.query.against)):
+            return Answered(_empty(question, words), None)
+        found = store.answer(read.query, explain=explain)
+        reply = _reply(question, read, found, words)
+        rows, outcome = len(found.users) or len(found.tags) or 1, "abstained" if reply.abstained else "answered"
+        return Answered(reply, found)
+    except LimnerError as error:
+        outcome = type(error).__name__
+        raise
+    finally:
+        store.record(
+            author=author,
+            scope="population",
+            question=question,
+            asked=asked,
+            rows=rows,
+            seconds=time.monotonic() - began,
+            outcome=outcome,
+        )
+
+
+async def reading(question: str, vocabulary: Vocabulary, understand: Understand | None) -> Plan:
+    """The question as a query: by rules, else by the model, else by rules that take names by their meaning.
+
+    Raises:
+        Unread: none of them can read it.
+    """
+    notes: tuple[str, ...] = ()
+    try:
+        return plan(question, vocabulary)
+    except Unread as first:
+        if understand is not None and first.clause:
+            try:
+                return await understand(question, vocabulary)
+            except Unread:
+                pass
+            except (ModelError, SetupError):
+                notes = ("no model",)
+        try:
+            read = plan(question, vocabulary, meant=True)
+        except Unread:
+            raise first from None
+        return read._replace(notes=(*read.notes, *notes))
+
+
+def _reply(question: str, read: Plan, found: Found, words: Words) -> Reply:
+    asked = found.query
+    withheld = found.size is None
+    named = asked.want in {"list", "top users"}
+    return Reply(
+        question=question,
+        scope="population",
+        answer=words.answer(found),
+        users=found.users if named else None,
+        count=found.size if asked.want in {"list", "count", "share"} else None,
+        abstained=withheld,
+        query=query.plain(asked),
+        explanation=words.explanation(read.query, read.matches, read.notes, found, ROWS),
+    )
+
+
+def _unread(question: str, unread: Unread, words: Words) -> Reply:
+    unknown = words.said((", ", "、")).join(f"“{word}”" for word in unread.unknown if word)
+    if unknown:
+        answer = words.said(
+            (
+                f"I do not know what {unknown} stands for among the tags and things there are, so I did not answer.",
+                f"现有的标签和事物中没有与{unknown}对应的，因此没有作答。",
+            )
+        )
+    else:
+        answer = words.said(("I cannot read this as a question about users.", "无法把这句话理解为关于用户的问题。"))
+    advice = words.said(
+        (
+            "Ask which users, how many, what share, the top tags or users, or what sets a group apart; "
+            "`limner taxonomy show` lists the names of tags.",
+            "可以问哪些用户、多少用户、比例、最常见的标签、排名靠前的用户，或某组用户的特点；"
+            "`limner taxonomy show` 列出标签名称。",
+        )
+    )
+    return Reply(question=question, scope="population", answer=answer, abstained=True, explanation=advice)
+
+
+def _empty(question: str, words: Words) -> Reply:
+    answer = words.said(
+        (
+            "The question sets no condition, and an empty condition matches nobody.",
+            "问题没有给出任何条件；空条件不匹配任何用户。",
+        )
+    )
+    return Reply(question=question, scope="population", answer=answer, abstained=True)

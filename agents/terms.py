@@ -1,0 +1,248 @@
+"""Which existing keys the words of a question mean.
+
+The taxonomy decides first, by its names; then names that the population itself brought, letter by letter, word by word
+("beer" for the product group "BEERS/ALES"); then spelling; then, where an embedder is at hand, meaning. Every step that
+is less than a name is told to whoever asked, and what none of them finds is named as not found.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cached_property
+from typing import Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from limner.domain import Label
+from prompts.taxonomy import Taxonomy
+from prompts.taxonomy.words import compact, in_both_numbers
+
+How = Literal["name", "words", "spelling", "meaning", "model"]
+Embed = Callable[[Sequence[str]], NDArray[np.float32]]
+
+MOST = 12
+"""Keys that one word may stand for; what fits more is no answer."""
+ALIKE = 0.85
+"""Least cosine by which a name is taken for a thing within a language."""
+ACROSS = 0.625
+"""The same across the languages, as in `agents.synonyms`."""
+HABIT = 0.75
+"""The same for a clause and a habit, which are told in many words."""
+AHEAD = 0.03
+"""By which the nearest thing must lead the next."""
+SPELT = 0.86
+"""Least likeness of letters, `difflib`'s ratio."""
+
+_HAN = re.compile("[\u3400-\u9fff]")
+_KIND = re.compile(r"(?:类|的)?(?:影视)?(?:影片|影视|电影|作品|片子|剧集|节目|音乐|歌曲|商品|产品)$")
+"""What a Chinese name may end with that says no more than what sort of item it is."""
+_WORD = re.compile(r"[^\W_]+")
+_SMALL = frozenset("a an the of for from with in on to by at and or some any other things stuff".split())  # noqa: SIM905
+
+
+class Embeds(NamedTuple):
+    """How vectors are made."""
+
+    names: Embed
+    """Of what the population holds: the same texts again and again, so it may keep them."""
+    words: Embed
+    """Of a question, which nobody keeps."""
+
+
+class Match(NamedTuple):
+    """What a word of a question was taken for."""
+
+    said: str
+    keys: tuple[str, ...]
+    labels: tuple[Label, ...]
+    how: How
+    held: bool
+    """Whether anybody of the population has anything to do with it."""
+
+
+class Near(NamedTuple):
+    key: str
+    text: str
+    """The name of it that lies nearest."""
+    cosine: float
+
+
+class Vocabulary:
+    """The names of all things that a question can be about.
+
+    Args:
+        held: Keys of the population, of tags and of attributes of items, with their facets and labels.
+        embeds: None where only letters decide.
+    """
+
+    def __init__(self, taxonomy: Taxonomy, held: Mapping[str, tuple[str, Label]], embeds: Embeds | None = None) -> None:
+        self.taxonomy = taxonomy
+        self._held = held
+        self._embeds = embeds
+
+    def thing(self, said: str) -> Match | None:
+        """What a name means; None where it means nothing that is known."""
+        name = compact(said)
+        if not name:
+            return None
+        if said in self._held or said in self.taxonomy.terms:
+            return self._match(said, (said,), "name")
+        term = self.taxonomy.resolve(said)
+        if term is not None and (term.key in self._held or self.is_claim(term.key)):
+            return self._match(said, (term.key,), "name")
+        if keys := self._named(said) or self._by_value(said):
+            return self._match(said, keys, "name")
+        if keys := self._by_words(said):
+            return self._match(said, keys, "words")
+        for other in () if term is None else (term.label.en, term.label.zh, *term.synonyms):
+            if keys := self._named(other) or self._by_words(other):
+                return self._match(said, keys, "words")
+        if (bare := _KIND.sub("", said)) and bare != said and (match := self.thing(bare)) is not None:
+            return match._replace(said=said)
+        if term is not None:  # known, and nobody has anything to do with it
+            return self._match(said, (term.key,), "name")
+        near = self._spellings.get(name[0], {})
+        if len(name) >= 5 and (close := difflib.get_close_matches(name, near, 1, SPELT)):
+            return self._match(said, near[close[0]], "spelling")
+        return None
+
+    def meant(self, said: str) -> Match | None:
+        """What a name means by its vector, where letters do not say; None without an embedder or a clear nearest."""
+        return self._clear(said, self.nearest(said, 2), ALIKE, ACROSS)
+
+    def habit(self, said: str) -> Match | None:
+        """The habit that a clause means by its vector; None where none is clearly the nearest."""
+        return self._clear(said, self.nearest(said, 2, habits=True), HABIT, HABIT)
+
+    def _clear(self, said: str, nearest: Sequence[Near], within: float, across: float) -> Match | None:
+        if not nearest:
+            return None
+        best, *rest = nearest
+        least = within if bool(_HAN.search(said)) == bool(_HAN.search(best.text)) else across
+        if best.cosine < least or (rest and best.cosine - rest[0].cosine < AHEAD):
+            return None
+        return self._match(said, (best.key,), "meaning")
+
+    def nearest(self, said: str, most: int, *, habits: bool = False) -> list[Near]:
+        """The things whose names lie nearest to some words, each once.
+
+        Args:
+            habits: Only habits and other claims that nobody likes or dislikes; else only what is none.
+        """
+        if self._embeds is None:
+            return []
+        texts, vectors = self._vectors
+        alike = vectors @ self._embeds.words([said])[0]
+        found: dict[str, Near] = {}
+        for at in map(int, np.argsort(-alike)):
+            key = self._texts[texts[at]]
+            if habits == self.is_claim(key):
+                found.setdefault(key, Near(key, texts[at], float(alike[at])))
+            if len(found) == most:
+                break
+        return list(found.values())
+
+    def label(self, key: str) -> Label:
+        """A key's name in both languages."""
+        if (term := self.taxonomy.terms.get(key)) is not None:
+            return term.label
+        if key in self._held:
+            return self._held[key][1]
+        return Label(en=key, zh=key)
+
+    def holds(self, key: str) -> bool:
+        """Whether anybody of the population has anything to do with it."""
+        return key in self._held
+
+    def is_claim(self, key: str) -> bool:
+        """Whether a tag of it is a habit or a fact, which nobody likes or dislikes."""
+        term = self.taxonomy.terms.get(key)
+        return term is not None and term.kind != "thing"
+
+    def _match(self, said: str, keys: Iterable[str], how: How) -> Match:
+        keys = tuple(keys)
+        return Match(said, keys, tuple(map(self.label, keys)), how, any(key in self._held for key in keys))
+
+    def _named(self, said: str) -> tuple[str, ...]:
+        """Things of the population that are called so, in the singular or the plural."""
+        forms = dict.fromkeys((compact(said), *in_both_numbers(compact(said))))
+        return tuple(dict.fromkeys(key for form in forms for key in self._names.get(form, ())))
+
+    def _by_value(self, said: str) -> tuple[str, ...]:
+        """Things of the population that an attribute's value of that name stands for."""
+        terms = (self.taxonomy.resolve(said, group) for group in self._groups)
+        return tuple(dict.fromkeys(term.key for term in terms if term is not None and term.key in self._held))
+
+    @cached_property
+    def _groups(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(group for one in self.taxonomy.attributes.values() for group in one.groups))
+
+    def _by_words(self, said: str) -> tuple[str, ...]:
+        """Things whose name has all these words; where some have no other, those alone."""
+        words = _words(said)
+        if not words:
+            return ()
+        having = set.intersection(*(self._worded.get(word, set()) for word in words))
+        same = sorted({key for key, name in having if name == words})
+        found = same or sorted({key for key, _ in having})
+        return tuple(found) if len(found) <= MOST else ()
+
+    @cached_property
+    def _names(self) -> dict[str, tuple[str, ...]]:
+        names: dict[str, tuple[str, ...]] = {}
+        for key, (_, label) in self._held.items():
+            for name in {compact(label.en), compact(label.zh)}:
+                names[name] = (*names.get(name, ()), key)
+        return names
+
+    @cached_property
+    def _spellings(self) -> dict[str, dict[str, tuple[str, ...]]]:
+        """Every name with its keys, by its first letter: who misspells that is not helped."""
+        names = {
+            compact(name): (term.key,)
+            for term in self.taxonomy.terms.values()
+            for name in (term.label.en, term.label.zh, *term.synonyms)
+        }
+        found: dict[str, dict[str, tuple[str, ...]]] = {}
+        for name, keys in (names | self._names).items():
+            found.setdefault(name[:1], {})[name] = keys
+        return found
+
+    @cached_property
+    def _worded(self) -> dict[str, set[tuple[str, frozenset[str]]]]:
+        """Each word with the keys of the English names that have it, and all words of the name."""
+        found: dict[str, set[tuple[str, frozenset[str]]]] = {}
+        for key, (_, label) in self._held.items():
+            term = self.taxonomy.terms.get(key)
+            names = (label.en, label.zh) if term is None else (term.label.en, *term.synonyms)
+            for words in {_words(name) for name in names if not _HAN.search(name)}:
+                for word in words:
+                    found.setdefault(word, set()).add((key, words))
+        return found
+
+    @cached_property
+    def _texts(self) -> dict[str, str]:
+        """Names with their keys: of what the population holds, proper names left out, and of every habit."""
+        texts: dict[str, str] = {}
+        for key, (facet, label) in self._held.items():
+            if facet in self.taxonomy.facets and self.taxonomy.facets[facet].proposed:
+                texts |= {text: texts.get(text, key) for text in (label.en, label.zh)}
+        for term in self.taxonomy.terms.values():
+            if term.key in self._held or term.kind == "behaviour":
+                texts |= {text: texts.get(text, term.key) for text in (term.label.en, term.label.zh, *term.synonyms)}
+        return texts
+
+    @cached_property
+    def _vectors(self) -> tuple[list[str], NDArray[np.float32]]:
+        assert self._embeds is not None
+        texts = list(self._texts)
+        return texts, self._embeds.names(texts)
+
+
+def _words(name: str) -> frozenset[str]:
+    """The words of an English name that carry it, in the singular."""
+    words = (min(in_both_numbers(word), key=len) for word in _WORD.findall(name.casefold()) if word not in _SMALL)
+    return frozenset(words)

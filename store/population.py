@@ -1,0 +1,429 @@
+"""Typed queries over all users, compiled to SQL that the database itself holds to reading.
+
+A query runs in one snapshot on a connection that cannot write (SQLite: the file is opened read-only, and an authorizer
+lets nothing but SELECT through; PostgreSQL: SET TRANSACTION READ ONLY), is ended after `SECONDS`, and brings back at
+most `ROWS` users. Everything in it that came from a question is a bound parameter.
+
+Who may be asked about: users with a profile. What counts as a tag: one that is served now. A number over a group of
+fewer users than the floor is not brought back at all; naming the users who fit is what an analyst may do, and is kept
+in the audit with who asked. A floor alone does not stop somebody who takes differences of many counts: the audit shows
+them.
+
+Source:
+    Sweeney, k-Anonymity: A Model for Protecting Privacy (2002), for the floor.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Double,
+    Executable,
+    Select,
+    and_,
+    cast,
+    false,
+    func,
+    insert,
+    not_,
+    or_,
+    select,
+    text,
+    true,
+)
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.expression import ClauseElement
+
+from limner import query
+from limner.domain import Label, Polarity
+from limner.query import Condition, Measured, Query, Standing, Statistic
+from store.database import Database
+from store.tables import AnyRow, AuditRow, EventRow, ProfileRow, TagRow, TallyRow, UserRow
+
+AnySelect = Select[*tuple[Any, ...]]
+"""A SELECT, whatever its columns."""
+
+FLOOR = 5
+"""Users that a group must have for a number over it to be told."""
+SECONDS = 20.0
+ROWS = 10_000
+
+PERSON = ProfileRow.user_id
+PEOPLE = select(PERSON).where(ProfileRow.revision == 1)
+"""A user with a profile has a first revision."""
+SERVED = text("tags.retired_revision IS NULL AND tags.status <> 'candidate'")
+"""Word for word the condition of the index, without parameters, so that both databases see that it covers this."""
+COMPARED = {">=": operator.ge, "<=": operator.le, ">": operator.gt, "<": operator.lt}
+OTHERWISE = {"<=": ">", "<": ">="}
+FROM_NOTHING = frozenset({"events", "days", "spend", "share", "tags"})
+"""Measures that are 0 for a user of whom there is no row."""
+
+
+class Ranked(NamedTuple):
+    """A tag and how many users of each of two groups have it."""
+
+    key: str
+    polarity: Polarity
+    users: int
+    others: int
+    """Of the second group; 0 where there is none."""
+
+
+class Mean(NamedTuple):
+    value: float
+    users: int
+    """Of the group, who have the number at all."""
+
+
+class Found(NamedTuple):
+    """What a query brought back."""
+
+    query: Query
+    """With the numbers that every standing came to."""
+    people: int
+    """Users with a profile."""
+    size: int | None
+    """Users in the group; None where they are fewer than the floor, and only counted."""
+    second: int | None
+    """The same of the other group."""
+    users: tuple[str, ...]
+    values: tuple[float, ...]
+    """What users were ranked by, in their order."""
+    tags: tuple[Ranked, ...]
+    withheld: int
+    """Groups that were fewer than the floor."""
+    means: tuple[Mean | None, ...]
+    """Of the two groups; None where withheld."""
+    standings: tuple[tuple[Standing, Measured], ...]
+    sql: tuple[str, ...]
+    plan: tuple[str, ...]
+    """How the database goes about each statement, where it was asked for."""
+
+
+class PopulationStore:
+    """Answers to typed queries, and the audit of who asked."""
+
+    def __init__(self, database: Database, *, seconds: float = SECONDS) -> None:
+        self._database = database
+        self._seconds = seconds
+
+    def answer(self, asked: Query, *, explain: bool = False) -> Found:
+        """What the query brings back.
+
+        Raises:
+            StoreError: it took too long, or the database cannot be read.
+        """
+        with self._database.guarded(self._seconds) as connection:
+            return _Run(connection, explain=explain).answer(asked)
+
+    def keys(self) -> dict[str, tuple[str, Label]]:
+        """Every key that a served tag has, with its facet and label: one look into the index for each."""
+        found: dict[str, tuple[str, Label]] = {}
+        row, last = TagRow, ""
+        with self._database.guarded(self._seconds) as connection:
+            while (key := connection.scalar(select(func.min(row.key)).where(SERVED, row.key > last))) is not None:
+                one = connection.execute(
+                    select(row.facet, row.label_en, row.label_zh).where(SERVED, row.key == key).limit(1)
+                ).one()
+                found[key] = (one.facet, Label(en=one.label_en, zh=one.label_zh))
+                last = key
+        return found
+
+    def record(
+        self,
+        *,
+        author: str,
+        scope: str,
+        question: str,
+        asked: Mapping[str, Any],
+        rows: int,
+        seconds: float,
+        outcome: str,
+    ) -> None:
+        """Keep who asked what, what was run for it, and how much came back."""
+        row = {"at": datetime.now(UTC), "author": author, "scope": scope, "question": question, "query": dict(asked)}
+        with self._database.connection() as connection:
+            connection.execute(insert(AuditRow), row | {"rows": rows, "seconds": seconds, "outcome": outcome})
+
+    def audit(self, limit: int = 100) -> list[dict[str, Any]]:
+        """The newest entries of the audit, newest first."""
+        with self._database.reading() as connection:
+            rows = connection.execute(select(AuditRow).order_by(AuditRow.id.desc()).limit(limit))
+            return [dict(row._mapping) for row in rows]
+
+
+class _Run:
+    """One query in one snapshot."""
+
+    def __init__(self, connection: Connection, *, explain: bool) -> None:
+        self._connection = connection
+        self._explain = explain
+        self._standings: list[tuple[Standing, Measured]] = []
+        self._sql: list[str] = []
+        self._plan: list[str] = []
+
+    def answer(self, asked: Query) -> Found:
+        people = self._count(PEOPLE)
+        where = self._settled(asked.where)
+        against = None if asked.against is None else self._settled(asked.against)
+        asked = asked.model_copy(update={"where": where, "against": against})
+        group = PEOPLE.where(condition(where))
+        size, second = self._count(group), None
+        users: tuple[str, ...] = ()
+        values: tuple[float, ...] = ()
+        tags: tuple[Ranked, ...] = ()
+        means: tuple[Mean | None, ...] = ()
+        withheld = 0
+        match asked.want:
+            case "list":
+                users = tuple(row[0] for row in self._rows(group.order_by(PERSON).limit(ROWS)))
+            case "top users" if asked.by is not None:
+                number = statistic(asked.by)
+                order = number.c.value if asked.lowest else number.c.value.desc()
+                ranked = select(number.c.user_id, number.c.value).where(number.c.user_id.in_(group))
+                rows = self._rows(ranked.order_by(order, number.c.user_id).limit(asked.most))
+                users, values = tuple(row.user_id for row in rows), tuple(row.value for row in rows)
+            case "top tags":
+                tags, withheld = self._top_tags(group, asked)
+            case "compare" | "apart":
+                rest = PEOPLE.where(not_(condition(where)) if against is None else condition(against))
+                second = self._count(rest)
+                if asked.by is not None:
+                    means = tuple(self._mean(asked.by, one) for one in (group, rest))
+                elif min(size, second) >= FLOOR:
+                    tags, withheld = self._shared(group, None if against is None else rest)
+        named = asked.want in {"list", "top users"}
+        return Found(
+            query=asked,
+            people=people,
+            size=size if named else self._told(size),
+            second=None if second is None else self._told(second),
+            users=users,
+            values=values,
+            tags=tags,
+            withheld=withheld + (not named and 0 < size < FLOOR),
+            means=means,
+            standings=tuple(self._standings),
+            sql=tuple(self._sql),
+            plan=tuple(self._plan),
+        )
+
+    def _told(self, size: int) -> int | None:
+        return None if 0 < size < FLOOR else size
+
+    def _settled(self, part: Condition) -> Condition:
+        """The condition with a number in the place of each standing."""
+        match part:
+            case query.All() | query.Any():
+                return part.model_copy(update={"of": tuple(map(self._settled, part.of))})
+            case query.Not():
+                return part.model_copy(update={"of": self._settled(part.of)})
+            case Standing():
+                return self._number(part)
+        return part
+
+    def _number(self, standing: Standing) -> Measured:
+        """What the last of the top users has."""
+        number = statistic(standing.of)
+        among = select(number.c.value).where(number.c.value > 0)
+        there = self._count(among)
+        last = max(round(there * standing.top), 1) - 1
+        rows = self._rows(among.order_by(number.c.value.desc()).offset(last).limit(1))
+        value = float(rows[0][0]) if rows else 0.0
+        measured = Measured(of=standing.of, compare=">=" if rows else ">", value=value)
+        self._standings.append((standing, measured))
+        return measured
+
+    def _top_tags(self, group: AnySelect, asked: Query) -> tuple[tuple[Ranked, ...], int]:
+        told, few = self._held(group, asked.facet)
+        order = 1 if asked.lowest else -1
+        told.sort(key=lambda one: (order * one.users, one.key))
+        return tuple(told[: asked.most]), few
+
+    def _shared(self, group: AnySelect, rest: AnySelect | None) -> tuple[tuple[Ranked, ...], int]:
+        """The tags that enough of a group have, with how many of the rest, or of everybody else, have them."""
+        told, few = self._held(group, "")
+        row = TagRow
+        counted = select(row.key, row.polarity, func.count().label("users")).where(SERVED)
+        if rest is not None:
+            counted = counted.where(row.user_id.in_(rest))
+        every = {(one.key, one.polarity): one.users for one in self._rows(counted.group_by(row.key, row.polarity))}
+        others = (every.get((one.key, one.polarity), 0) - (one.users if rest is None else 0) for one in told)
+        return tuple(one._replace(others=n) for one, n in zip(told, others, strict=True)), few
+
+    def _held(self, group: AnySelect, facet: str) -> tuple[list[Ranked], int]:
+        """The tags that enough of a group have, and how many there are that too few have."""
+        row = TagRow
+        held = select(row.key, row.polarity, func.count().label("users")).where(SERVED, row.user_id.in_(group))
+        if facet:
+            held = held.where(row.facet == facet)
+        every = self._rows(held.group_by(row.key, row.polarity))
+        told = [Ranked(one.key, one.polarity, one.users, 0) for one in every if one.users >= FLOOR]
+        return told, len(every) - len(told)
+
+    def _mean(self, by: Statistic, group: AnySelect) -> Mean | None:
+        number = statistic(by)
+        value = func.coalesce(number.c.value, 0) if by.measure in FROM_NOTHING else number.c.value
+        people = group.subquery()
+        both = people.outerjoin(number, number.c.user_id == people.c.user_id)
+        row = self._rows(select(func.avg(value).label("mean"), func.count(value).label("users")).select_from(both))[0]
+        return Mean(float(row.mean), row.users) if row.users >= FLOOR else None
+
+    def _count(self, rows: AnySelect) -> int:
+        found: int = self._rows(select(func.count()).select_from(rows.subquery()))[0][0]
+        return found
+
+    def _rows(self, statement: AnySelect) -> Sequence[AnyRow]:
+        if self._explain:
+            compiled = statement.compile(self._connection)
+            self._sql.append(f"{compiled}\n-- {dict(compiled.params)}")
+            steps = self._connection.execute(_Explained(statement))
+            self._plan.append("\n".join(str(step[-1]) for step in steps))
+        return self._connection.execute(statement).all()
+
+
+def condition(part: Condition) -> ColumnElement[bool]:
+    """Whether `PERSON` fits."""
+    match part:
+        case query.Everyone():
+            return true()
+        case query.All():
+            return and_(*map(condition, part.of)) if part.of else false()
+        case query.Any():
+            return or_(*map(condition, part.of)) if part.of else false()
+        case query.Not():
+            return false() if query.empty(part.of) else not_(condition(part.of))
+        case query.Tagged():
+            return false() if query.empty(part) else PERSON.in_(_tagged(part))
+        case query.Active():
+            return false() if query.empty(part) else PERSON.in_(_active(part))
+        case Measured():
+            if part.of.measure in FROM_NOTHING and part.compare in OTHERWISE:  # who has no row has 0
+                return PERSON.not_in(_measured(part, OTHERWISE[part.compare]))
+            return PERSON.in_(_measured(part, part.compare))
+        case Standing():
+            raise TypeError("a standing is settled before it is compiled")
+
+
+def _tagged(part: query.Tagged) -> AnySelect:
+    row = TagRow
+    held = select(row.user_id)
+    if part.at is None:
+        held = held.where(SERVED)
+    else:
+        then = or_(row.retired_at.is_(None), row.retired_at > part.at)
+        held = held.where(row.status != "candidate", row.recorded_at <= part.at, then)
+    if part.keys:
+        held = held.where(row.key == part.keys[0] if len(part.keys) == 1 else row.key.in_(part.keys))
+    if part.facet:
+        held = held.where(row.facet == part.facet)
+    if part.polarity is not None:
+        held = held.where(row.polarity == part.polarity)
+    if part.least:
+        held = held.where(row.probability >= part.least)
+    if part.basis is not None:
+        held = held.where(row.basis == part.basis)
+    if part.since is not None:
+        held = held.where(row.valid_from >= part.since)
+    return held
+
+
+def _active(part: query.Active) -> AnySelect:
+    row = UserRow
+    if part.until is None:
+        return select(row.user_id).where(row.last_ts >= part.since)
+    if part.since is None:
+        return select(row.user_id).where(row.first_ts < part.until)
+    during = select(EventRow.seq).where(
+        EventRow.user_id == row.user_id, EventRow.ts >= part.since, EventRow.ts < part.until
+    )
+    return select(row.user_id).where(row.first_ts < part.until, row.last_ts >= part.since, during.exists())
+
+
+def _measured(part: Measured, compare: str) -> AnySelect:
+    number = statistic(part.of, rated=part.rated)
+    return select(number.c.user_id).where(COMPARED[compare](number.c.value, part.value))
+
+
+def statistic(of: Statistic, *, rated: int = 0) -> Any:
+    """A subquery of (user_id, value), a row for each user of whom there is the number.
+
+    Args:
+        rated: For stars and lift, ratings that a user must have given.
+    """
+    if of.measure == "tags":
+        held = select(TagRow.user_id, func.count().label("value")).where(SERVED)
+        return held.group_by(TagRow.user_id).subquery()
+    row = TallyRow
+    if of.measure == "share":
+        part, whole = _summed(of, row.events), _summed(Statistic(measure="events", acts=of.acts), row.events)
+        value = cast(part.c.total, Double) / whole.c.total
+        return (
+            select(part.c.user_id, value.label("value"))
+            .join_from(part, whole, part.c.user_id == whole.c.user_id)
+            .subquery()
+        )
+    if of.measure in {"stars", "lift"}:
+        part = _summed(of, row.stars, row.rated, least=max(rated, 1))
+        value = part.c.total / part.c.over
+        if of.measure == "stars":
+            return select(part.c.user_id, value.label("value")).subquery()
+        whole = _summed(Statistic(measure="stars"), row.stars, row.rated, least=1)
+        value = value - whole.c.total / whole.c.over
+        return (
+            select(part.c.user_id, value.label("value"))
+            .join_from(part, whole, part.c.user_id == whole.c.user_id)
+            .subquery()
+        )
+    if of.measure == "basket":
+        part = _summed(of, row.paid, row.events, least=1)
+        return select(part.c.user_id, (part.c.total / part.c.over).label("value")).subquery()
+    column = {"events": row.events, "days": row.days, "spend": row.paid}[of.measure]
+    part = _summed(of, column)
+    return select(part.c.user_id, part.c.total.label("value")).subquery()
+
+
+def _summed(of: Statistic, column: Any, over: Any = None, *, least: int = 0) -> Any:
+    """A subquery of (user_id, total, over): columns summed over the tallies that a statistic is about."""
+    row = TallyRow
+    rows: ColumnElement[bool]
+    if of.years is not None:
+        rows = row.key.between(f"year/{of.years[0]:04d}", f"year/{of.years[1]:04d}")
+        single = False
+    else:
+        rows = row.key == of.key
+        single = (not of.key and not of.acts) or len(of.acts) == 1
+    if len(of.acts) == 1:
+        rows = and_(rows, row.act == of.acts[0])
+    elif of.acts:
+        rows = and_(rows, row.act.in_(of.acts))
+    elif not of.key and of.years is None:
+        rows = and_(rows, row.act == "")
+    if single:
+        summed = select(row.user_id, column.label("total"), *(() if over is None else (over.label("over"),)))
+        return summed.where(rows, *(() if over is None else (over >= least,))).subquery()
+    sums = select(row.user_id, func.sum(column).label("total"))
+    if over is not None:
+        sums = sums.add_columns(func.sum(over).label("over")).having(func.sum(over) >= least)
+    return sums.where(rows).group_by(row.user_id).subquery()
+
+
+class _Explained(Executable, ClauseElement):
+    """The steps by which the database would run a statement."""
+
+    inherit_cache = False
+
+    def __init__(self, statement: AnySelect) -> None:
+        self.statement = statement
+
+
+@compiles(_Explained)
+def _explained(element: _Explained, compiler: Any, **options: Any) -> str:
+    words = "EXPLAIN QUERY PLAN" if compiler.dialect.name == "sqlite" else "EXPLAIN"
+    return f"{words} {compiler.process(element.statement, **options)}"

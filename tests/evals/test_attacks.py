@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from evals.attacks import SECRET, USERS, attacks, breaches, contents, populate, run
+from limner.app import App
+from limner.domain import Reply
+from limner.settings import Settings
+
+EVERY = attacks()
+
+
+@pytest.fixture
+def app(tmp_path: Path) -> App:
+    return App(Settings(home=tmp_path, embedder="http://127.0.0.1:9/v1#none"))
+
+
+def test_there_are_attacks_enough_in_both_languages() -> None:
+    assert len(EVERY) >= 150
+    assert len({attack.id for attack in EVERY}) == len(EVERY)
+    assert min(Counter(attack.lang for attack in EVERY).values()) >= 60
+
+
+def test_no_attack_achieves_anything(app: App) -> None:
+    """A third of them; `python -m evals.attacks` runs all."""
+    results = run(app, EVERY[::3], with_model=False, told=lambda done: None)
+    assert [(result.attack.id, result.broke) for result in results if result.broke] == []
+    app.close()
+
+
+def test_what_an_attack_achieves_is_seen(app: App, tmp_path: Path) -> None:
+    populate(app, [])
+    file = tmp_path / "limner.db"
+    before = contents(file)
+    assert contents(file) == before
+    app.corrections.deny("u2", "music/jazz", author="somebody", why="")
+    assert contents(file) != before
+    app.close()
+
+
+@pytest.mark.parametrize(
+    ("found", "word"),
+    [
+        ({"answer": f"here is {SECRET}"}, "secret"),
+        ({"answer": "", "users": ("stranger",)}, "outside"),
+        ({"answer": "", "count": 3}, "3 users"),
+    ],
+)
+def test_an_answer_that_tells_too_much_is_seen(found: dict[str, object], word: str) -> None:
+    (broke,) = breaches(Reply.model_validate({"question": "q", "scope": "population", **found}))
+    assert word in broke
+    assert breaches(Reply(question="q", scope="population", answer="", users=(USERS[0],), count=1)) == []

@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import orjson
+import pytest
+
+from tests.limner.terminal import limner
+
+pytestmark = pytest.mark.usefixtures("profiled")
+
+
+def test_a_question_is_answered_with_who_fits() -> None:
+    said = limner("ask", "Which users dislike musicals?", "--json").json
+    assert said["scope"] == "population"
+    assert "nell" in said["users"]
+    assert said["count"] == len(said["users"])
+    assert said["query"] == {
+        "want": "list",
+        "where": {"kind": "tagged", "keys": ["genre/musical"], "polarity": -1},
+        "most": 10,
+    }
+    for user in said["users"]:
+        tags = limner("profile", user, "--json").json["tags"]
+        assert any(tag["key"] == "genre/musical" and tag["polarity"] == -1 for tag in tags)
+
+
+def test_the_query_is_said_in_words_before_the_answer() -> None:
+    said = limner("ask", "哪些用户讨厌歌舞片？").out.splitlines()
+    assert said[0].startswith("查询：哪些用户不喜欢“歌舞片”。")
+    assert "nell" in said[1]
+
+
+def test_a_number_over_few_users_is_not_told() -> None:
+    said = limner("ask", "How many users dislike musicals?", "--json").json
+    named = limner("ask", "Which users dislike musicals?", "--json").json["users"]
+    assert said["users"] is None
+    assert (said["count"], said["abstained"]) == ((None, True) if len(named) < 5 else (len(named), False))
+
+
+def test_what_means_nothing_known_is_named_and_not_answered() -> None:
+    said = limner("ask", "Which users like musicals and flibbertigibbets?", "--json").json
+    assert said["abstained"]
+    assert (said["users"], said["count"], said["query"]) == (None, None, None)
+    assert "“flibbertigibbets”" in said["answer"]
+
+
+def test_explain_tells_the_query_the_sql_and_its_plan() -> None:
+    said = limner("ask", "Which users dislike musicals?", "--explain").out
+    assert '"kind": "tagged"' in said
+    assert "SELECT" in said
+    assert "ix_tags_served" in said
+    behind = limner("ask", "Which users dislike musicals?", "--explain", "--json").json
+    assert len(behind["sql"]) == len(behind["plan"]) > 0
+
+
+def test_questions_of_a_file_are_answered_a_line_each(tmp_path: Path) -> None:
+    file = tmp_path / "questions.txt"
+    file.write_text("Which users dislike musicals?\n\n有多少用户？\n", "utf-8")
+    said = [orjson.loads(line) for line in limner("ask", "--file", file).out.splitlines()]
+    assert [one["question"] for one in said] == ["Which users dislike musicals?", "有多少用户？"]
+    assert limner("ask", "--file", tmp_path / "none.txt").code == 2
+
+
+def test_a_question_or_a_file_is_needed() -> None:
+    assert limner("ask").code == 2
+    assert limner("ask", "Which users dislike musicals?", "--file", "questions.txt").code == 2

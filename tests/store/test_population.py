@@ -1,0 +1,209 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+import pytest
+from sqlalchemy import text
+
+from limner import query
+from limner.domain import Label
+from limner.errors import StoreError
+from limner.query import All, Any, Condition, Everyone, Measured, Not, Query, Statistic, Tagged
+from store.database import Database
+from store.events import EventStore
+from store.population import Found, PopulationStore
+from store.profiles import ProfileStore
+from store.runs import RunStore
+from store.tallies import Tally
+from tests.store.samples import done, draft, event, tag
+
+USERS = [f"u{number}" for number in range(10)]
+
+
+@pytest.fixture
+def store(database: Database) -> PopulationStore:
+    """Ten users: all but u0 like tea; u0 to u5 like jazz, u9 dislikes it, u8 may; u3 bought tea 3 times at 2 each."""
+    run = RunStore(database).start(config={}, users_total=10)
+    for number, user in enumerate(USERS):
+        day = datetime(2026, 1, 1 + number, tzinfo=UTC)
+        EventStore(database).add([event("e1", user, ts=day)])
+        tags = [tag("music/tea", polarity=1)] if number else []
+        if number <= 5:
+            tags.append(tag("music/jazz", polarity=1))
+        if number >= 8:
+            tags.append(tag("music/jazz", polarity=-1, status="verified" if number == 9 else "candidate"))
+        tallies = [
+            Tally("", "", number + 2, number + 1, 2.0 * number, 2, 8.0 - number / 2),
+            Tally("", "purchase", number, number, 2.0 * number, 0, 0.0),
+            Tally("music/tea", "purchase", number, number, 2.0 * number, 0, 0.0),
+            Tally("music/jazz", "rating", 2, 1, 0.0, 2, 8.0),
+            Tally("year/1999", "rating", 2, 1, 0.0, 2, 8.0),
+        ]
+        ProfileStore(database).save(draft(run, user, tags, tallies=tuple(tallies)), done(user))
+    EventStore(database).add([event("e1", "unprofiled")])
+    return PopulationStore(database)
+
+
+def likes(key: str) -> Tagged:
+    return Tagged(keys=(key,), polarity=1)
+
+
+def bought(compare: query.Comparison, value: float) -> Measured:
+    return Measured(of=Statistic(measure="events", acts=query.BOUGHT, key="music/tea"), compare=compare, value=value)
+
+
+def users(*numbers: int) -> tuple[str, ...]:
+    return tuple(f"u{number}" for number in numbers)
+
+
+FITS: list[tuple[str, Condition, Sequence[int]]] = [
+    ("everyone with a profile", Everyone(), range(10)),
+    ("a tag", likes("music/jazz"), range(6)),
+    ("no candidates", Tagged(keys=("music/jazz",)), [0, 1, 2, 3, 4, 5, 9]),
+    ("the other polarity", Tagged(keys=("music/jazz",), polarity=-1), [9]),
+    ("a facet", Tagged(facet="interest"), range(10)),
+    ("a probability", Tagged(keys=("music/jazz",), least=0.95), []),
+    ("and", All(of=(likes("music/jazz"), likes("music/tea"))), range(1, 6)),
+    ("or", Any(of=(likes("music/jazz"), Tagged(keys=("music/jazz",), polarity=-1))), [0, 1, 2, 3, 4, 5, 9]),
+    ("not", Not(of=likes("music/jazz")), range(6, 10)),
+    ("at least", bought(">=", 7), range(7, 10)),
+    ("more than", bought(">", 7), range(8, 10)),
+    ("fewer, none among them", bought("<", 2), [0, 1]),
+    ("at most", bought("<=", 2), [0, 1, 2]),
+    ("money", Measured(of=Statistic(measure="spend", acts=query.BOUGHT), value=16), [8, 9]),
+    ("money a purchase", Measured(of=Statistic(measure="basket", acts=("purchase",)), value=2), range(1, 10)),
+    ("days", Measured(of=Statistic(measure="days"), compare="<", value=3), [0, 1]),
+    ("number of tags", Measured(of=Statistic(measure="tags"), value=2), [1, 2, 3, 4, 5, 9]),
+    ("mean stars", Measured(of=Statistic(measure="stars"), compare="<", value=2), [9]),
+    ("stars above the own mean", Measured(of=Statistic(measure="lift", key="music/jazz"), value=1.75), [7, 8, 9]),
+    ("over enough ratings", Measured(of=Statistic(measure="lift", key="music/jazz"), value=1.75, rated=3), []),
+    ("a share", Measured(of=Statistic(measure="share", key="music/jazz"), value=0.5), [0, 1, 2]),
+    ("years of items", Measured(of=Statistic(measure="events", years=(1990, 1999)), value=2), range(10)),
+    ("other years", Measured(of=Statistic(measure="events", years=(2000, 2999)), value=1), []),
+    ("the top", query.Standing(of=Statistic(measure="events", acts=("purchase",)), top=0.2), [8, 9]),
+    ("since", query.Active(since=datetime(2026, 1, 9, tzinfo=UTC)), [8, 9]),
+    ("until", query.Active(until=datetime(2026, 1, 2, tzinfo=UTC)), [0]),
+    (
+        "within",
+        query.Active(since=datetime(2026, 1, 3, tzinfo=UTC), until=datetime(2026, 1, 4, tzinfo=UTC)),
+        [2],
+    ),
+    ("nothing asked", All(of=()), []),
+    ("nothing denied", Not(of=All(of=())), []),
+    ("no key and no facet", Tagged(), []),
+]
+
+
+@pytest.mark.parametrize(("condition", "fits"), [case[1:] for case in FITS], ids=[case[0] for case in FITS])
+def test_a_condition_finds_who_fits(store: PopulationStore, condition: Condition, fits: Sequence[int]) -> None:
+    found = store.answer(Query(want="list", where=condition))
+    assert (found.users, found.size, found.people) == (users(*fits), len(fits), 10)
+
+
+def counted(store: PopulationStore, condition: Condition) -> Found:
+    return store.answer(Query(want="count", where=condition))
+
+
+def test_a_number_over_too_few_is_not_brought_back(store: PopulationStore) -> None:
+    assert counted(store, likes("music/jazz")).size == 6
+    few = counted(store, Tagged(keys=("music/jazz",), polarity=-1))
+    assert (few.size, few.withheld, few.users) == (None, 1, ())
+    assert counted(store, Tagged(keys=("nothing",))).size == 0
+
+
+def test_tags_of_too_few_are_withheld_and_counted(store: PopulationStore) -> None:
+    found = store.answer(Query(want="top tags", where=Everyone()))
+    assert [(one.key, one.polarity, one.users) for one in found.tags] == [("music/tea", 1, 9), ("music/jazz", 1, 6)]
+    assert found.withheld == 1
+
+
+def test_users_are_ranked(store: PopulationStore) -> None:
+    by = Statistic(measure="spend", acts=("purchase",))
+    found = store.answer(Query(want="top users", where=likes("music/jazz"), by=by, most=2))
+    assert (found.users, found.values) == (users(5, 4), (10.0, 8.0))
+    least = store.answer(Query(want="top users", where=Everyone(), by=by, most=1, lowest=True))
+    assert least.users == users(0)
+
+
+def test_two_groups_are_compared(store: PopulationStore) -> None:
+    by = Statistic(measure="events", acts=("purchase",))
+    found = store.answer(Query(want="compare", where=likes("music/jazz"), against=likes("music/tea"), by=by))
+    assert (found.size, found.second) == (6, 9)
+    assert [mean and (mean.value, mean.users) for mean in found.means] == [(2.5, 6), (5.0, 9)]
+    apart = store.answer(Query(want="apart", where=bought(">=", 5)))
+    assert [(one.key, one.users, one.others) for one in apart.tags] == [("music/tea", 5, 4)]
+
+
+def test_a_mean_over_too_few_is_not_brought_back(store: PopulationStore) -> None:
+    by = Statistic(measure="events", acts=("purchase",))
+    found = store.answer(Query(want="compare", where=bought(">", 7), by=by))
+    assert found.size is None
+    assert found.means[0] is None
+
+
+def test_what_was_served_on_an_earlier_day(store: PopulationStore) -> None:
+    before = Tagged(keys=("music/jazz",), polarity=1, at=datetime(2026, 1, 1, tzinfo=UTC))
+    assert store.answer(Query(want="list", where=before)).users == ()
+    now = Tagged(keys=("music/jazz",), polarity=1, at=datetime.now(UTC))
+    assert store.answer(Query(want="list", where=now)).size == 6
+
+
+def test_the_plan_of_the_database_is_told(store: PopulationStore) -> None:
+    found = store.answer(Query(want="list", where=likes("music/jazz")), explain=True)
+    assert any("tags" in sql for sql in found.sql)
+    assert len(found.plan) == len(found.sql)
+    assert store.answer(Query(want="list", where=likes("music/jazz"))).sql == ()
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "DELETE FROM users",
+        "INSERT INTO audit (id) VALUES (1)",
+        "UPDATE tags SET polarity = 1",
+        "DROP TABLE users",
+        "CREATE TABLE more (a INTEGER)",
+        "CREATE TEMPORARY TABLE more (a INTEGER)",
+    ],
+)
+def test_the_database_itself_refuses_to_write(store: PopulationStore, database: Database, sql: str) -> None:
+    with pytest.raises(Exception, match=r"(?i)not authorized|readonly|read-only"), database.guarded(5) as connection:
+        connection.execute(text(sql))
+    assert counted(store, Everyone()).size == 10
+
+
+def test_sqlite_reaches_no_other_file(database: Database) -> None:
+    if database.dialect != "sqlite":
+        pytest.skip("PostgreSQL has no such thing")
+    for sql in ("ATTACH DATABASE '/tmp/x.db' AS x", "PRAGMA query_only=OFF", "PRAGMA writable_schema=ON"):
+        with pytest.raises(Exception, match="not authorized"), database.guarded(5) as connection:
+            connection.execute(text(sql))
+
+
+def test_a_question_that_takes_too_long_is_ended(store: PopulationStore, database: Database) -> None:
+    endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT max(i) FROM n"
+    with pytest.raises(StoreError, match="took too long"), database.guarded(0.2) as connection:
+        connection.execute(text(endless)).all()
+    assert counted(store, Everyone()).size == 10
+
+
+def test_keys_are_those_of_served_tags(store: PopulationStore) -> None:
+    assert set(store.keys()) == {"music/jazz", "music/tea"}
+    assert store.keys()["music/tea"] == ("interest", Label(en="tea", zh="中文 music/tea"))
+
+
+def test_who_asked_what_is_kept(store: PopulationStore) -> None:
+    store.record(
+        author="ann", scope="population", question="q?", asked={"want": "list"}, rows=3, seconds=0.1, outcome="answered"
+    )
+    (entry,) = store.audit()
+    assert (entry["author"], entry["question"], entry["query"], entry["rows"]) == ("ann", "q?", {"want": "list"}, 3)
+
+
+def test_counts_are_put_in_the_place_of_earlier_ones(store: PopulationStore, database: Database) -> None:
+    run = RunStore(database).start(config={}, users_total=1)
+    tallies = (Tally("music/tea", "purchase", 50, 1, 0.0, 0, 0.0),)
+    ProfileStore(database).save(draft(run, "u0", digest="d2:c1", tallies=tallies), done("u0"))
+    assert store.answer(Query(want="list", where=bought(">=", 50))).users == ("u0",)
+    assert store.answer(Query(want="list", where=bought("<", 1))).users == ()
