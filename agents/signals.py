@@ -183,7 +183,7 @@ def lift(readings: Sequence[Reading], spread: float, weights: Sequence[float]) -
 def signals(history: History, taxonomy: Taxonomy) -> Signals:
     """The things a cleaned history speaks about, in order of first mention."""
     events = history.events
-    stars = _stars(events)
+    stars = five_stars(events)
     mean, spread = _mean_and_spread(list(stars.values()))
     relative = len(set(stars.values())) > 1
     middle = mean if relative else PRIOR_MEAN
