@@ -1,4 +1,4 @@
-"""What users say of themselves, against what the makers of three data sets gave them to say: part of `make quality`.
+"""What users say of themselves, against what the makers of three data sets gave them to say.
 
 PersonaBench (English, written by GPT-4o; with and without noise) hides attributes of four users, current and outdated,
 in their messages; the MemoryBank set (Chinese, written by ChatGPT) gives ten users hobbies and a character; PrefEval

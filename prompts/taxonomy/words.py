@@ -33,6 +33,8 @@ _PLURALS = (
     (re.compile(r"(?<=[a-z]{2})(?:ch|sh|x|ss)$"), r"\g<0>es"),
     (re.compile(r"(?<=[a-z]{3})(?<![sxy])(?<!ch)(?<!sh)(?<!ing)$"), "s"),
 )
+_NO_PLURALS = frozenset({"blues", "news"})
+"""Who likes blue does not like the blues."""
 _CLAUSE_END = re.compile(r"[.!?;\n。！？；…，]|,(?! (?:that|if))")
 
 
@@ -82,7 +84,7 @@ def in_both_numbers(name: str) -> tuple[str, ...]:
 
 
 def _singular(name: str) -> tuple[str, ...]:
-    if not name.isascii():
+    if not name.isascii() or name in _NO_PLURALS:
         return ()
     if name.endswith("ies") and len(name) > 4:
         return (name[:-3] + "y", name[:-1])
