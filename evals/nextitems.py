@@ -168,13 +168,13 @@ def tagged(whole: Population) -> Iterator[Scores]:
     """By limner's tags; what they say the same of, by how many users had it."""
     often = whole.users_of / (len(whole.samples) + 1)
     for worth in _worths(whole):
-        steps = np.unique(worth, return_inverse=True)[1].astype(np.float64)
+        steps: Scores = np.unique(worth, return_inverse=True)[1].astype(np.float64)
         yield steps + often
 
 
 def tagged_with_popularity(whole: Population) -> Iterator[Scores]:
     """By limner's tags and by how many users had it, as naive Bayes adds them."""
-    often = np.log(whole.users_of)
+    often: Scores = np.log(whole.users_of)
     for worth in _worths(whole):
         yield worth + often
 

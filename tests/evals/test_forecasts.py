@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agents.backtest import halves
@@ -122,6 +122,7 @@ SIDES = st.builds(
 )
 
 
+@settings(max_examples=40)
 @given(st.lists(SIDES, min_size=1, max_size=6))
 def test_a_pool_holds_every_tag_once_and_never_more_than_a_quarter_true(sides: list[dict[str, frozenset[str]]]) -> None:
     users = [
@@ -144,6 +145,7 @@ def test_a_pool_holds_every_tag_once_and_never_more_than_a_quarter_true(sides: l
             assert len(forecast.picked) == (pool.picks if pool.true else 0)
 
 
+@settings(max_examples=25)
 @given(HISTORIES, st.floats(0.01, 0.99))
 def test_any_history_can_be_compared_with_itself(whole: History, split: float) -> None:
     found = compared(whole, split, TAXONOMY, {})
