@@ -176,7 +176,7 @@ def tagged_with_popularity(whole: Population) -> Iterator[Scores]:
     """By limner's tags and by how many users had it, as naive Bayes adds them."""
     often: Scores = np.log(whole.users_of)
     for worth in _worths(whole):
-        yield worth + often
+        yield np.add(worth, often, dtype=np.float64)
 
 
 def _worths(whole: Population) -> Iterator[Scores]:
