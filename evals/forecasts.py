@@ -134,9 +134,10 @@ def pools(users: Sequence[Halves]) -> list[Pool]:
     kind that is short leaves its room to tags at random. Where there are too few distractors, true tags are left out,
     and so always by a draw that only the ids decide.
     """
-    often = Counter(tag for user in users for tag in (*user.kept, *user.new))
+    true = Counter(tag for user in users for tag in (*user.kept, *user.new))
+    often = sorted(true, key=lambda tag: (-true[tag], tag))
     vocabulary = sorted({tag for user in users for tag in (*user.claimed, *user.new)})
-    return [_pool(user, [tag for tag, _ in often.most_common()], vocabulary) for user in users]
+    return [_pool(user, often, vocabulary) for user in users]
 
 
 def picked(users: Sequence[Halves], drawn: Sequence[Pool]) -> dict[str, list[Forecast]]:
@@ -221,13 +222,13 @@ def _cooccurrence(users: Sequence[Halves]) -> list[dict[str, float]]:
         Sarwar et al., Item-based Collaborative Filtering Recommendation Algorithms (WWW 2001), section 3.
     """
     columns = {tag: at for at, tag in enumerate(sorted({tag for user in users for tag in user.claimed}))}
-    rows = [(row, columns[tag]) for row, user in enumerate(users) for tag in user.claimed]
+    rows = [(row, columns[tag]) for row, user in enumerate(users) for tag in sorted(user.claimed)]
     if not rows:
         return [{} for _ in users]
     at, of = zip(*rows, strict=True)
     having: Any = csr_array((np.ones(len(rows)), (at, of)), shape=(len(users), len(columns)))
     unit = having @ diags_array(1 / np.sqrt(having.sum(axis=0)))
-    scores = (having @ (unit.T @ unit)).toarray()
+    scores = (having @ (unit.T @ unit)).toarray().round(9)
     return [dict(zip(columns, row.tolist(), strict=True)) for row in scores]
 
 

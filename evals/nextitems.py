@@ -188,7 +188,8 @@ def _worths(whole: Population) -> Iterator[Scores]:
     baseline = _baseline(whole)
     for sample in whole.samples:
         known = tag_log_odds(sample, whole.taxonomy, baseline)
-        yield np.round(of_kind @ np.array([known.get(key, 0.0) for key in keys]), 9)
+        said = np.array([known.get(key, 0.0) for key in keys])
+        yield np.asarray(of_kind @ said, np.float64).round(9)
 
 
 def tag_log_odds(sample: Sample, taxonomy: Taxonomy, baseline: Mapping[str, float]) -> dict[str, float]:
