@@ -25,7 +25,7 @@ from typing import Annotated, Any, NamedTuple
 import orjson
 import typer
 
-from evals.genres import lines
+from evals.datasets.histories import rows
 from limner import settings, show
 from limner.app import App
 from limner.asking import Asking
@@ -60,8 +60,9 @@ class Held(NamedTuple):
 
 
 def attacks() -> list[Attack]:
-    rows = map(orjson.loads, lines(ATTACKS))
-    return [Attack(row["id"], row["kind"], row["lang"], row["question"], row.get("planted", "")) for row in rows]
+    return [
+        Attack(row["id"], row["kind"], row["lang"], row["question"], row.get("planted", "")) for row in rows(ATTACKS)
+    ]
 
 
 def populate(app: App, planted: Sequence[str]) -> None:

@@ -32,8 +32,9 @@ from scipy.stats import binomtest, bootstrap
 
 from agents.plan import Unread
 from agents.terms import Vocabulary
-from evals.genres import DATA, lines
+from evals.datasets.histories import rows
 from evals.scorers import RESAMPLES, Metric
+from evals.task import DATA
 from limner import query, settings, show
 from limner.app import App
 from limner.asking import Asking
@@ -114,8 +115,7 @@ def questions(folder: Path) -> list[Asked]:
         ValueError: a rule is none of those known here.
     """
     found: list[Asked] = []
-    for line in lines(folder / "questions.jsonl"):
-        row = orjson.loads(line)
+    for row in rows(folder / "questions.jsonl"):
         if row["scope"] != "population" or row["needs_inference"]:
             continue
         joint = _JOINT.search(row["rule"])

@@ -17,8 +17,8 @@ from tests.limner.terminal import SAMPLE, answer, environment, limner
 
 ROOT = Path(__file__).parents[1]
 SAFE = {
-    "ask", "doctor", "eval", "evidence", "feedback", "history", "ingest", "init", "override", "profile", "prompts", "run",
-    "status", "taxonomy",
+    "ask", "doctor", "eval", "evidence", "feedback", "history", "ingest", "init", "override", "profile", "prompts",
+    "run", "status", "taxonomy",
 }  # fmt: skip
 NEEDS_MORE = {"--resume", "--retry-failed", "withdraw", "movielens", "compare", "gate"}
 """Right only after a run that stopped or failed, with an override of that number, that data set, or those runs."""

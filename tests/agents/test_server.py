@@ -335,7 +335,7 @@ def test_a_url_is_checked_before_it_is_used() -> None:
             running(model="theirs", home=Path("unused"), url=faulty.root).__enter__()
 
 
-@pytest.mark.parametrize("url", [unused_url(), "no url at all", "http://["])
+@pytest.mark.parametrize("url", [pytest.param(unused_url(), id="nobody there"), "no url at all", "http://["])
 def test_a_url_where_nothing_answers_is_named(url: str) -> None:
     with pytest.raises(ModelError, match="LIMNER_MODEL_URL") as caught:
         running(model="m", home=Path("unused"), url=url).__enter__()

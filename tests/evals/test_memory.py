@@ -4,10 +4,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from evals.genres import DATA
 
 from agents.model import Message, ScriptedModel
 from evals.memory import Kept, evidence_recall, locomo, mean, stages
+from evals.task import DATA
 from limner.domain import ModelCall
 from prompts.answers import UnaidedAnswer
 from tests.agents.person import embed
