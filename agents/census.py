@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from agents.basket import BOUGHT, basket
-from agents.signals import EXPLICIT, Signals, attributed, five_star_units
+from agents.signals import Signals, attributed, five_stars
 from limner.domain import Event
 from prompts.taxonomy import Taxonomy
 from store.tallies import Tally
@@ -22,14 +22,12 @@ YEARS = ("year", "release_year", "release", "date", "年份", "上映日期")
 
 def tallies(signals: Signals, taxonomy: Taxonomy) -> list[Tally]:
     """The counts of a cleaned history, by thing and kind of event; under "" those of everything."""
-    units = five_star_units(signals.events)
+    stars = five_stars(signals.events)
     cells: dict[tuple[str, str], _Cell] = {}
-    for event in signals.events:
+    for index, event in enumerate(signals.events):
         paid = (basket(event).paid or 0.0) if event.kind in BOUGHT else 0.0
-        rated = event.kind in EXPLICIT and event.value is not None
-        stars = (event.value or 0.0) * units[event.source] if rated else 0.0
         for place in (("", ""), *((key, event.kind) for key in ("", *attributed(event, taxonomy), *_years(event)))):
-            cells.setdefault(place, _Cell()).add(event, paid, stars, rated=rated)
+            cells.setdefault(place, _Cell()).add(event, paid, stars.get(index))
     return [
         Tally(key, act, cell.events, len(cell.days), cell.paid, cell.rated, cell.stars)
         for (key, act), cell in cells.items()
@@ -44,11 +42,12 @@ class _Cell:
         self.paid = self.stars = 0.0
         self.days = set[int]()
 
-    def add(self, event: Event, paid: float, stars: float, *, rated: bool) -> None:
+    def add(self, event: Event, paid: float, stars: float | None) -> None:
         self.events += 1
         self.paid += paid
-        self.rated += rated
-        self.stars += stars
+        if stars is not None:
+            self.rated += 1
+            self.stars += stars
         if event.ts is not None:
             self.days.add(event.ts.toordinal())
 

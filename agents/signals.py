@@ -314,23 +314,18 @@ def _clause(text: str, start: int, end: int) -> str:
     return text[breaks[-1] if breaks else left : ahead.start() if ahead else end + 60]
 
 
-def five_star_units(events: Iterable[Event]) -> dict[str, float]:
-    """Per source, the factor that makes its ratings five-star units; the largest tells scales 5, 10 and 100 apart."""
-    largest: dict[str, float] = {}
-    for event in events:
-        if event.value is not None and event.kind in EXPLICIT:
-            largest[event.source] = max(event.value, largest.get(event.source, 0.0))
-    return {source: 1.0 if top <= 5 else 0.5 if top <= 10 else 5 / max(top, 100) for source, top in largest.items()}
-
-
-def _stars(events: Sequence[Event]) -> dict[int, float]:
-    """The ratings in five-star units, by place."""
-    units = five_star_units(events)
-    return {
-        index: event.value * units[event.source]
+def five_stars(events: Sequence[Event]) -> dict[int, float]:
+    """The ratings in five-star units, by place; the largest of a source tells scales of 5, 10 and 100 apart."""
+    rated = [
+        (index, event.source, event.value)
         for index, event in enumerate(events)
         if event.value is not None and event.kind in EXPLICIT
-    }
+    ]
+    largest: dict[str, float] = {}
+    for _, source, value in rated:
+        largest[source] = max(value, largest.get(source, 0.0))
+    units = {source: 1.0 if top <= 5 else 0.5 if top <= 10 else 5 / max(top, 100) for source, top in largest.items()}
+    return {index: value * units[source] for index, source, value in rated}
 
 
 def _mean_and_spread(stars: list[float]) -> tuple[float, float]:

@@ -7,10 +7,10 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, bindparam, delete
 
-from store.database import Database
+from store.database import Database, Direct
 from store.tables import TallyRow
 
-FORGET = delete(TallyRow).where(TallyRow.user_id == bindparam("user"))
+FORGET = Direct(delete(TallyRow).where(TallyRow.user_id == bindparam("user")))
 COLUMNS = ("user_id", "key", "act", "events", "days", "paid", "rated", "stars")
 
 
@@ -28,5 +28,5 @@ class Tally(NamedTuple):
 
 def replace(database: Database, connection: Connection, user_id: str, tallies: Sequence[Tally]) -> None:
     """Put a user's counts in the place of earlier ones, inside a transaction of a store."""
-    connection.execute(FORGET, {"user": user_id})
+    FORGET.run(connection, {"user": user_id})
     database.write(connection, TallyRow, COLUMNS, [(user_id, *tally) for tally in tallies])
