@@ -155,7 +155,7 @@ class Memory:
         near = np.zeros_like(own)
         near[1:] = np.where(self._joined[1:], own[:-1], 0)
         near[:-1] = np.maximum(near[:-1], np.where(self._joined[1:], own[1:], 0))
-        return own + inherited * near
+        return np.asarray(own + inherited * near, dtype=np.float32)
 
     def by_meaning(
         self, question: str, rows: NDArray[np.intp], embed: Embed, inherited: float = FROM_NEIGHBOURS
