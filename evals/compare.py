@@ -17,7 +17,7 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import brentq
+from scipy.optimize import root_scalar
 from scipy.stats import binom, binomtest
 from scipy.stats import t as student
 
@@ -119,7 +119,7 @@ class Pairs(NamedTuple):
         if lacking(MOST) > 0:
             return None
         fewest = _fewest(tests)
-        needed = fewest if lacking(fewest) <= 0 else math.ceil(brentq(lacking, fewest, MOST))
+        needed = fewest if lacking(fewest) <= 0 else math.ceil(root_scalar(lacking, bracket=(fewest, MOST)).root)
         return max(0, needed - self.users)
 
     @property
@@ -164,7 +164,8 @@ def _exactly_detectable(samples: int, flipped: int, alpha: float) -> float | Non
         found = binom.sf(least - 1, differing, toward) + binom.cdf(differing - least, differing, toward)
         return POWER - float(binom.pmf(differing, samples, share) @ found)
 
-    return float(brentq(lacking, 1e-9, 1 - 1e-9, xtol=1e-6)) if flipped and lacking(1 - 1e-9) < 0 else None
+    found = (1e-9, 1 - 1e-9)
+    return float(root_scalar(lacking, bracket=found).root) if flipped and lacking(found[1]) < 0 else None
 
 
 def _fewest(tests: int) -> int:
