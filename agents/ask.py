@@ -136,15 +136,12 @@ async def ask(
         AnswerError: after one repair the model's reply still was not in the promised shape.
         ModelError: the server did not answer, or the vectors could not be had.
     """
-    lang: Language = "zh" if HAN.search(question) else "en"
-    if (portrait := _portrait(question, person, lang)) is not None:
-        return portrait
-    moment = (at or person.memory.newest or datetime.now(UTC)).astimezone(zone)
-    asked = window(question, moment)
     told("searching")
-    counted = tally.tally(question, person.memory, taxonomy, asked, lang)
-    if counted is not None:
-        return counted
+    known = without_a_model(question, person, taxonomy=taxonomy, at=at, zone=zone)
+    if known is not None:
+        return known
+    lang, moment = _language(question), _moment(person, at, zone)
+    asked = window(question, moment)
     lines = shown(question, person, embed=embed, asked=asked, at=moment, lang=lang, count_tokens=model.count_tokens)
     if not lines:
         return _reply(question, [], lines, person, asked, lang)
@@ -160,6 +157,24 @@ async def ask(
     )
     claims = answer.claims if answer.answerable else []
     return _reply(question, claims, lines, person, asked, lang)
+
+
+def without_a_model(
+    question: str, person: Person, *, taxonomy: Taxonomy, at: datetime | None = None, zone: tzinfo = UTC
+) -> Reply | None:
+    """The answer where code has it: the persona, or what can be counted; None where a model must read. Args as `ask`."""
+    lang = _language(question)
+    if (portrait := _portrait(question, person, lang)) is not None:
+        return portrait
+    return tally.tally(question, person.memory, taxonomy, window(question, _moment(person, at, zone)), lang)
+
+
+def _language(question: str) -> Language:
+    return "zh" if HAN.search(question) else "en"
+
+
+def _moment(person: Person, at: datetime | None, zone: tzinfo) -> datetime:
+    return (at or person.memory.newest or datetime.now(UTC)).astimezone(zone)
 
 
 def _portrait(question: str, person: Person, lang: Language) -> Reply | None:

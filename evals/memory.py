@@ -280,7 +280,7 @@ class Bench:
             question.text,
             Person(question.group, memory),
             model=self._model,
-            prompt=library.latest("answer"),
+            prompt=library.default("answer"),
             embed=self._embedder.embed,
             taxonomy=self._taxonomy,
             ledger=calls.append,
@@ -330,7 +330,7 @@ class Bench:
     async def _asked(
         self, name: str, schema: type[AnswerT], calls: list[ModelCall], group: str, **inputs: Any
     ) -> AnswerT:
-        prompt = library.latest(name)
+        prompt = library.default(name)
         rendered = prompt.render(**inputs)
         return await self._model.answer(
             [Message("system", rendered.system), Message("user", rendered.user)],
