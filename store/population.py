@@ -394,7 +394,8 @@ def _summed(of: Statistic, column: Any, over: Any = None, *, least: int = 0) -> 
     row = TallyRow
     rows: ColumnElement[bool]
     if of.years is not None:
-        rows = row.key.between(f"year/{of.years[0]:04d}", f"year/{of.years[1]:04d}")
+        first, last = (f"year/{year:04d}" for year in of.years)
+        rows = and_(row.key >= first, row.key <= last)  # PostgreSQL takes no collation inside BETWEEN
         single = False
     else:
         rows = row.key == of.key
