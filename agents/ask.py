@@ -162,7 +162,7 @@ async def ask(
 def without_a_model(
     question: str, person: Person, *, taxonomy: Taxonomy, at: datetime | None = None, zone: tzinfo = UTC
 ) -> Reply | None:
-    """The answer where code has it: the persona, or what can be counted; None where a model must read. Args as `ask`."""
+    """The answer where code has it: the persona, or what can be counted; None where a model must read."""
     lang = _language(question)
     if (portrait := _portrait(question, person, lang)) is not None:
         return portrait

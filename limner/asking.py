@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack
+from functools import cached_property
 from pathlib import Path
 
+from agents import ask as about
 from agents.model import VllmModel
 from agents.plan import Plan
 from agents.survey import Answered, reading, survey
@@ -14,8 +17,8 @@ from agents.terms import Match, Vocabulary
 from agents.understand import understand
 from limner import show
 from limner.app import App, Stage
-from limner.errors import InputError, SetupError
-from prompts import library
+from limner.domain import Reply
+from limner.errors import InputError
 
 
 class Asking:
@@ -32,9 +35,13 @@ class Asking:
         self._with_model = with_model
         self._model: VllmModel | None = None
         self._known: dict[str, Match | None] = {}
-        self.vocabulary = app.vocabulary(told)
+        self._people: dict[str, about.Person] = {}
         self._open = ExitStack()
         self._loop = self._open.enter_context(asyncio.Runner())
+
+    @cached_property
+    def vocabulary(self) -> Vocabulary:
+        return self._app.vocabulary(self._told)
 
     def __enter__(self) -> Asking:
         return self
@@ -46,10 +53,11 @@ class Asking:
         """The answer to one question, about one user or about all.
 
         Raises:
-            SetupError: it is about one user, which this door does not answer.
+            StoreError: the user is not known, or the database cannot be read.
+            ModelError: a model has to read, and does not answer.
         """
         if user is not None:
-            raise SetupError("Questions about one user are not answered yet: ask about all of them, without --user.")
+            return Answered(self._loop.run(self._about(question, user)), None)
         return self._loop.run(
             survey(
                 question,
@@ -69,13 +77,47 @@ class Asking:
         """
         return self._loop.run(reading(question, self.vocabulary, self._understand if self._with_model else None))
 
+    async def _about(self, question: str, user: str) -> Reply:
+        """The answer to a question about one user, kept in the audit; a model is opened only where one has to read."""
+        app, began, outcome, rows = self._app, time.monotonic(), "failed", 0
+        try:
+            if user not in self._people:
+                self._people[user] = about.person(user, app.events, app.profiles)
+            person = self._people[user]
+            reply = about.without_a_model(question, person, taxonomy=app.taxonomy, zone=app.zone)
+            if reply is None:
+                reply = await about.ask(
+                    question,
+                    person,
+                    model=self._opened(),
+                    prompt=app.prompt("answer"),
+                    embed=app.embedder(self._told).embed,
+                    taxonomy=app.taxonomy,
+                    zone=app.zone,
+                    told=lambda stage: self._told(stage, 0, 0, ""),
+                )
+            outcome, rows = "abstained" if reply.abstained else "answered", len(reply.citations)
+            return reply
+        finally:
+            app.people.record(
+                author=self._author,
+                scope="user",
+                question=question,
+                asked={"user": user},
+                rows=rows,
+                seconds=time.monotonic() - began,
+                outcome=outcome,
+            )
+
     async def _understand(self, question: str, vocabulary: Vocabulary) -> Plan:
+        prompt = self._app.prompt("name")
+        return await understand(question, vocabulary, model=self._opened(), prompt=prompt, known=self._known)
+
+    def _opened(self) -> VllmModel:
         if self._model is None:
             self._model = self._open.enter_context(self._app.model(self._told))
             self._open.callback(self._close)
-        return await understand(
-            question, vocabulary, model=self._model, prompt=library.latest("name"), known=self._known
-        )
+        return self._model
 
     def _close(self) -> None:
         if self._model is not None:

@@ -65,3 +65,22 @@ def test_questions_of_a_file_are_answered_a_line_each(tmp_path: Path) -> None:
 def test_a_question_or_a_file_is_needed() -> None:
     assert limner("ask").code == 2
     assert limner("ask", "Which users dislike musicals?", "--file", "questions.txt").code == 2
+
+
+def test_acts_of_one_user_are_counted_without_a_model() -> None:
+    said = limner("ask", "How many reviews did they write?", "--user", "nell", "--json").json
+    assert (said["scope"], said["query"]) == ("user", None)
+    assert said["count"] == len(said["citations"]) > 0
+
+
+def test_what_somebody_is_like_is_told_by_the_persona() -> None:
+    said = limner("ask", "这位用户是什么样的人？", "--user", "laozhou", "--json").json
+    persona = limner("profile", "laozhou", "--lang", "zh", "--json").json["persona"]
+    assert said["answer"] == persona["text"]
+    assert said["citations"]
+
+
+def test_somebody_unknown_is_named() -> None:
+    said = limner("ask", "What are they like?", "--user", "nobody")
+    assert said.code == 1
+    assert "nobody" in said.err
