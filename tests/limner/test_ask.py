@@ -69,7 +69,7 @@ def test_a_question_or_a_file_is_needed() -> None:
 
 def test_acts_of_one_user_are_counted_without_a_model() -> None:
     said = limner("ask", "How many reviews did they write?", "--user", "nell", "--json").json
-    assert (said["scope"], said["query"]) == ("user", None)
+    assert (said["scope"], said["query"]["kinds"]) == ("user", ["review"])
     assert said["count"] == len(said["citations"]) > 0
 
 
