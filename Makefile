@@ -23,10 +23,11 @@ demo: setup ## profile the bundled sample with a real model, and show two person
 test: setup postgres ## every test: SQLite and PostgreSQL, Chroma both ways, a real vLLM
 	@echo "▸ Testing: formatting, types, then every test"
 	@$(MAKE) --no-print-directory check
-	@$(RUN) -m pytest
+	@$(RUN) -m pytest -n auto --dist worksteal -m "not vllm"
+	@$(RUN) -m pytest -m vllm
 
 quick: .venv/.ready ## the tests that need no server and no model
-	@$(RUN) -m pytest -m "not vllm and not postgres and not chroma_server and not slow"
+	@$(RUN) -m pytest -n auto --dist worksteal -m "not vllm and not postgres and not chroma_server and not slow"
 
 check: .venv/.ready ## formatting, lint and types
 	@$(RUN) -m ruff format --check .

@@ -23,7 +23,7 @@ from prompts.answers import PersonaAnswer
 from prompts.taxonomy import Taxonomy
 from prompts.taxonomy.words import Found, Matcher
 
-VERSION = 2
+VERSION = 3
 
 MAX_TOKENS = 600
 A_POINT = 2
@@ -46,7 +46,9 @@ _BROKEN_OFF = re.compile(
     r"|例如|比如|[,，、：:])\s*[.。]$"
 )
 _TASTE = re.compile(
-    r"\b(?:dis)?(?:likes?|loves?|enjoys?|hates?|prefers?|favou?rites?)\b|喜欢|喜爱|偏爱|热爱|钟情|讨厌", re.IGNORECASE
+    r"\b(?:dis)?(?:likes?|loves?|enjoys?|hates?|prefers?|favou?rites?|hobb(?:y|ies)|pastimes?)\b"
+    r"|喜欢|喜爱|偏爱|热爱|钟情|讨厌|爱好|嗜好",
+    re.IGNORECASE,
 )
 _CLAUSE = re.compile(r"[!?;:,。！？；：，、—…]|\.(?!\d)|\b(?:and|but|while)\b")
 _FAVOUR = re.compile(

@@ -10,6 +10,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
 
@@ -54,6 +55,13 @@ def postgres_server() -> Iterator[str]:
 @pytest.fixture
 def postgres_url(postgres_server: str) -> Iterator[str]:
     """URL of an empty PostgreSQL database."""
+    with postgres_database(postgres_server) as url:
+        yield url
+
+
+@contextmanager
+def postgres_database(postgres_server: str) -> Iterator[str]:
+    """URL of an empty database that is dropped at the end."""
     name = f"limner_{uuid4().hex[:8]}"
     with psycopg.connect(postgres_server % "postgres", autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE {name}".encode())

@@ -152,6 +152,8 @@ def test_a_sentence_that_says_what_its_facts_say_stays(lang: Language, text: str
         ("en", "This user has a cat. <|im_end|>", [CAT], "<"),
         ("zh", "这位用户喜欢夜猫子", [OWL], "no taste"),
         ("zh", "这位用户喜欢科幻和夜猫子。", [SCI_FI, OWL], "no taste"),
+        ("zh", "夜猫子是这位用户的爱好之一。", [OWL], "no taste"),
+        ("en", "Being a vegetarian is one of their hobbies.", [VEGETARIAN], "no taste"),
         ("en", "Science fiction, romance and horror rate low.", [SCI_FI, ROMANCE, HORROR], "liked, not the other way"),
         ("en", "This user enjoys being a vegetarian.", [VEGETARIAN], "no taste"),
         ("en", "Science fiction stands out, 0.9 stars below the mean.", [SCI_FI], "liked, not the other way"),

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from datetime import UTC, datetime
 
 import pytest
@@ -16,12 +17,25 @@ from store.population import Found, PopulationStore
 from store.profiles import ProfileStore
 from store.runs import RunStore
 from store.tallies import Tally
+from tests.conftest import postgres_database
 from tests.store.samples import done, draft, event, tag
 
 USERS = [f"u{number}" for number in range(10)]
 
 
-@pytest.fixture
+@pytest.fixture(scope="module", params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
+def database(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
+    """One of each kind for all tests here: they only ask."""
+    with ExitStack() as until_the_end:
+        url = f"sqlite:///{tmp_path_factory.mktemp('population') / 'limner.db'}"
+        if request.param == "postgresql":
+            url = until_the_end.enter_context(postgres_database(request.getfixturevalue("postgres_server")))
+        opened = Database(url)
+        until_the_end.callback(opened.close)
+        yield opened
+
+
+@pytest.fixture(scope="module")
 def store(database: Database) -> PopulationStore:
     """Ten users: all but u0 like tea; u0 to u5 like jazz, u9 dislikes it, u8 may; u3 bought tea 3 times at 2 each."""
     run = RunStore(database).start(config={}, users_total=10)
