@@ -21,7 +21,6 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
-from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple, get_args
 
@@ -283,9 +282,13 @@ def score(folder: Path, asking: Asking, store: PopulationStore, told: show.Bar) 
     results: list[Scored] = []
     every = questions(folder)
 
-    @cache
+    fitting: dict[str, frozenset[str]] = {}
+
     def users(query: Query) -> frozenset[str]:
-        return frozenset(store.answer(query).users)
+        key = query.model_dump_json()
+        if key not in fitting:
+            fitting[key] = frozenset(store.answer(query).users)
+        return fitting[key]
 
     for number, asked in enumerate(every):
         told.at(number, len(every), title=folder.name)

@@ -101,7 +101,7 @@ class Direct:
     def _compile(self, dialect: Dialect) -> tuple[str, dict[str, Any]]:
         with_styles: Any = type(dialect)
         named = with_styles(paramstyle="named" if dialect.name == "sqlite" else dialect.paramstyle)
-        compiled = self._statement.compile(dialect=named)
+        compiled: Any = self._statement.compile(dialect=named)
         return str(compiled), dict(compiled.params)
 
 
