@@ -164,9 +164,11 @@ def without_a_model(
 ) -> Reply | None:
     """The answer where code has it: the persona, or what can be counted; None where a model must read."""
     lang = _language(question)
-    if (portrait := _portrait(question, person, lang)) is not None:
-        return portrait
-    return tally.tally(question, person.memory, taxonomy, window(question, _moment(person, at, zone)), lang)
+    asked = re.sub(rf"(?<!\w){re.escape(person.user_id)}(?!\w)", "they", question)
+    known = _portrait(asked, person, lang)
+    if known is None:
+        known = tally.tally(asked, person.memory, taxonomy, window(asked, _moment(person, at, zone)), lang)
+    return known and known.model_copy(update={"question": question})
 
 
 def _language(question: str) -> Language:
@@ -179,9 +181,8 @@ def _moment(person: Person, at: datetime | None, zone: tzinfo) -> datetime:
 
 def _portrait(question: str, person: Person, lang: Language) -> Reply | None:
     """The persona, where a question asks for no more than what the user is like; None where it asks for more."""
-    asked = re.sub(rf"(?<!\w){re.escape(person.user_id)}(?!\w)", "they", question)
     told = [persona for persona in person.personas if persona.language == lang]
-    if not told or not _LIKE.search(asked):
+    if not told or not _LIKE.search(question):
         return None
     named = {key for sentence in told[0].sentences for key in sentence.tags}
     cited = [one.event_id for tag in person.tags if tag.key in named for one in tag.evidence[:EVIDENCE]]

@@ -46,7 +46,8 @@ _SPENT = re.compile(r"\b(?:spen[dt]|spends|pay|paid|cost)\b|花|消费|多少钱
 _DIFFERENT = re.compile(r"\b(?:different|distinct|unique)\b|不同|几种|多少种", re.IGNORECASE)
 _ASIDE = re.compile(
     r"\b(?:times?|often|frequently|total|altogether|ever|much|many|number|money|different|distinct|unique|"
-    r"users?|customers?|persons?|people|last|past|since|between|until|before|after|during)\b|"
+    r"writes?|written|wrote|leaves?|left|gives?|given|gave|users?|customers?|persons?|people|last|past|since|between|"
+    r"until|before|after|during)\b|"
     r"这位|该|给|打|用户|顾客|客户|总共|一共|共|曾经|曾|过|了|的|吗|呢|啊|呀|有|她|他|我|你|在|上|里|钱|不同|平均|多久|一次",
     re.IGNORECASE,
 )

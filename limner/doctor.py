@@ -120,7 +120,8 @@ def write_settings(path: Path) -> bool:
     for name, field in Settings.model_fields.items():
         default = field.get_default(call_default_factory=True, validated_data={})
         lines += [f"# {line}" for line in (field.description or "").splitlines()]
-        lines += [f"# {name} = (unset)" if default is None else f"#{name} = {json.dumps(str(default))}", ""]
+        told = json.dumps(list(default) if isinstance(default, tuple) else str(default))
+        lines += [f"# {name} = (unset)" if default is None else f"#{name} = {told}", ""]
     try:
         path.write_text("\n".join(lines), "utf-8")
     except OSError as error:

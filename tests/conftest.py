@@ -23,6 +23,9 @@ from tests.vllm_fixture import server_home, small_model, vllm_server
 
 __all__ = ["server_home", "small_model", "vllm_server"]
 
+for name in ("COLUMNS", "LINES"):  # those of a worker, which the console would keep for good
+    os.environ.pop(name, None)
+
 
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[str]:

@@ -50,6 +50,6 @@ def test_what_an_attack_achieves_is_seen(app: App, tmp_path: Path) -> None:
     ],
 )
 def test_an_answer_that_tells_too_much_is_seen(found: dict[str, object], word: str) -> None:
-    (broke,) = breaches(Reply.model_validate({"question": "q", "scope": "population", **found}))
+    (broke,) = breaches(Reply.model_validate({"question": "What?", "scope": "population", **found}))
     assert word in broke
     assert breaches(Reply(question="q", scope="population", answer="", users=(USERS[0],), count=1)) == []
