@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 from agents import tally
 from agents.digest import HAN, safe
-from agents.model import Ledger, Message, Model, unrecorded
+from agents.model import Ledger, Message, Model, messages, unrecorded
 from agents.recall import TURNS, Embed, Memory, fused, names, speaker, tokens
 from agents.when import Window, asks_for_now, dated, day, window
 from limner.domain import Event, Language, Persona, Reply, Tag
@@ -122,7 +122,7 @@ async def ask(
     ledger: Ledger = unrecorded,
     told: Told = lambda stage: None,
 ) -> Reply:
-    """The answer to a question about one user, in the question's language.
+    """The answer to a question about one user, in the question's language: code's, or what a model reads.
 
     Args:
         at: The moment in which the question is asked; the newest event's where None.
@@ -140,6 +140,24 @@ async def ask(
     known = without_a_model(question, person, taxonomy=taxonomy, at=at, zone=zone)
     if known is not None:
         return known
+    return await read(
+        question, person, model=model, prompt=prompt, embed=embed, at=at, zone=zone, ledger=ledger, told=told
+    )
+
+
+async def read(
+    question: str,
+    person: Person,
+    *,
+    model: Model,
+    prompt: library.Prompt,
+    embed: Embed,
+    at: datetime | None = None,
+    zone: tzinfo = UTC,
+    ledger: Ledger = unrecorded,
+    told: Told = lambda stage: None,
+) -> Reply:
+    """What a model reads in a few lines of the history, every claim held against them; see `ask`."""
     lang, moment = _language(question), _moment(person, at, zone)
     asked = window(question, moment)
     lines = shown(question, person, embed=embed, asked=asked, at=moment, lang=lang, count_tokens=model.count_tokens)
@@ -206,7 +224,7 @@ def chat(
         now=day(at, lang),
         question=safe(question),
     )
-    return [Message("system", rendered.system), Message("user", rendered.user)]
+    return messages(rendered)
 
 
 def shown(

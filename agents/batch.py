@@ -315,7 +315,7 @@ class Batch:
             taxonomy=f"{parts.taxonomy.version} {parts.taxonomy.digest}",
             digest=f"{state}:{self._config}",
             corrections=ledger.changes,
-            tallies=tuple(census.tallies(reading.signals, parts.taxonomy)),
+            tallies=tuple(census.tallies(reading.signals)),
         )
 
     def _tags(

@@ -9,9 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from agents.basket import BOUGHT, basket
-from agents.signals import Signals, attributed, five_stars
+from agents.signals import Signals
 from limner.domain import Event
-from prompts.taxonomy import Taxonomy
 from store.tallies import Tally
 
 VERSION = 1
@@ -20,14 +19,13 @@ YEARS = ("year", "release_year", "release", "date", "年份", "上映日期")
 """Attributes of an item that begin with the year it is from."""
 
 
-def tallies(signals: Signals, taxonomy: Taxonomy) -> list[Tally]:
+def tallies(signals: Signals) -> list[Tally]:
     """The counts of a cleaned history, by thing and kind of event; under "" those of everything."""
-    stars = five_stars(signals.events)
     cells: dict[tuple[str, str], _Cell] = {}
-    for index, event in enumerate(signals.events):
+    for index, (event, carried) in enumerate(zip(signals.events, signals.carried, strict=True)):
         paid = (basket(event).paid or 0.0) if event.kind in BOUGHT else 0.0
-        for place in (("", ""), *((key, event.kind) for key in ("", *attributed(event, taxonomy), *_years(event)))):
-            cells.setdefault(place, _Cell()).add(event, paid, stars.get(index))
+        for place in (("", ""), *((key, event.kind) for key in ("", *carried, *_years(event)))):
+            cells.setdefault(place, _Cell()).add(event, paid, signals.stars.get(index))
     return [
         Tally(key, act, cell.events, len(cell.days), cell.paid, cell.rated, cell.stars)
         for (key, act), cell in cells.items()

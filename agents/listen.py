@@ -20,7 +20,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-from agents.model import Ledger, Message, Model
+from agents.model import Ledger, Message, Model, messages
 from agents.redact import redact
 from agents.signals import SPEECH, Reading, Signals, Thing
 from limner.domain import Event, Label, Polarity, SignalKind
@@ -153,7 +153,7 @@ def chunks(told: Sequence[Line]) -> Iterator[list[Line]]:
 def chat(chunk: Sequence[Line], prompt: library.Prompt) -> list[Message]:
     """What the model is asked of a chunk: the static part first, so that the server's prefix cache serves it."""
     rendered = prompt.render(lines=[line.shown for line in chunk])
-    return [Message("system", rendered.system), Message("user", rendered.user)]
+    return messages(rendered)
 
 
 async def listen(

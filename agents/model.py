@@ -41,6 +41,7 @@ from tokenizers import Tokenizer
 
 from limner.domain import ModelCall
 from limner.errors import AnswerError, ModelError, ServerDied, Unreachable
+from prompts import library
 
 if TYPE_CHECKING:
     import aiohttp
@@ -74,6 +75,11 @@ UNHEARD = math.exp(-20)
 class Message(NamedTuple):
     role: Literal["system", "user", "assistant"]
     content: str
+
+
+def messages(rendered: library.Rendered) -> list[Message]:
+    """A rendered prompt as a chat: the static part first, so that the server's prefix cache serves it."""
+    return [Message("system", rendered.system), Message("user", rendered.user)]
 
 
 def unrecorded(call: ModelCall) -> None:
@@ -434,8 +440,7 @@ class VllmModel(_Seam):
             body = await self._chat(chat, max_tokens=1, logprobs=True, top_logprobs=20)
         except _AttemptError as error:
             raise ModelError(str(error)) from error
-        first = ((body["choices"][0].get("logprobs") or {}).get("content") or [{}])[0]
-        tops = first.get("top_logprobs") or []
+        tops = _likeliest(body)
         if not tops:
             raise ModelError("The model server gives no log-probabilities: `limner model check` says what is missing.")
         yes, no = (
@@ -540,6 +545,12 @@ class VllmModel(_Seam):
             await self._open.close()
         if self._counting is not None:
             self._counting.close()
+
+
+def _likeliest(body: dict[str, Any]) -> list[dict[str, Any]]:
+    """The likeliest first tokens of a chat completion, each with its logprob; [] where the server gave none."""
+    first = ((body["choices"][0].get("logprobs") or {}).get("content") or [{}])[0]
+    return first.get("top_logprobs") or []
 
 
 def _tokenizer(path: Path) -> Tokenizer:
@@ -728,8 +739,7 @@ async def _shape(model: VllmModel) -> list[Finding]:
 async def _probabilities(model: VllmModel) -> list[Finding]:
     options = {"max_tokens": 1, "logprobs": True, "top_logprobs": 2}
     body = await model._chat([Message("user", "Is Bambi an animated film? Answer yes or no.")], **options)
-    first = ((body["choices"][0].get("logprobs") or {}).get("content") or [{}])[0]
-    tops = first.get("top_logprobs") or []
+    tops = _likeliest(body)
     ok = len(tops) == 2
     detail = ", ".join(f"{top['token']!r} {top['logprob']:.2f}" for top in tops) or "none came back"
     advice = "" if ok else "Start vLLM with --max-logprobs 20; a proxy may drop the logprobs field."

@@ -14,7 +14,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from agents.digest import HAN, safe
-from agents.model import Ledger, Message, Model
+from agents.model import Ledger, Model, messages
 from agents.signals import AGAINST, says_against, turns_against
 from agents.vocabulary import stray
 from limner.domain import Event, Language, Persona, Polarity, Sentence, Tag
@@ -130,7 +130,7 @@ async def persona(
     """
     rendered = prompt.render(points=["; ".join(fact.line for fact in point) for point in told], language=lang)
     answer = await model.answer(
-        [Message("system", rendered.system), Message("user", rendered.user)],
+        messages(rendered),
         PersonaAnswer,
         purpose=prompt.id,
         prompt_digest=prompt.digest,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from agents.model import Ledger, Message, Model
+from agents.model import Ledger, Message, Model, messages
 from limner.domain import Label, Language, Polarity
 from prompts import library
 from prompts.answers import ProposeAnswer
@@ -28,7 +28,7 @@ def chat(digest: str, lang: Language, prompt: library.Prompt, taxonomy: Taxonomy
     """What the model is asked: the static part first, so that the server's prefix cache serves it."""
     facets = [facet for facet in taxonomy.facets.values() if facet.proposed and facet.served == "default"]
     rendered = prompt.render(digest=digest, facets=facets, language=lang)
-    return [Message("system", rendered.system), Message("user", rendered.user)]
+    return messages(rendered)
 
 
 async def propose(

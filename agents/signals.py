@@ -133,6 +133,10 @@ class Signals:
     """Standard deviation of the user's ratings, in five-star units; at least 0.25."""
     ages: tuple[float, ...]
     """Days from each event to the newest; 0 where it has no time."""
+    stars: Mapping[int, float] = field(default_factory=dict)
+    """The ratings in five-star units, by the place of their event."""
+    carried: tuple[tuple[str, ...], ...] = ()
+    """Of each event, the keys that its item's attributes name."""
     _weights: dict[float | None, tuple[float, ...]] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def weights(self, half_life_days: float | None) -> tuple[float, ...]:
@@ -191,6 +195,7 @@ def signals(history: History, taxonomy: Taxonomy) -> Signals:
     regretted = _regretted(events, deviations)
     things: dict[str, Thing] = {}
     facts: dict[str, Thing] = {}
+    carried: list[tuple[str, ...]] = []
     for index, event in enumerate(events):
         deviation = deviations.get(index)
         if deviation is not None:
@@ -199,13 +204,14 @@ def signals(history: History, taxonomy: Taxonomy) -> Signals:
         else:
             signal = None if event.kind in TAKES and event.item_id in regretted else _signal(event)
         about = attributed(event, taxonomy)
+        carried.append(tuple(about))
         if signal is not None or deviation is not None:
             reading = Reading(index, signal, deviation)
             for named in about.values():
                 _thing(things, named.key, named.facet, named.label).readings.append(reading)
         if event.text and event.kind in SPEECH:
             _read_text(index, event.text, signal, about, taxonomy, things, facts)
-    found = Signals(events, things, facts, len(stars), mean, spread, _ages(events))
+    found = Signals(events, things, facts, len(stars), mean, spread, _ages(events), stars, tuple(carried))
     for thing in things.values():
         weights = found.weights(taxonomy.facets[thing.facet].half_life_days)
         thing.lift = lift(thing.readings, spread, weights)

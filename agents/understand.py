@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from agents.model import Message, Model
+from agents.model import Model, messages
 from agents.plan import Plan, Unread, language, leans_to_a_thing, plan
 from agents.terms import Match, Vocabulary
 from limner.domain import Language
@@ -69,7 +69,7 @@ async def _meaning(
         return f"There are {len(keys)} things." if answer.number > len(keys) else None
 
     answer = await model.answer(
-        [Message("system", rendered.system), Message("user", rendered.user)],
+        messages(rendered),
         NameAnswer,
         purpose=prompt.id,
         prompt_digest=prompt.digest,

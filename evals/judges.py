@@ -17,12 +17,12 @@ from typing import Annotated, NamedTuple
 import numpy as np
 import typer
 from numpy.typing import NDArray
-from scipy.stats import rankdata
 
 from agents.embedder import Embedder
-from agents.model import Message, VllmModel
+from agents.model import VllmModel, messages
 from evals.datasets.histories import rows
 from evals.datasets.ratings import DOUBAN, MOVIELENS
+from evals.ranking import auc
 from evals.scorers import Metric, by_user
 from evals.task import Dataset, found
 from limner import settings, show
@@ -82,16 +82,9 @@ def pairs(events: Path, films: int, *, seed: int = 7) -> list[Pair]:
 
 
 def area(says: NDArray[np.float64], has: NDArray[np.float64]) -> float:
-    """The area under the ROC curve: how often a pair that belongs is put above one that does not; 0.5 is chance.
-
-    Source:
-        Hanley and McNeil, The Meaning and Use of the Area under a ROC Curve (Radiology 143, 1982).
-    """
-    yes = int(has.sum())
-    no = len(has) - yes
-    if not yes or not no:
-        return 0.5
-    return float((rankdata(says)[has > 0].sum() - yes * (yes + 1) / 2) / (yes * no))
+    """The area under the ROC curve; 0.5, which is chance, where all pairs are of one kind."""
+    found = auc(says, has)
+    return 0.5 if found is None else found
 
 
 def could_speak(says: NDArray[np.float64], has: NDArray[np.float64], least: int = 20) -> float:
@@ -110,7 +103,7 @@ async def leanings(model: VllmModel, asked: Sequence[Pair], lang: Language, bar:
         nonlocal done
         rendered = prompt.render(language=lang, event=pair.event, tag=pair.genre)
         async with slots:
-            leaning = await model.leaning([Message("system", rendered.system), Message("user", rendered.user)])
+            leaning = await model.leaning(messages(rendered))
         done += 1
         bar.at(done, len(asked))
         return leaning

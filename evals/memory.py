@@ -37,6 +37,7 @@ from agents.model import (
     Message,
     Model,
     VllmModel,
+    messages,
     request_digest,
     unopposed,
     unrecorded,
@@ -333,7 +334,7 @@ class Bench:
         prompt = library.default(name)
         rendered = prompt.render(**inputs)
         return await self._model.answer(
-            [Message("system", rendered.system), Message("user", rendered.user)],
+            messages(rendered),
             schema,
             purpose=prompt.id,
             prompt_digest=prompt.digest,

@@ -14,7 +14,7 @@ from typing import Any
 
 from agents.clean import clean
 from agents.digest import language, safe
-from agents.model import Ledger, Message, Model
+from agents.model import Ledger, Model, messages
 from evals.runs import MetricKind, Output
 from evals.scorers import Agreement, agreement, failed_recounts
 from evals.systems import LIMNER, asking, counting
@@ -41,7 +41,7 @@ async def plain(sample: Sample, model: Model, ledger: Ledger, taxonomy: Taxonomy
     told = [_line(number, event) for number, event in enumerate(events, 1)]
     rendered = prompt.render(language=language(events), events=told)
     answer = await model.answer(
-        [Message("system", rendered.system), Message("user", rendered.user)],
+        messages(rendered),
         PlainAnswer,
         purpose=prompt.id,
         prompt_digest=prompt.digest,

@@ -11,7 +11,6 @@ from evals.runs import Header, Run
 from limner.errors import InputError
 from prompts import library
 from prompts.ledger import Effect, Promotion
-from prompts.library import Prompt
 
 
 class Hearing(NamedTuple):
@@ -26,7 +25,7 @@ class Hearing(NamedTuple):
         return all(one.met for one in self.checked)
 
 
-def hearing(candidate: Prompt, run: Run, against: Run, asked: Rules) -> Hearing:
+def hearing(candidate: library.Prompt, run: Run, against: Run, asked: Rules) -> Hearing:
     """A gate over a run with a candidate, held against a run with the version in use.
 
     Raises:
@@ -69,7 +68,7 @@ def _effect(found: Difference) -> Effect:
     return Effect(**{name: value for name, value in found._asdict().items() if name in Effect.model_fields})
 
 
-def _check(header: Header, prompt: Prompt) -> None:
+def _check(header: Header, prompt: library.Prompt) -> None:
     """That a run asked with a prompt.
 
     Raises:

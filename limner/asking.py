@@ -84,15 +84,15 @@ class Asking:
             if user not in self._people:
                 self._people[user] = about.person(user, app.events, app.profiles)
             person = self._people[user]
+            self._told("searching", 0, 0, "")
             reply = about.without_a_model(question, person, taxonomy=app.taxonomy, zone=app.zone)
             if reply is None:
-                reply = await about.ask(
+                reply = await about.read(
                     question,
                     person,
                     model=self._opened(),
                     prompt=app.prompt("answer"),
                     embed=app.embedder(self._told).embed,
-                    taxonomy=app.taxonomy,
                     zone=app.zone,
                     told=lambda stage: self._told(stage, 0, 0, ""),
                 )
