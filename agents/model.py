@@ -27,7 +27,7 @@ import math
 import re
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, TypeVar
 from urllib.parse import urlsplit
@@ -40,14 +40,17 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type
 from tokenizers import Tokenizer
 
 from limner.domain import ModelCall
-from limner.errors import AnswerError, ModelError, ServerDied, Unreachable
+from limner.errors import AnswerError, ModelError, Refused, ServerDied, Unreachable
 from prompts import library
 
 if TYPE_CHECKING:
     import aiohttp
 
+T = TypeVar("T")
 AnswerT = TypeVar("AnswerT", bound=BaseModel)
 Ledger = Callable[[ModelCall], None]
+Heard = Callable[[str], None]
+"""Told of the text of an answer so far, whenever it has grown; a repeated attempt begins anew."""
 CallOutcome = Literal["ok", "bad_answer", "refused", "unreachable"]
 
 SAMPLING: dict[str, Any] = {"temperature": 0, "seed": 7}
@@ -107,6 +110,7 @@ class Model(Protocol):
         user_id: str | None = None,
         ledger: Ledger = unrecorded,
         check: Callable[[AnswerT], str | None] = unopposed,
+        heard: Heard | None = None,
     ) -> AnswerT:
         """The model's validated answer.
 
@@ -117,6 +121,7 @@ class Model(Protocol):
             max_tokens: Most tokens of one answer.
             ledger: Told of every attempt, failed ones included, with the digest of the request as first asked.
             check: What is wrong with an answer of the right shape, in words for the model; None where nothing is.
+            heard: Told of the text as it comes, which nothing has checked yet; None has it come in one piece.
 
         Raises:
             AnswerError: two answers in a row were not of the promised shape.
@@ -212,7 +217,9 @@ class _Seam(ABC):
     """Seconds before the first retry; each later one waits twice as long."""
 
     @abstractmethod
-    async def _attempt(self, chat: Sequence[Message], schema: type[BaseModel], max_tokens: int) -> Reply:
+    async def _attempt(
+        self, chat: Sequence[Message], schema: type[BaseModel], max_tokens: int, heard: Heard | None = None
+    ) -> Reply:
         """One attempt; `_AttemptError` where there is no answer."""
 
     async def answer(
@@ -226,6 +233,7 @@ class _Seam(ABC):
         user_id: str | None = None,
         ledger: Ledger = unrecorded,
         check: Callable[[AnswerT], str | None] = unopposed,
+        heard: Heard | None = None,
     ) -> AnswerT:
         """See `Model.answer`."""
         call = functools.partial(
@@ -240,11 +248,11 @@ class _Seam(ABC):
         conversation, first_complaint = tuple(chat), ""
         while True:
             try:
-                reply, seconds = await self._reply(conversation, schema, max_tokens, account)
+                reply, seconds = await self._reply(conversation, schema, max_tokens, account, heard)
             except _AttemptError as error:
                 if first_complaint and error.status == 400:  # with the repair it no longer fits the context
                     raise AnswerError(f"The model's answer cannot be used: {first_complaint}.", answer="") from error
-                raise (Unreachable if error.outcome == "unreachable" else ModelError)(str(error)) from error
+                raise (Unreachable if error.outcome == "unreachable" else Refused)(str(error)) from error
             try:
                 answer = judged(reply, schema, check)
             except ValueError as error:
@@ -260,7 +268,12 @@ class _Seam(ABC):
             conversation = (*chat, Message("assistant", cut(reply.text, 1000)), repair)
 
     async def _reply(
-        self, chat: Sequence[Message], schema: type[BaseModel], max_tokens: int, account: _Account
+        self,
+        chat: Sequence[Message],
+        schema: type[BaseModel],
+        max_tokens: int,
+        account: _Account,
+        heard: Heard | None,
     ) -> tuple[Reply, float]:
         """A reply and the seconds it took, after as many attempts as its troubles are worth."""
         retrying = AsyncRetrying(
@@ -270,7 +283,7 @@ class _Seam(ABC):
             with state:
                 begun = time.monotonic()
                 try:
-                    return await self._attempt(chat, schema, max_tokens), time.monotonic() - begun
+                    return await self._attempt(chat, schema, max_tokens, heard), time.monotonic() - begun
                 except _AttemptError as error:
                     account.enter(error.outcome, time.monotonic() - begun, detail=cut(str(error)))
                     raise
@@ -411,9 +424,18 @@ class VllmModel(_Seam):
             raise self._refusal(response.status, body, response.headers.get("retry-after"))
         return body
 
-    async def _attempt(self, chat: Sequence[Message], schema: type[BaseModel], max_tokens: int) -> Reply:
-        guide = {"structured_outputs": {"json": orjson.Fragment(_schema(schema))}}
-        body = await self._chat(chat, max_tokens=max_tokens, **guide)
+    async def _attempt(
+        self, chat: Sequence[Message], schema: type[BaseModel], max_tokens: int, heard: Heard | None = None
+    ) -> Reply:
+        options: dict[str, Any] = {"structured_outputs": {"json": orjson.Fragment(_schema(schema))}}
+        if heard is None:
+            return self._whole(await self._chat(chat, max_tokens=max_tokens, **options))
+        options |= {"stream": True, "stream_options": {"include_usage": True}}
+        asked = self._asked(chat, max_tokens=max_tokens, **options)
+        return await self._reached(lambda: self._streamed("/chat/completions", asked, heard))
+
+    def _whole(self, body: dict[str, Any]) -> Reply:
+        """The reply in a chat completion that came in one piece."""
         try:
             choice, usage = body["choices"][0], body.get("usage") or {}
             return Reply(
@@ -426,6 +448,33 @@ class VllmModel(_Seam):
             raise _AttemptError(
                 self._said("something other than a chat completion"), "unreachable", tries=TRIES
             ) from error
+
+    async def _streamed(self, path: str, asked: dict[str, Any], heard: Heard) -> Reply:
+        """The reply in a chat completion that comes as server-sent events; a server that does not stream is read whole.
+
+        Whatever ends before the server has said why it ended is no answer.
+        """
+        text, finish, usage = "", "", dict[str, int]()
+        async with self._session.post(f"{self._url}{path}", data=_json(asked)) as response:
+            if response.status >= 400:
+                raise self._refusal(response.status, await response.read(), response.headers.get("retry-after"))
+            if response.content_type != "text/event-stream":
+                reply = self._whole(orjson.loads(await response.read()))
+                heard(reply.text)
+                return reply
+            async for event in _events(response.content.iter_any()):
+                if (error := event.get("error")) is not None:
+                    code = error.get("code") if isinstance(error, dict) else None
+                    raise self._refusal(code if isinstance(code, int) else 500, _json(error), None)
+                usage = event.get("usage") or usage
+                for choice in event.get("choices") or ():
+                    finish = choice.get("finish_reason") or finish
+                    if more := (choice.get("delta") or {}).get("content"):
+                        text += more
+                        heard(text)
+        if not finish:
+            raise _AttemptError(self._said("a stream that ended too early"), "unreachable", tries=TRIES)
+        return Reply(text, finish, usage.get("prompt_tokens", 0), usage.get("completion_tokens", 0))
 
     async def leaning(self, chat: Sequence[Message]) -> float:
         """How far the model leans to yes in answer to a question of yes or no: the log-odds of its first word.
@@ -449,19 +498,33 @@ class VllmModel(_Seam):
         )
         return math.log(max(yes, UNHEARD) / max(no, UNHEARD))
 
-    async def _chat(self, chat: Sequence[Message], **options: Any) -> dict[str, Any]:
+    def _asked(self, chat: Sequence[Message], **options: Any) -> dict[str, Any]:
         messages = [message._asdict() for message in chat]
-        return await self._post("/chat/completions", {"model": self.name, "messages": messages, **SAMPLING, **options})
+        return {"model": self.name, "messages": messages, **SAMPLING, **options}
+
+    async def _chat(self, chat: Sequence[Message], **options: Any) -> dict[str, Any]:
+        return await self._post("/chat/completions", self._asked(chat, **options))
 
     async def _post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
         """The JSON of a response; `_AttemptError` where there is none."""
+
+        async def document() -> Any:
+            return orjson.loads(await self._send("POST", path, _json(body)))
+
+        found = await self._reached(document)
+        if not isinstance(found, dict):
+            raise _AttemptError(self._said("something other than a chat completion"), "unreachable", tries=TRIES)
+        return found
+
+    async def _reached(self, ask: Callable[[], Awaitable[T]]) -> T:
+        """What a request brings; `_AttemptError` where the server is not reached, or says something odd."""
         import aiohttp
 
         if self._dead:
             raise self._dead
         generation, url = self._generation, self._url
         try:
-            document = orjson.loads(await self._send("POST", path, _json(body)))
+            return await ask()
         except TimeoutError as error:
             message = f"The model server at {self._url} gave no answer within {self._timeout:g} s."
             raise _AttemptError(message, "unreachable", tries=TRIES_AFTER_TIMEOUT) from error
@@ -474,9 +537,6 @@ class VllmModel(_Seam):
             raise _AttemptError(message, "unreachable", tries=TRIES) from error
         except orjson.JSONDecodeError as error:
             raise _AttemptError(self._said("something that is not JSON"), "unreachable", tries=TRIES) from error
-        if not isinstance(document, dict):
-            raise _AttemptError(self._said("something other than a chat completion"), "unreachable", tries=TRIES)
-        return document
 
     def _said(self, what: str) -> str:
         return f"The server at {self._url} answered with {what}. Is LIMNER_MODEL_URL the base URL of a vLLM server?"
@@ -547,6 +607,21 @@ class VllmModel(_Seam):
             self._counting.close()
 
 
+async def _events(pieces: AsyncIterator[bytes]) -> AsyncIterator[dict[str, Any]]:
+    """The JSON objects of server-sent events, up to [DONE]; pieces may begin and end anywhere."""
+    left = b""
+    async for piece in pieces:
+        *lines, left = (left + piece).split(b"\n")
+        for line in lines:
+            if line.startswith(b"data:"):
+                data = line[5:].strip()
+                if data == b"[DONE]":
+                    return
+                event = orjson.loads(data)
+                if isinstance(event, dict):
+                    yield event
+
+
 def _likeliest(body: dict[str, Any]) -> list[dict[str, Any]]:
     """The likeliest first tokens of a chat completion, each with its logprob; [] where the server gave none."""
     first = ((body["choices"][0].get("logprobs") or {}).get("content") or [{}])[0]
@@ -591,7 +666,9 @@ class ScriptedModel(_Seam):
         self._function = answers if callable(answers) else None
         self._answers: Iterator[Script] = iter(()) if callable(answers) else iter(answers)
 
-    async def _attempt(self, chat: Sequence[Message], schema: type[BaseModel], max_tokens: int) -> Reply:
+    async def _attempt(
+        self, chat: Sequence[Message], schema: type[BaseModel], max_tokens: int, heard: Heard | None = None
+    ) -> Reply:
         asked = Asked(tuple(chat), schema, max_tokens)
         self.asked.append(asked)
         await asyncio.sleep(0)
@@ -605,6 +682,9 @@ class ScriptedModel(_Seam):
                 text = answer.model_dump_json()
             case _:
                 text = answer
+        if heard is not None:
+            for end in range(8, len(text) + 8, 8):
+                heard(text[:end])
         return Reply(text, "stop", sum(_quarter(message.content) for message in chat), _quarter(text))
 
     def count_tokens(self, text: str) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from agents.model import AnswerT, Ledger, Message, Model, request_digest, unopposed, unrecorded
+from agents.model import AnswerT, Heard, Ledger, Message, Model, request_digest, unopposed, unrecorded
 from agents.pace import Pace
 
 
@@ -34,6 +34,7 @@ class Remembering:
         user_id: str | None = None,
         ledger: Ledger = unrecorded,
         check: Callable[[AnswerT], str | None] = unopposed,
+        heard: Heard | None = None,
     ) -> AnswerT:
         """As `Model.answer`."""
         known = self._recall(request_digest(chat, schema, self.name, max_tokens))
@@ -49,4 +50,5 @@ class Remembering:
                 user_id=user_id,
                 ledger=ledger,
                 check=check,
+                heard=heard,
             )

@@ -33,6 +33,7 @@ from agents.digest import safe
 from agents.embedder import Embedder
 from agents.model import (
     AnswerT,
+    Heard,
     Ledger,
     Message,
     Model,
@@ -235,6 +236,7 @@ class Kept:
         user_id: str | None = None,
         ledger: Ledger = unrecorded,
         check: Callable[[AnswerT], str | None] = unopposed,
+        heard: Heard | None = None,
     ) -> AnswerT:
         """As `Model.answer`; the ledger is told again of what was kept."""
         request = request_digest(chat, schema, self.name, max_tokens)
@@ -252,6 +254,7 @@ class Kept:
             user_id=user_id,
             ledger=calls.append,
             check=check,
+            heard=heard,
         )
         row = {
             "request": request,

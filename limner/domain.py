@@ -381,6 +381,8 @@ class Reply(Value):
     """How many fit, also where `users` is cut; None where nothing was counted."""
     citations: tuple[str, ...] = ()
     """Ids of events that were really read for it."""
+    data: Any = None
+    """The answer in the JSON schema of whoever asked; None where none was given, or where it abstained."""
     abstained: bool = False
     """True where the history, or what limner knows, does not say."""
     query: Mapping[str, Any] | None = None

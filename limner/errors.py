@@ -7,6 +7,7 @@ LimnerError
 ├── TaxonomyError          a taxonomy file is malformed: `limner taxonomy lint` names the line
 ├── ModelError             the model server could not be reached, or refused: try again later
 │   ├── Unreachable        nothing answers at its address, or it answers only with errors
+│   ├── Refused            it does not take this request: too long, or a schema that it cannot hold a model to
 │   ├── AnswerError        it answered, but not in the promised shape (.answer holds the text)
 │   ├── ServerDied         a server limner started has ended (.log holds the end of its log)
 │   └── SupplyError        a model could not be fetched or converted: network, disk, checksum
@@ -52,6 +53,10 @@ class ModelError(LimnerError):
 
 
 class Unreachable(ModelError):
+    pass
+
+
+class Refused(ModelError):
     pass
 
 

@@ -6,9 +6,9 @@ known only at run time and checked by the agents.
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, RootModel, StringConstraints
 
 
 class Answer(BaseModel):
@@ -96,3 +96,7 @@ class NameAnswer(Answer):
     """Answer to the `name` prompts: a thing by its number in the list, 0 for none of them."""
 
     number: int = Field(ge=0, le=8)
+
+
+class ShapedAnswer(RootModel[Any]):
+    """Answer to the `shape` prompts: what the schema of whoever asked allows (`agents.shape`), bounded by its author."""

@@ -302,16 +302,11 @@ class FaultyServer:
         if body.get("logprobs"):
             top = [{"token": token, "logprob": -0.1 - place, "bytes": None} for place, token in enumerate((text, "no"))]
             choice["logprobs"] = {"content": [{**top[0], "top_logprobs": top[: body.get("top_logprobs") or 0]}]}
-        return _ok(
-            {
-                "id": f"chatcmpl-{self.count}",
-                "object": "chat.completion",
-                "created": 0,
-                "model": body.get("model", self.model),
-                "choices": [choice],
-                "usage": {"prompt_tokens": asked, "completion_tokens": given, "total_tokens": asked + given},
-            }
-        )
+        usage = {"prompt_tokens": asked, "completion_tokens": given, "total_tokens": asked + given}
+        head = {"id": f"chatcmpl-{self.count}", "created": 0, "model": body.get("model", self.model)}
+        if body.get("stream"):
+            return _stream({**head, "object": "chat.completion.chunk"}, text, finish, usage)
+        return _ok({**head, "object": "chat.completion", "choices": [choice], "usage": usage})
 
 
 def _vector(text: str) -> list[float]:
@@ -320,6 +315,17 @@ def _vector(text: str) -> list[float]:
 
 def _ok(document: Body) -> Said:
     return Said(0, 200, {"content-type": "application/json"}, orjson.dumps(document))
+
+
+def _stream(head: Body, text: str, finish: str, usage: Body) -> Said:
+    """Server-sent events as vLLM sends them: the role, a few signs at a time, why it ended, the usage."""
+    deltas: list[Body] = [{"role": "assistant", "content": ""}]
+    deltas += [{"content": text[at : at + 7]} for at in range(0, len(text), 7)]
+    chunks = [{**head, "choices": [{"index": 0, "delta": delta, "finish_reason": None}]} for delta in deltas]
+    chunks[-1]["choices"][0]["finish_reason"] = finish
+    chunks.append({**head, "choices": [], "usage": usage})
+    body = b"".join(b"data: " + orjson.dumps(chunk) + b"\n\n" for chunk in chunks) + b"data: [DONE]\n\n"
+    return Said(0, 200, {"content-type": "text/event-stream; charset=utf-8"}, body)
 
 
 def _failure(status: int, message: str) -> Said:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import AsyncIterator, Iterator
 from typing import Literal
 
@@ -17,12 +18,13 @@ from agents.model import (
     Reply,
     ScriptedModel,
     VllmModel,
+    _events,
     check,
     judged,
     request_digest,
 )
 from limner.domain import ModelCall
-from limner.errors import AnswerError, ModelError, ServerDied, Unreachable
+from limner.errors import AnswerError, ModelError, Refused, ServerDied, Unreachable
 from tests.faulty_server import Fault, FaultyServer, example, unused_url
 
 
@@ -402,3 +404,64 @@ async def test_a_check_of_a_dead_or_foreign_server_says_so(server: FaultyServer)
 
 def test_the_example_of_a_schema_is_an_instance_of_it() -> None:
     assert Portrait.model_validate(example(Portrait.model_json_schema()))
+
+
+class Heard:
+    """What is told of an answer as it comes."""
+
+    def __init__(self) -> None:
+        self.texts: list[str] = []
+
+    def __call__(self, text: str) -> None:
+        self.texts.append(text)
+
+
+async def test_an_answer_is_heard_as_it_comes_and_is_the_same(server: FaultyServer, model: VllmModel) -> None:
+    heard, ledger = Heard(), list[ModelCall]()
+    whole = await ask(model, [])
+    assert await ask(model, ledger, heard=heard) == whole
+    assert server.chats[1]["stream"] is True
+    assert len(heard.texts) > 3
+    assert all(later.startswith(sooner) for sooner, later in itertools.pairwise(heard.texts))
+    assert Portrait.model_validate_json(heard.texts[-1]) == whole
+    assert (ledger[0].outcome, ledger[0].tokens_in) == ("ok", 8)
+    assert ledger[0].request_digest == request_digest(CHAT, Portrait, "faulty", 60), "streamed or not, it is one request"
+
+
+@pytest.mark.parametrize(
+    "fault", [Fault.ERROR, Fault.BUSY, Fault.HANG_UP, Fault.GARBAGE, Fault.SLOW, Fault.PROSE, Fault.CUT_OFF], ids=str
+)
+async def test_a_streamed_answer_survives_what_a_whole_one_does(
+    server: FaultyServer, model: VllmModel, fault: Fault
+) -> None:
+    server.next(fault)
+    heard = Heard()
+    answer = await ask(model, [], heard=heard)
+    assert Portrait.model_validate_json(heard.texts[-1]) == answer
+    assert server.count == 2
+
+
+async def test_a_stream_that_never_ends_well_is_an_error(server: FaultyServer, model: VllmModel) -> None:
+    server.always(Fault.HANG_UP)
+    with pytest.raises(Unreachable, match="cannot be reached"):
+        await ask(model, [], heard=Heard())
+    server.always(Fault.TOO_LONG)
+    with pytest.raises(Refused, match="maximum context length"):
+        await ask(model, [], heard=Heard())
+
+
+@given(st.lists(st.integers(0, 40), max_size=20))
+def test_events_of_a_stream_may_be_cut_anywhere(cuts: list[int]) -> None:
+    sent = b'data: {"n": 1}\n\n: a comment\ndata: {"n": "\xe5\xb0\x8f"}\n\ndata: [DONE]\n\ndata: {"n": 3}\n\n'
+
+    async def pieces() -> AsyncIterator[bytes]:
+        at = 0
+        for cut in cuts:
+            yield sent[at : at + cut]
+            at += cut
+        yield sent[at:]
+
+    async def read() -> list[object]:
+        return [event["n"] async for event in _events(pieces())]
+
+    assert asyncio.run(read()) == [1, "小"]
