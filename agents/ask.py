@@ -13,8 +13,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, tzinfo
 from typing import NamedTuple
+
+from pydantic import ValidationError
+from pydantic_core import from_json
 
 from agents import tally
 from agents.digest import HAN, safe
@@ -32,7 +36,9 @@ from store.profiles import ProfileStore
 VERSION = 1
 
 Told = Callable[[str], None]
-"""Told of each stage as it begins: searching, reading."""
+"""Told of each stage as it begins: finding events, so many lines found, writing, checking."""
+Seen = Callable[[Sequence[str], str], None]
+"""Told, while a model writes, of the claims that their lines hold, and of the words of the next, not checked yet."""
 
 BUDGET = 700
 """Most tokens of the lines that the model reads."""
@@ -136,7 +142,7 @@ async def ask(
         AnswerError: after one repair the model's reply still was not in the promised shape.
         ModelError: the server did not answer, or the vectors could not be had.
     """
-    told("searching")
+    told("reading the question")
     known = without_a_model(question, person, taxonomy=taxonomy, at=at, zone=zone)
     if known is not None:
         return known
@@ -156,14 +162,17 @@ async def read(
     zone: tzinfo = UTC,
     ledger: Ledger = unrecorded,
     told: Told = lambda stage: None,
+    seen: Seen | None = None,
 ) -> Reply:
     """What a model reads in a few lines of the history, every claim held against them; see `ask`."""
     lang, moment = _language(question), _moment(person, at, zone)
     asked = window(question, moment)
+    told("finding events")
     lines = shown(question, person, embed=embed, asked=asked, at=moment, lang=lang, count_tokens=model.count_tokens)
+    told(f"{len(lines)} line{'s' * (len(lines) != 1)} found")
     if not lines:
         return _reply(question, [], lines, person, asked, lang)
-    told("reading")
+    told("writing")
     answer = await model.answer(
         chat(question, lines, prompt, lang, moment),
         QuestionAnswer,
@@ -172,9 +181,30 @@ async def read(
         max_tokens=MAX_TOKENS,
         user_id=person.user_id,
         ledger=ledger,
+        heard=None if seen is None else lambda text: seen(*_growing(question, text, lines)),
     )
+    told("checking")
     claims = answer.claims if answer.answerable else []
     return _reply(question, claims, lines, person, asked, lang)
+
+
+def _growing(question: str, text: str, lines: Mapping[str, Line]) -> tuple[list[str], str]:
+    """Of an answer that is being written, the claims that hold, and the words of the one that is not whole yet."""
+    try:
+        whole, begun = (from_json(text, allow_partial=mode) for mode in ("on", "trailing-strings"))
+    except ValueError:  # it is no JSON: the seam says so when it ends
+        return [], ""
+    claims, drafts = (
+        part.get("claims") or [] if isinstance(part, dict) and part.get("answerable") else [] for part in (whole, begun)
+    )
+    held = list[str]()
+    for one in claims:
+        with suppress(ValidationError):
+            claim = Claim.model_validate(one)
+            held += [_dates(question, claim.text)] if _proved(question, claim, lines) else []
+    last = drafts[-1] if drafts else {}
+    draft = str(last.get("text") or "") if not claims or last != claims[-1] else ""
+    return list(dict.fromkeys(held)), draft
 
 
 def without_a_model(

@@ -46,7 +46,7 @@ def read(file: Path) -> Schema:
     except (OSError, orjson.JSONDecodeError) as error:
         raise InputError(f"{file} cannot be read as a JSON schema: {error}.") from error
     if not isinstance(schema, dict):
-        raise InputError(f"{file} is no JSON schema: it must be an object, such as {{\"type\": \"object\", …}}.")
+        raise InputError(f'{file} is no JSON schema: it must be an object, such as {{"type": "object", …}}.')
     try:
         jsonschema.Draft202012Validator.check_schema(schema)
     except jsonschema.SchemaError as error:

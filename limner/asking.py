@@ -1,4 +1,9 @@
-"""The door for questions: `limner ask`."""
+"""The door for questions: `limner ask`.
+
+While a model writes, a claim is shown as soon as its lines are seen to hold it, marked ✓; the words of the next one
+are shown dim while they come, on a terminal only. Both are gone when the answer is there: what is printed is the answer
+that was checked whole.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +17,7 @@ from pathlib import Path
 from agents import ask as about
 from agents.model import VllmModel
 from agents.plan import Plan
+from agents.shape import Schema, shaped
 from agents.survey import Answered, reading, survey
 from agents.terms import Match, Vocabulary
 from agents.understand import understand
@@ -49,17 +55,36 @@ class Asking:
     def __exit__(self, *_: object) -> None:
         self._open.close()
 
-    def ask(self, question: str, *, user: str | None, explain: bool) -> Answered:
+    def ask(
+        self,
+        question: str,
+        *,
+        user: str | None,
+        explain: bool = False,
+        schema: Schema | None = None,
+        seen: about.Seen | None = None,
+    ) -> Answered:
         """The answer to one question, about one user or about all.
+
+        Args:
+            schema: JSON schema in which the answer is wanted as well.
+            seen: Told of claims as they are written and checked.
 
         Raises:
             StoreError: the user is not known, or the database cannot be read.
+            InputError: the model server does not take the schema.
             ModelError: a model has to read, and does not answer.
         """
+        return self._loop.run(self._answered(question, user, explain, schema, seen))
+
+    async def _answered(
+        self, question: str, user: str | None, explain: bool, schema: Schema | None, seen: about.Seen | None
+    ) -> Answered:
         if user is not None:
-            return Answered(self._loop.run(self._about(question, user)), None)
-        return self._loop.run(
-            survey(
+            answered = Answered(await self._about(question, user, seen), None)
+        else:
+            self._told("reading the question", 0, 0, "")
+            answered = await survey(
                 question,
                 vocabulary=self.vocabulary,
                 store=self._app.people,
@@ -67,7 +92,11 @@ class Asking:
                 understand=self._understand if self._with_model else None,
                 explain=explain,
             )
-        )
+        if schema is None or answered.reply.abstained:
+            return answered
+        self._told("putting it into the schema", 0, 0, "")
+        reply = await shaped(answered.reply, schema, model=self._opened(), prompt=self._app.prompt("shape"))
+        return answered._replace(reply=reply)
 
     def read(self, question: str) -> Plan:
         """A question about all users as a query, not run.
@@ -77,14 +106,14 @@ class Asking:
         """
         return self._loop.run(reading(question, self.vocabulary, self._understand if self._with_model else None))
 
-    async def _about(self, question: str, user: str) -> Reply:
+    async def _about(self, question: str, user: str, seen: about.Seen | None) -> Reply:
         """The answer to a question about one user, kept in the audit; a model is opened only where one has to read."""
         app, began, outcome, rows = self._app, time.monotonic(), "failed", 0
         try:
             if user not in self._people:
                 self._people[user] = about.person(user, app.events, app.profiles)
             person = self._people[user]
-            self._told("searching", 0, 0, "")
+            self._told("reading the question", 0, 0, "")
             reply = about.without_a_model(question, person, taxonomy=app.taxonomy, zone=app.zone)
             if reply is None:
                 reply = await about.read(
@@ -95,6 +124,7 @@ class Asking:
                     embed=app.embedder(self._told).embed,
                     zone=app.zone,
                     told=lambda stage: self._told(stage, 0, 0, ""),
+                    seen=seen,
                 )
             outcome, rows = "abstained" if reply.abstained else "answered", len(reply.citations)
             return reply

@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal, cast
 
 import typer
 
-from agents import server
+from agents import server, shape
 from evals import calibration
 from limner import doctor as examination
 from limner import settings, show
@@ -546,23 +546,29 @@ def ask(
     user: Annotated[str | None, typer.Option(help="Ask about this user; about all of them if not given.")] = None,
     explain: Annotated[bool, typer.Option("--explain", help="Also the typed query, the SQL and its plan.")] = False,
     file: Annotated[Path | None, typer.Option(help="A question a line; answers as JSON Lines.")] = None,
+    schema: Annotated[
+        Path | None, typer.Option(help="A JSON schema: the answer in it as well, under `data`; JSON as with --json.")
+    ] = None,
     who: Author = None,
     as_json: Json = False,
 ) -> None:
     """Answer a question about all users, or about one. Nothing is written but who asked what."""
     if (question is None) == (file is None):
         raise typer.BadParameter("give a question, or --file FILE")
+    wanted = None if schema is None else shape.read(schema)
+    if file is None and not as_json and wanted is None:
+        with opened() as app, show.watch() as watch, Asking(app, who or author(), watch.stage) as asking:
+            answered = asking.ask(question or "", user=user, explain=explain, seen=watch.seen)
+        tell(answered, explain=explain)
+        return
     with opened() as app, stages("Asking") as told, Asking(app, who or author(), told) as asking:
         if file is not None:
-            show.lines(asking.ask(one, user=user, explain=False).reply for one in questions(file))
+            show.lines(asking.ask(one, user=user, schema=wanted).reply for one in questions(file))
             return
-        answered = asking.ask(question or "", user=user, explain=explain)
-    if as_json:
-        found = answered.found
-        behind = {"sql": found.sql, "plan": found.plan} if explain and found is not None else {}
-        show.document(answered.reply.model_dump(mode="json") | behind)
-    else:
-        tell(answered, explain=explain)
+        answered = asking.ask(question or "", user=user, explain=explain, schema=wanted)
+    found = answered.found
+    behind = {"sql": found.sql, "plan": found.plan} if explain and found is not None else {}
+    show.document(answered.reply.model_dump(mode="json") | behind)
 
 
 @command(prompts_cli, "list", examples="limner prompts list")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, NoReturn
@@ -10,10 +11,12 @@ from typing import Any, NoReturn
 import orjson
 from rich import box
 from rich.cells import cell_len
-from rich.console import Console
+from rich.console import Console, Group
+from rich.live import Live
 from rich.markup import escape
 from rich.panel import Panel
 from rich.progress import BarColumn, Progress, ProgressColumn, SpinnerColumn, Task, TextColumn, TimeRemainingColumn
+from rich.spinner import Spinner
 from rich.table import Column, Table
 from rich.text import Text
 
@@ -392,6 +395,54 @@ def duration(seconds: float) -> str:
 
 def _number(count: int, what: str) -> str:
     return f"{count:,} {what}{'' if count == 1 else 's'}"
+
+
+class Watch:
+    """A question on its way to an answer, on stderr.
+
+    On a terminal the stage, the claims that hold already and, dim, the words that nothing has checked yet, all of it
+    gone when the answer is there; elsewhere a plain line a stage.
+    """
+
+    def __init__(self, live: Live) -> None:
+        self._live = live
+        self._stage, self._told = "", 0.0
+        self._held: tuple[str, ...] = ()
+        self._draft = ""
+
+    def stage(self, stage: str, done: float = 0, total: float = 0, unit: str = "") -> None:
+        scale, unit = (1e6, "MB") if unit == "B" else (1, unit)
+        of = f"/{total / scale:,.0f}" if total else ""
+        told = f"{stage} {done / scale:,.0f}{of} {unit}".strip() if done or total else stage
+        new = stage != self._stage
+        if new:
+            self._held, self._draft = (), ""
+        self._stage = stage
+        self._shown(told)
+        if not err.is_terminal and (new or time.monotonic() - self._told >= QUIET_SECONDS):
+            self._told = time.monotonic()
+            message(told)
+
+    def seen(self, held: Sequence[str], draft: str) -> None:
+        """Claims that hold, and what is being written."""
+        self._held, self._draft = tuple(held), draft
+        self._shown(self._stage)
+
+    def pause(self) -> None:
+        """Nothing more is shown until the next stage."""
+        self._live.update(Text(""), refresh=True)
+
+    def _shown(self, told: str) -> None:
+        lines = [Text(f"✓ {claim}") for claim in self._held]
+        lines += [Text(f"… {self._draft}", style="dim")] if self._draft else []
+        self._live.update(Group(Spinner("dots", Text(told)), *lines))
+
+
+@contextmanager
+def watch() -> Iterator[Watch]:
+    """What a question is at; nothing of it reaches stdout."""
+    with Live(console=err, transient=True, auto_refresh=err.is_terminal) as live:
+        yield Watch(live)
 
 
 class _Rates(ProgressColumn):

@@ -99,4 +99,4 @@ class NameAnswer(Answer):
 
 
 class ShapedAnswer(RootModel[Any]):
-    """Answer to the `shape` prompts: what the schema of whoever asked allows (`agents.shape`), bounded by its author."""
+    """Answer to the `shape` prompts: what the schema of whoever asked allows; see `agents.shape`."""

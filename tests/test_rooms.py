@@ -24,6 +24,7 @@ HOMES = {
     "openai": ("agents/model.py",),
     "langchain": ("agents/model.py",),
     "langchain_core": ("agents/model.py", "agents/tools.py"),
+    "jsonschema": ("agents/shape.py",),
     "bm25s": ("agents/recall.py", "evals/memory.py"),
     "snowballstemmer": ("agents/recall.py",),
     "langchain_openai": ("agents/model.py",),

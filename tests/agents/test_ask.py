@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agents.ask import BUDGET, ask, person, shown
+from agents.ask import BUDGET, ask, person, read, shown
 from agents.model import ScriptedModel
 from limner.domain import Evidence, Label, Persona, Reply, Sentence, Tag
 from limner.errors import StoreError
@@ -163,7 +163,39 @@ async def test_the_model_sees_no_personal_data_and_no_way_out_of_the_fence() -> 
 async def test_stages_are_told() -> None:
     stages = list[str]()
     await asked("What did Caroline make?", answer(), told=stages.append)
-    assert stages == ["searching", "reading"]
+    assert stages == ["reading the question", "finding events", "10 lines found", "writing", "checking"]
+
+
+async def test_a_claim_is_seen_when_its_lines_hold_it_and_never_before() -> None:
+    told = list[tuple[tuple[str, ...], str]]()
+    said = answer((["e1"], "a blue bowl"), (["e1"], "two oil paintings"), (["e1"], "pottery"))
+    model = ScriptedModel([said])
+    reply = await read(
+        "What did Caroline make?",
+        somebody(),
+        model=model,
+        prompt=library.latest("answer"),
+        embed=embed,
+        seen=lambda held, draft: told.append((tuple(held), draft)),
+    )
+    assert told[-1] == (("a blue bowl", "pottery"), "")
+    assert all("paintings" not in held for claims, _ in told for held in claims)
+    assert any(draft.startswith("two oil") for _, draft in told), "what is being written is told apart"
+    assert reply.answer == "a blue bowl; pottery"
+
+
+async def test_nothing_is_seen_of_an_answer_that_calls_itself_none() -> None:
+    told = list[object]()
+    said = answer((["e1"], "a blue bowl"), answerable=False)
+    await read(
+        "What did Caroline make?",
+        somebody(),
+        model=ScriptedModel([said]),
+        prompt=library.latest("answer"),
+        embed=embed,
+        seen=lambda held, draft: told.append((*held, draft)),
+    )
+    assert set(told) == {("",)}
 
 
 @given(st.lists(TEXTS, max_size=60), TEXTS)

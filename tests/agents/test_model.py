@@ -425,7 +425,9 @@ async def test_an_answer_is_heard_as_it_comes_and_is_the_same(server: FaultyServ
     assert all(later.startswith(sooner) for sooner, later in itertools.pairwise(heard.texts))
     assert Portrait.model_validate_json(heard.texts[-1]) == whole
     assert (ledger[0].outcome, ledger[0].tokens_in) == ("ok", 8)
-    assert ledger[0].request_digest == request_digest(CHAT, Portrait, "faulty", 60), "streamed or not, it is one request"
+    assert ledger[0].request_digest == request_digest(CHAT, Portrait, "faulty", 60), (
+        "streamed or not, it is one request"
+    )
 
 
 @pytest.mark.parametrize(

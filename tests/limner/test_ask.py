@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import orjson
 import pytest
 
-from tests.limner.terminal import limner
+from limner import show
+from tests.faulty_server import Body, Fault, FaultyServer
+from tests.limner.terminal import environment, limner
 
 pytestmark = pytest.mark.usefixtures("profiled")
 
@@ -84,3 +88,79 @@ def test_somebody_unknown_is_named() -> None:
     said = limner("ask", "What are they like?", "--user", "nobody")
     assert said.code == 1
     assert "nobody" in said.err
+
+
+SCHEMA = {"type": "object", "properties": {"said": {"type": "string", "maxLength": 200}}, "required": ["said"]}
+
+
+def answers(body: Body) -> str:
+    """Claims the first words of the first event it is shown; puts whatever is answered into the schema above."""
+    asked = str(body["messages"][-1]["content"])
+    if "<answer>" in asked:
+        return json.dumps({"said": asked.partition("<answer>\n")[2].partition("\n")[0]})
+    name, _, told = next(line for line in asked.splitlines() if line.startswith("e")).split(" | ", 2)
+    words = told.partition(": ")[2].split()[:4]
+    return json.dumps({"answerable": True, "claims": [{"lines": [name], "text": " ".join(words)}]})
+
+
+@pytest.fixture
+def reader(profiled: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FaultyServer]:
+    """A model that reads, for the profiled sample."""
+    with FaultyServer(answers) as server:
+        for name, value in environment(server, profiled).items():
+            monkeypatch.setenv(name, value)
+        yield server
+
+
+def test_stages_are_plain_lines_where_there_is_no_terminal(reader: FaultyServer) -> None:
+    said = limner("ask", "What did they say about the piano?", "--user", "nell")
+    told = said.err.splitlines()[:-1]  # the last is the explanation
+    assert told[0] == "reading the question"
+    assert told[-3].endswith("lines found")
+    assert told[-2:] == ["writing", "checking"]
+    assert said.out.strip()
+    assert reader.chats[-1]["stream"] is True
+
+
+def test_json_is_one_document_and_is_not_streamed(reader: FaultyServer) -> None:
+    said = limner("ask", "What did they say about the piano?", "--user", "nell", "--json")
+    assert (said.json["scope"], said.err) == ("user", "")
+    assert "stream" not in reader.chats[-1]
+
+
+def test_a_terminal_shows_claims_that_hold_and_the_draft_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    console = show.Console(force_terminal=True, width=60, record=True)
+    monkeypatch.setattr(show, "err", console)
+    with show.watch() as watch:
+        watch.stage("writing")
+        watch.seen(["a blue bowl"], "two oil")
+    shown = console.export_text()
+    assert "writing" in shown
+    assert "✓ a blue bowl" in shown
+    assert "… two oil" in shown
+
+
+def test_an_answer_comes_in_the_schema_of_whoever_asks(reader: FaultyServer, tmp_path: Path) -> None:
+    file = tmp_path / "answer.schema.json"
+    file.write_text(json.dumps(SCHEMA))
+    said = limner("ask", "What did they say about the piano?", "--user", "nell", "--schema", file)
+    assert said.json["data"] == {"said": said.json["answer"]}
+    assert said.json["citations"]
+    assert reader.chats[-1]["structured_outputs"] == {"json": SCHEMA}
+    about_all = limner("ask", "Which users dislike musicals?", "--schema", file).json
+    assert about_all["data"] == {"said": about_all["answer"]}
+    unread = limner("ask", "Which users like flibbertigibbets?", "--schema", file).json
+    assert (unread["abstained"], unread["data"]) == (True, None)
+
+
+def test_a_schema_that_cannot_be_used_is_wrong_use(reader: FaultyServer, tmp_path: Path) -> None:
+    file = tmp_path / "answer.schema.json"
+    file.write_text('{"type": "text"}')
+    said = limner("ask", "Which users dislike musicals?", "--schema", file)
+    assert (said.code, said.out) == (2, "")
+    assert "is no JSON schema" in said.err
+    file.write_text(json.dumps(SCHEMA))
+    reader.always(Fault.TOO_LONG)
+    said = limner("ask", "Which users dislike musicals?", "--schema", file)
+    assert (said.code, said.out) == (2, "")
+    assert "does not take this schema" in said.words
