@@ -51,6 +51,8 @@ AnswerT = TypeVar("AnswerT", bound=BaseModel)
 Ledger = Callable[[ModelCall], None]
 Heard = Callable[[str], None]
 """Told of the text of an answer so far, whenever it has grown; a repeated attempt begins anew."""
+Weighed = Callable[[float], None]
+"""Told of the mean natural logarithm of the probabilities of an answer's tokens."""
 CallOutcome = Literal["ok", "bad_answer", "refused", "unreachable"]
 
 SAMPLING: dict[str, Any] = {"temperature": 0, "seed": 7}
@@ -111,6 +113,7 @@ class Model(Protocol):
         ledger: Ledger = unrecorded,
         check: Callable[[AnswerT], str | None] = unopposed,
         heard: Heard | None = None,
+        weighed: Weighed | None = None,
     ) -> AnswerT:
         """The model's validated answer.
 
@@ -122,6 +125,7 @@ class Model(Protocol):
             ledger: Told of every attempt, failed ones included, with the digest of the request as first asked.
             check: What is wrong with an answer of the right shape, in words for the model; None where nothing is.
             heard: Told of the text as it comes, which nothing has checked yet; None has it come in one piece.
+            weighed: Told how sure the model was of the answer; of nothing where the server gives no log-probabilities.
 
         Raises:
             AnswerError: two answers in a row were not of the promised shape.
@@ -155,6 +159,8 @@ class Reply(NamedTuple):
     finish: str
     tokens_in: int
     tokens_out: int
+    logprob: float | None = None
+    """Mean over its tokens; None where none were asked for or given."""
 
 
 class _AttemptError(Exception):
@@ -218,7 +224,12 @@ class _Seam(ABC):
 
     @abstractmethod
     async def _attempt(
-        self, chat: Sequence[Message], schema: type[BaseModel], max_tokens: int, heard: Heard | None = None
+        self,
+        chat: Sequence[Message],
+        schema: type[BaseModel],
+        max_tokens: int,
+        heard: Heard | None = None,
+        weigh: bool = False,
     ) -> Reply:
         """One attempt; `_AttemptError` where there is no answer."""
 
@@ -234,6 +245,7 @@ class _Seam(ABC):
         ledger: Ledger = unrecorded,
         check: Callable[[AnswerT], str | None] = unopposed,
         heard: Heard | None = None,
+        weighed: Weighed | None = None,
     ) -> AnswerT:
         """See `Model.answer`."""
         call = functools.partial(
@@ -248,7 +260,9 @@ class _Seam(ABC):
         conversation, first_complaint = tuple(chat), ""
         while True:
             try:
-                reply, seconds = await self._reply(conversation, schema, max_tokens, account, heard)
+                reply, seconds = await self._reply(
+                    conversation, schema, max_tokens, account, heard, weigh=weighed is not None
+                )
             except _AttemptError as error:
                 if first_complaint and error.status == 400:  # with the repair it no longer fits the context
                     raise AnswerError(f"The model's answer cannot be used: {first_complaint}.", answer="") from error
@@ -260,6 +274,8 @@ class _Seam(ABC):
                 account.enter("bad_answer", seconds, reply, detail=complaint)
             else:
                 account.enter("ok", seconds, reply, answer=answer.model_dump_json())
+                if weighed is not None and reply.logprob is not None:
+                    weighed(reply.logprob)
                 return answer
             if first_complaint:
                 raise AnswerError(f"The model's answer cannot be used, nor its second one: {complaint}.", reply.text)
@@ -274,6 +290,8 @@ class _Seam(ABC):
         max_tokens: int,
         account: _Account,
         heard: Heard | None,
+        *,
+        weigh: bool,
     ) -> tuple[Reply, float]:
         """A reply and the seconds it took, after as many attempts as its troubles are worth."""
         retrying = AsyncRetrying(
@@ -283,7 +301,7 @@ class _Seam(ABC):
             with state:
                 begun = time.monotonic()
                 try:
-                    return await self._attempt(chat, schema, max_tokens, heard), time.monotonic() - begun
+                    return await self._attempt(chat, schema, max_tokens, heard, weigh), time.monotonic() - begun
                 except _AttemptError as error:
                     account.enter(error.outcome, time.monotonic() - begun, detail=cut(str(error)))
                     raise
@@ -425,9 +443,15 @@ class VllmModel(_Seam):
         return body
 
     async def _attempt(
-        self, chat: Sequence[Message], schema: type[BaseModel], max_tokens: int, heard: Heard | None = None
+        self,
+        chat: Sequence[Message],
+        schema: type[BaseModel],
+        max_tokens: int,
+        heard: Heard | None = None,
+        weigh: bool = False,
     ) -> Reply:
         options: dict[str, Any] = {"structured_outputs": {"json": orjson.Fragment(_schema(schema))}}
+        options |= {"logprobs": True} if weigh else {}
         if heard is None:
             return self._whole(await self._chat(chat, max_tokens=max_tokens, **options))
         options |= {"stream": True, "stream_options": {"include_usage": True}}
@@ -443,6 +467,7 @@ class VllmModel(_Seam):
                 finish=choice.get("finish_reason") or "",
                 tokens_in=usage.get("prompt_tokens", 0),
                 tokens_out=usage.get("completion_tokens", 0),
+                logprob=_mean(_logprobs(choice)),
             )
         except (KeyError, IndexError, TypeError, AttributeError) as error:
             raise _AttemptError(
@@ -454,7 +479,7 @@ class VllmModel(_Seam):
 
         Whatever ends before the server has said why it ended is no answer.
         """
-        text, finish, usage = "", "", dict[str, int]()
+        text, finish, usage, logprobs = "", "", dict[str, int](), list[float]()
         async with self._session.post(f"{self._url}{path}", data=_json(asked)) as response:
             if response.status >= 400:
                 raise self._refusal(response.status, await response.read(), response.headers.get("retry-after"))
@@ -469,12 +494,13 @@ class VllmModel(_Seam):
                 usage = event.get("usage") or usage
                 for choice in event.get("choices") or ():
                     finish = choice.get("finish_reason") or finish
+                    logprobs += _logprobs(choice)
                     if more := (choice.get("delta") or {}).get("content"):
                         text += more
                         heard(text)
         if not finish:
             raise _AttemptError(self._said("a stream that ended too early"), "unreachable", tries=TRIES)
-        return Reply(text, finish, usage.get("prompt_tokens", 0), usage.get("completion_tokens", 0))
+        return Reply(text, finish, usage.get("prompt_tokens", 0), usage.get("completion_tokens", 0), _mean(logprobs))
 
     async def leaning(self, chat: Sequence[Message]) -> float:
         """How far the model leans to yes in answer to a question of yes or no: the log-odds of its first word.
@@ -485,11 +511,7 @@ class VllmModel(_Seam):
         Raises:
             ModelError: the server could not be reached, refused, or gives no log-probabilities.
         """
-        try:
-            body = await self._chat(chat, max_tokens=1, logprobs=True, top_logprobs=20)
-        except _AttemptError as error:
-            raise ModelError(str(error)) from error
-        tops = _likeliest(body)
+        tops = _likeliest(await self._body(chat, max_tokens=1, logprobs=True, top_logprobs=20))
         if not tops:
             raise ModelError("The model server gives no log-probabilities: `limner model check` says what is missing.")
         yes, no = (
@@ -497,6 +519,25 @@ class VllmModel(_Seam):
             for words in (YES, NO)
         )
         return math.log(max(yes, UNHEARD) / max(no, UNHEARD))
+
+    async def choice(self, chat: Sequence[Message], words: Sequence[str]) -> str:
+        """The likeliest of some words, such as the letters of a choice, as the model's whole answer.
+
+        Raises:
+            ModelError: the server could not be reached, or refused.
+        """
+        body = await self._body(chat, max_tokens=8, structured_outputs={"choice": list(words)})
+        return str(body["choices"][0]["message"]["content"])
+
+    async def _body(self, chat: Sequence[Message], **options: Any) -> dict[str, Any]:
+        """The server's whole word on a chat, after as many attempts as its troubles are worth."""
+        retrying = AsyncRetrying(
+            retry=retry_if_exception_type(_AttemptError), stop=_enough, wait=self._pause, reraise=True
+        )
+        try:
+            return await retrying(self._chat, chat, **options)
+        except _AttemptError as error:
+            raise (Unreachable if error.outcome == "unreachable" else Refused)(str(error)) from error
 
     def _asked(self, chat: Sequence[Message], **options: Any) -> dict[str, Any]:
         messages = [message._asdict() for message in chat]
@@ -622,6 +663,15 @@ async def _events(pieces: AsyncIterator[bytes]) -> AsyncIterator[dict[str, Any]]
                     yield event
 
 
+def _logprobs(choice: dict[str, Any]) -> list[float]:
+    """The log-probabilities of the tokens in a choice, or in a piece of one; [] where the server gave none."""
+    return [token["logprob"] for token in (choice.get("logprobs") or {}).get("content") or ()]
+
+
+def _mean(values: Sequence[float]) -> float | None:
+    return sum(values) / len(values) if values else None
+
+
 def _likeliest(body: dict[str, Any]) -> list[dict[str, Any]]:
     """The likeliest first tokens of a chat completion, each with its logprob; [] where the server gave none."""
     first = ((body["choices"][0].get("logprobs") or {}).get("content") or [{}])[0]
@@ -667,7 +717,12 @@ class ScriptedModel(_Seam):
         self._answers: Iterator[Script] = iter(()) if callable(answers) else iter(answers)
 
     async def _attempt(
-        self, chat: Sequence[Message], schema: type[BaseModel], max_tokens: int, heard: Heard | None = None
+        self,
+        chat: Sequence[Message],
+        schema: type[BaseModel],
+        max_tokens: int,
+        heard: Heard | None = None,
+        weigh: bool = False,
     ) -> Reply:
         asked = Asked(tuple(chat), schema, max_tokens)
         self.asked.append(asked)

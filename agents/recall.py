@@ -10,6 +10,7 @@ Memory holds places, times and an inverted index, a few hundred bytes an event; 
 
 from __future__ import annotations
 
+import math
 import re
 import sys
 from array import array
@@ -43,6 +44,8 @@ MEANING = 0.3
 TURNS = frozenset({"message", "chat", "comment"})
 OF_ANOTHER = 0.7
 """What a turn of somebody else weighs where a question is about one who speaks, chosen likewise."""
+LEADING = 5
+"""Turns by which a speaker's hold on the words of a question is measured; chosen likewise, of 1, 2, 3 and 5."""
 THREAD = ("conversation", "thread", "session", "segment_id", "log")
 """Keys of `meta` that must agree within a conversation."""
 SPOKEN = ("speaker", "image_caption", "caption", "note")
@@ -222,12 +225,49 @@ class Memory:
 
         Where a question names one of the speakers it is about that one; where it names none, about the user.
         """
-        named = [one for one in set(self._speakers) if one and names(one, question)]
-        if len(named) == 1:
-            others = np.array([one not in {"", named[0]} for one in self._speakers], dtype=bool)
-        else:
-            others = self._others & (not named)
+        named = self._named(question)
+        others = self._of_others(named[0]) if len(named) == 1 else self._others & (not named)
         return np.where(others, OF_ANOTHER, 1).astype(np.float32)
+
+    def held(self, question: str) -> NDArray[np.float64]:
+        """The share of a question's words that each event holds, shape (n,), a rare word weighing more, as in BM25.
+
+        Names of those who speak count for nothing.
+        """
+        speakers = {word for one in set(self._speakers) for word in tokens(one)}
+        held, whole = np.zeros(len(self.ids)), 0.0
+        for word in sorted(set(tokens(question)) - speakers):
+            has = self._has(word)
+            weight = math.log1p((len(has) - has.sum() + 0.5) / (has.sum() + 0.5))
+            held += weight * has
+            whole += weight
+        return held / (whole or 1)
+
+    def lead(self, question: str) -> float | None:
+        """How much better the one a question names holds its words than whoever else speaks, -1 to 1.
+
+        Either holds them as well as its best `LEADING` turns do, on average. None where the question names no one of
+        several speakers.
+        """
+        named = self._named(question)
+        if len(named) != 1 or not (others := self._of_others(named[0])).any():
+            return None
+        held = self.held(question)
+        own, theirs = (np.sort(held[rows])[-LEADING:].mean() for rows in (~others, others))
+        return float(own - theirs)
+
+    def _named(self, question: str) -> list[str]:
+        return [one for one in set(self._speakers) if one and names(one, question)]
+
+    def _of_others(self, name: str) -> NDArray[np.bool_]:
+        return np.array([one not in {"", name} for one in self._speakers], dtype=bool)
+
+    def _has(self, word: str) -> NDArray[np.bool_]:
+        """Which events hold a word, shape (n,)."""
+        known = self._known.get(word)
+        if known is None or self._index is None:
+            return np.zeros(len(self.ids), dtype=bool)
+        return np.asarray(self._index.get_scores_from_ids([known])) > 0
 
     def events(self, rows: Iterable[int]) -> list[Event]:
         """The events in these places, in their order, read again."""

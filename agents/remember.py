@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from agents.model import AnswerT, Heard, Ledger, Message, Model, request_digest, unopposed, unrecorded
+from agents.model import AnswerT, Heard, Ledger, Message, Model, Weighed, request_digest, unopposed, unrecorded
 from agents.pace import Pace
 
 
@@ -35,6 +35,7 @@ class Remembering:
         ledger: Ledger = unrecorded,
         check: Callable[[AnswerT], str | None] = unopposed,
         heard: Heard | None = None,
+        weighed: Weighed | None = None,
     ) -> AnswerT:
         """As `Model.answer`."""
         known = self._recall(request_digest(chat, schema, self.name, max_tokens))
@@ -51,4 +52,5 @@ class Remembering:
                 ledger=ledger,
                 check=check,
                 heard=heard,
+                weighed=weighed,
             )

@@ -167,7 +167,7 @@ def dated(text: str, at: datetime, lang: Language) -> str:
         words = text[one.start : one.end]
         if one.start < done or re.search(r"(?:19|20)\d\d", words):
             continue
-        parts += [text[done : one.end], "" if lang == "zh" else " ", f"[{_told(one, at, lang)}]"]
+        parts += [text[done : one.end], "" if lang == "zh" else " ", f"[{told(one, at, lang)}]"]
         done = one.end
     return "".join([*parts, text[done:]])
 
@@ -179,7 +179,8 @@ def day(at: datetime, lang: Language) -> str:
     return f"{at.day} {_EN_MONTHS[at.month - 1].capitalize()} {at.year}"
 
 
-def _told(one: Stretch, at: datetime, lang: Language) -> str:
+def told(one: Stretch, at: datetime, lang: Language) -> str:
+    """A stretch in words, dates for what was said of `at`: 7 May 2023, the week before 9 June 2023."""
     zh = lang == "zh"
     if one.unit in {"week", "weekend"} and not one.loose:
         side = (one.since > at) - (one.until <= at)
@@ -187,16 +188,16 @@ def _told(one: Stretch, at: datetime, lang: Language) -> str:
             return f"{day(at, lang)}{('那一', '后一', '前一')[side]}{'周' if one.unit == 'week' else '个周末'}"
         return f"the {one.unit} {('of', 'after', 'before')[side]} {day(at, lang)}"
     if one.unit == "day":
-        told = day(one.since, lang)
+        words = day(one.since, lang)
     elif one.unit == "year":
-        told = f"{one.since.year}年" if zh else f"{one.since.year}"
+        words = f"{one.since.year}年" if zh else f"{one.since.year}"
     elif one.unit == "month":
         month = _EN_MONTHS[one.since.month - 1].capitalize()
-        told = f"{one.since.year}年{one.since.month}月" if zh else f"{month} {one.since.year}"
+        words = f"{one.since.year}年{one.since.month}月" if zh else f"{month} {one.since.year}"
     else:
         last = one.until - timedelta(days=1)
-        told = f"{day(one.since, lang)}至{day(last, lang)}" if zh else f"{day(one.since, lang)} to {day(last, lang)}"
-    return told if not one.loose else f"约{told}" if zh else f"about {told}"
+        words = f"{day(one.since, lang)}至{day(last, lang)}" if zh else f"{day(one.since, lang)} to {day(last, lang)}"
+    return words if not one.loose else f"约{words}" if zh else f"about {words}"
 
 
 Read = tuple[datetime, datetime, Unit, bool]

@@ -1,6 +1,7 @@
 """Questions about one person against what data sets know of them: `python -m evals.memory recall`.
 
     python -m evals.memory recall      what each stage of retrieval is worth on LoCoMo; no model is asked
+    python -m evals.memory unasked     what code answers or leaves unanswered on LoCoMo by itself
     python -m evals.memory locomo      answers, abstention and tokens beside full context and plain retrieval
     python -m evals.memory memdaily    Chinese four-way choice with and without the history
     python -m evals.memory persona     PersonaBench answers beside plain retrieval
@@ -15,10 +16,12 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import math
 import re
 import time
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
@@ -28,7 +31,8 @@ import orjson
 import typer
 from numpy.typing import NDArray
 
-from agents.ask import MOST_CHARACTERS, Person, ask, shown
+from agents.ask import LEAST_SURE, MOST_CHARACTERS, Person, read, shown, without_a_model
+from agents.dating import WHEN, dating
 from agents.digest import safe
 from agents.embedder import Embedder
 from agents.model import (
@@ -36,8 +40,8 @@ from agents.model import (
     Heard,
     Ledger,
     Message,
-    Model,
     VllmModel,
+    Weighed,
     messages,
     request_digest,
     unopposed,
@@ -59,7 +63,7 @@ from prompts.answers import ChoiceAnswer, UnaidedAnswer
 FITTED = frozenset({"conv-26", "conv-30", "conv-41"})
 K = 10
 ANSWERED = frozenset({1, 2, 3, 4})
-AT_ONCE = 10
+AT_ONCE = 6
 CONTEXT = 3_000
 """Tokens of the history that the full-context baseline reads, the newest first: what a context of 4,096 leaves."""
 MAX_TOKENS = 120
@@ -68,6 +72,11 @@ KEPT = Path("memory-answers.jsonl")
 _UNSAID = re.compile(r"not mentioned|no information|does not say|not say|unknown", re.IGNORECASE)
 
 cli = typer.Typer(no_args_is_help=True, help=__doc__)
+
+Data = Annotated[Path, typer.Option(help="Folder of the data sets.")]
+Most = Annotated[int, typer.Option(min=1, help="Questions, drawn by hash.")]
+Keep = Annotated[Path, typer.Option(help="File that keeps the answers: a second run asks nothing twice.")]
+AsJson = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
 
 
 class Question(NamedTuple):
@@ -216,10 +225,47 @@ def recall(
     )
 
 
+@cli.command()
+def unasked(data: Data = DATA, as_json: AsJson = False) -> None:
+    """What code answers alone on LoCoMo: where it abstains, and the dates it tells; no model is asked."""
+    conversations, questions = locomo(_there(data))
+    known = taxonomy.load()
+    memories = {name: remembered(events) for name, events in conversations.items()}
+    replies = {
+        one.id: without_a_model(one.text, Person(one.group, memories[one.group]), taxonomy=known) for one in questions
+    }
+
+    def metrics(chosen: Sequence[Question]) -> dict[str, Metric]:
+        def over(values: Iterable[tuple[Question, float]]) -> Metric:
+            pairs = list(values)
+            return mean([value for _, value in pairs], [one.group for one, _ in pairs])
+
+        silent = {one.id for one in chosen if (reply := replies[one.id]) is not None and reply.abstained}
+        told = {one.id: reply for one in chosen if (reply := replies[one.id]) is not None and not reply.abstained}
+        when = [one for one in chosen if one.answer and WHEN.search(one.text)]
+        return {
+            "abstention recall": over((one, float(one.id in silent)) for one in chosen if not one.answer),
+            "abstention precision": over((one, float(not one.answer)) for one in chosen if one.id in silent),
+            "abstained from what has an answer": over((one, float(one.id in silent)) for one in chosen if one.answer),
+            "asked for a time, and told": over((one, float(one.id in told)) for one in when),
+            "F1 of the times told": over(
+                (one, locomo_f1(told[one.id].answer, one.answer, one.category)) for one in when if one.id in told
+            ),
+        }
+
+    _tell(
+        {
+            "chosen on": metrics([one for one in questions if one.group in FITTED]),
+            "reported": metrics([one for one in questions if one.group not in FITTED]),
+        },
+        as_json,
+    )
+
+
 class Kept:
     """A model whose answers are kept in a file, so that a run goes on where it stopped and can be scored again."""
 
-    def __init__(self, model: Model, path: Path) -> None:
+    def __init__(self, model: VllmModel, path: Path) -> None:
         self.name, self.count_tokens, self.aclose = model.name, model.count_tokens, model.aclose
         self._model, self._path = model, path
         rows = [orjson.loads(line) for line in path.read_bytes().splitlines()] if path.exists() else []
@@ -237,14 +283,17 @@ class Kept:
         ledger: Ledger = unrecorded,
         check: Callable[[AnswerT], str | None] = unopposed,
         heard: Heard | None = None,
+        weighed: Weighed | None = None,
     ) -> AnswerT:
         """As `Model.answer`; the ledger is told again of what was kept."""
         request = request_digest(chat, schema, self.name, max_tokens)
         if (known := self._known.get(request)) is not None:
             for call in known["calls"]:
                 ledger(ModelCall.model_validate(call))
+            if weighed is not None and known["logprob"] is not None:
+                weighed(known["logprob"])
             return schema.model_validate(known["answer"])
-        calls = list[ModelCall]()
+        calls, sure = list[ModelCall](), list[float]()
         answer = await self._model.answer(
             chat,
             schema,
@@ -255,17 +304,27 @@ class Kept:
             ledger=calls.append,
             check=check,
             heard=heard,
+            weighed=sure.append,
         )
-        row = {
-            "request": request,
-            "answer": answer.model_dump(mode="json"),
-            "calls": [one.model_dump() for one in calls],
-        }
-        with self._path.open("ab") as file:
-            file.write(orjson.dumps(row) + b"\n")
+        self._keep(request, answer.model_dump(mode="json"), [one.model_dump() for one in calls], *sure)
         for call in calls:
             ledger(call)
+        if weighed is not None and sure:
+            weighed(*sure)
         return answer
+
+    async def choice(self, chat: Sequence[Message], words: Sequence[str]) -> str:
+        """As `VllmModel.choice`."""
+        request = request_digest(chat, ChoiceAnswer, self.name, 1)
+        if request not in self._known:
+            self._keep(request, await self._model.choice(chat, words), [])
+        return str(self._known[request]["answer"])
+
+    def _keep(self, request: str, answer: Any, calls: list[Any], logprob: float | None = None) -> None:
+        row = {"request": request, "answer": answer, "calls": calls, "logprob": logprob}
+        with self._path.open("ab") as file:
+            file.write(orjson.dumps(row) + b"\n")
+        self._known[request] = row
 
 
 Way = Callable[[Question], Awaitable[Answered]]
@@ -278,17 +337,22 @@ class Bench:
         self._model, self._embedder = model, embedder
         self._taxonomy = taxonomy.load()
 
-    async def limner(self, question: Question, memory: Memory) -> Answered:
-        calls, begun = list[ModelCall](), time.monotonic()
-        reply = await ask(
-            question.text,
-            Person(question.group, memory),
-            model=self._model,
-            prompt=library.default("answer"),
-            embed=self._embedder.embed,
-            taxonomy=self._taxonomy,
-            ledger=calls.append,
-        )
+    async def limner(self, question: Question, memory: Memory, *, guarded: bool = True) -> Answered:
+        """As `limner ask` answers; unguarded, also what it would withhold."""
+        calls, begun, person = list[ModelCall](), time.monotonic(), Person(question.group, memory)
+        reply = without_a_model(question.text, person, taxonomy=self._taxonomy)
+        if reply is not None and reply.abstained and not guarded:
+            reply = dating(question.text, memory, "en")
+        if reply is None:
+            reply = await read(
+                question.text,
+                person,
+                model=self._model,
+                prompt=library.default("answer"),
+                embed=self._embedder.embed,
+                ledger=calls.append,
+                least_sure=LEAST_SURE if guarded else -math.inf,
+            )
         text = "" if reply.abstained else reply.answer
         return Answered(text, reply.abstained, frozenset(reply.citations), _tokens(calls), time.monotonic() - begun)
 
@@ -300,26 +364,27 @@ class Bench:
         unsaid = bool(_UNSAID.search(answer.answer)) or not answer.answer.strip()
         return Answered(answer.answer, unsaid, frozenset(), _tokens(calls), time.monotonic() - begun)
 
-    async def chosen(self, question: Question, choices: Mapping[str, str], memory: Memory | None) -> Answered:
-        """Which of four answers the model takes, with what it is shown of a memory, or with nothing."""
-        calls, begun = list[ModelCall](), time.monotonic()
-        told = list[str]()
-        if memory is not None and memory.newest is not None:
-            found = shown(
-                question.text,
-                Person(question.group, memory),
-                embed=self._embedder.embed,
-                asked=None,
-                at=memory.newest,
-                lang="zh",
-                count_tokens=self._model.count_tokens,
-            )
-            told = [line.text for line in found.values()]
+    async def chosen(self, question: Question, choices: Mapping[str, str], lines: Sequence[str]) -> Answered:
+        """Which of some answers the model takes, by its log-probabilities of their letters."""
+        begun = time.monotonic()
         listed = [f"{letter}. {safe(text)}" for letter, text in choices.items()]
-        answer = await self._asked(
-            "choose", ChoiceAnswer, calls, question.group, lines=told, question=safe(question.text), choices=listed
+        rendered = library.default("choose").render(lines=list(lines), question=safe(question.text), choices=listed)
+        letter = await self._model.choice(messages(rendered), list(choices))
+        tokens = self._model.count_tokens(rendered.system + rendered.user) + 1
+        return Answered(letter, False, frozenset(), tokens, time.monotonic() - begun)
+
+    def recalled(self, question: Question, memory: Memory) -> list[str]:
+        """The lines that limner would have the model read."""
+        found = shown(
+            question.text,
+            Person(question.group, memory),
+            embed=self._embedder.embed,
+            asked=None,
+            at=memory.newest or datetime.now(UTC),
+            lang="zh",
+            count_tokens=self._model.count_tokens,
         )
-        return Answered(answer.choice, False, frozenset(), _tokens(calls), time.monotonic() - begun)
+        return [line.text for line in found.values()]
 
     def newest_that_fit(self, events: Sequence[Event]) -> list[Event]:
         """The newest events, as many as the full-context baseline reads."""
@@ -409,12 +474,6 @@ def _there(data: Path) -> Path:
     return data
 
 
-Data = Annotated[Path, typer.Option(help="Folder of the data sets.")]
-Most = Annotated[int, typer.Option(min=1, help="Questions, drawn by hash.")]
-Keep = Annotated[Path, typer.Option(help="File that keeps the answers: a second run asks nothing twice.")]
-AsJson = Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")]
-
-
 @cli.command(name="locomo")
 def answers(
     data: Data = DATA,
@@ -432,8 +491,11 @@ def answers(
     def ways(bench: Bench) -> Mapping[str, Way]:
         fitting = {name: bench.newest_that_fit(conversations[name]) for name in memories}
 
+        first: dict[str, asyncio.Task[Answered]] = {}
+
         async def limner(one: Question) -> Answered:
-            return await bench.limner(one, memories[one.group])
+            first[one.id] = asyncio.create_task(bench.limner(one, memories[one.group]))
+            return await first[one.id]
 
         async def plain(one: Question) -> Answered:
             return await bench.plain(one, _by_words(memories[one.group], one.text))
@@ -441,7 +503,11 @@ def answers(
         async def full(one: Question) -> Answered:
             return await bench.plain(one, fitting[one.group])
 
-        return {"limner": limner, "plain": plain} | ({"full": full} if whole else {})
+        async def unguarded(one: Question) -> Answered:
+            answered = await first[one.id]
+            return await bench.limner(one, memories[one.group], guarded=False) if answered.abstained else answered
+
+        return {"limner": limner, "plain": plain} | ({"full": full} if whole else {}) | {"unguarded": unguarded}
 
     results = _run(asked, keep, ways)
     scores = {name: _locomo_scores(asked, found) for name, found in results.items()}
@@ -506,8 +572,14 @@ def _ahead(
 
 
 @cli.command()
-def memdaily(data: Data = DATA, questions: Most = 60, keep: Keep = KEPT, as_json: AsJson = False) -> None:
-    """Accuracy of the choice between four answers, with what limner recalls and with nothing; Chinese notes."""
+def memdaily(
+    data: Data = DATA,
+    questions: Most = 150,
+    keep: Keep = KEPT,
+    fitted: Annotated[bool, typer.Option("--fitted", help="The users that choices are made on.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Accuracy of a choice of four: with what limner recalls, nothing, plain retrieval, the whole log."""
     folder = _there(data) / "memdaily"
     logs: dict[str, list[Event]] = defaultdict(list)
     for row in _rows(folder / "events.jsonl"):
@@ -518,17 +590,21 @@ def memdaily(data: Data = DATA, questions: Most = 60, keep: Keep = KEPT, as_json
         Question(name, row["user_id"], row["question"], row["correct_choice"], 0, frozenset(row["evidence"]))
         for name, row in rows.items()
     ]
-    asked = _sampled(every, questions)
+    asked = _sampled([one for one in every if _chosen_on(one.group) == fitted], questions)
 
     def ways(bench: Bench) -> Mapping[str, Way]:
-        async def limner(one: Question) -> Answered:
-            row = rows[one.id]
-            return await bench.chosen(one, row["choices"], remembered(logs[row["log"]]))
+        def over(lines: Callable[[Question, list[Event]], Sequence[str]]) -> Way:
+            async def way(one: Question) -> Answered:
+                return await bench.chosen(one, rows[one.id]["choices"], lines(one, logs[rows[one.id]["log"]]))
 
-        async def nothing(one: Question) -> Answered:
-            return await bench.chosen(one, rows[one.id]["choices"], None)
+            return way
 
-        return {"limner": limner, "nothing": nothing}
+        return {
+            "nothing": over(lambda one, log: ()),
+            "limner": over(lambda one, log: bench.recalled(one, remembered(log))),
+            "plain": over(lambda one, log: [_plain_line(event) for event in _by_words(remembered(log), one.text)]),
+            "full": over(lambda one, log: [_plain_line(event) for event in log]),
+        }
 
     def right(question: Question, answered: Answered) -> float:
         return float(question.answer == answered.text)
@@ -537,6 +613,11 @@ def memdaily(data: Data = DATA, questions: Most = 60, keep: Keep = KEPT, as_json
     scores = {name: _choice_scores(asked, found, rows, right) for name, found in results.items()}
     scores["limner"] |= _ahead(asked, results, right)
     _tell(scores, as_json)
+
+
+def _chosen_on(user: str) -> bool:
+    """Whether a user of MemDaily is of the third that choices were made on."""
+    return hashlib.blake2b(user.encode()).digest()[0] % 3 == 0
 
 
 def _choice_scores(

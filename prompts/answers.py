@@ -66,18 +66,10 @@ class ListenAnswer(Answer):
     names: list[Named] = Field(max_length=12)
 
 
-class Claim(Answer):
-    """One thing that answers a question, after the lines that say it."""
-
-    lines: list[Annotated[str, StringConstraints(pattern=r"^[et][1-9][0-9]?$")]] = Field(min_length=1, max_length=4)
-    text: str = Field(min_length=1, max_length=240)
-
-
 class QuestionAnswer(Answer):
-    """Answer to the `answer` prompts."""
+    """Answer to the `answer` prompts: what answers the question, each thing by itself; none where no line says it."""
 
-    answerable: bool
-    claims: list[Claim] = Field(max_length=8)
+    claims: list[Annotated[str, StringConstraints(min_length=1, max_length=120)]] = Field(max_length=8)
 
 
 class UnaidedAnswer(Answer):

@@ -305,7 +305,8 @@ class FaultyServer:
         usage = {"prompt_tokens": asked, "completion_tokens": given, "total_tokens": asked + given}
         head = {"id": f"chatcmpl-{self.count}", "created": 0, "model": body.get("model", self.model)}
         if body.get("stream"):
-            return _stream({**head, "object": "chat.completion.chunk"}, text, finish, usage)
+            whole = {**head, "object": "chat.completion.chunk"}
+            return _stream(whole, text, finish, usage, weighed=bool(body.get("logprobs")))
         return _ok({**head, "object": "chat.completion", "choices": [choice], "usage": usage})
 
 
@@ -317,12 +318,14 @@ def _ok(document: Body) -> Said:
     return Said(0, 200, {"content-type": "application/json"}, orjson.dumps(document))
 
 
-def _stream(head: Body, text: str, finish: str, usage: Body) -> Said:
+def _stream(head: Body, text: str, finish: str, usage: Body, *, weighed: bool) -> Said:
     """Server-sent events as vLLM sends them: the role, a few signs at a time, why it ended, the usage."""
     deltas: list[Body] = [{"role": "assistant", "content": ""}]
     deltas += [{"content": text[at : at + 7]} for at in range(0, len(text), 7)]
     chunks = [{**head, "choices": [{"index": 0, "delta": delta, "finish_reason": None}]} for delta in deltas]
     chunks[-1]["choices"][0]["finish_reason"] = finish
+    for chunk in chunks[1:] if weighed else ():
+        chunk["choices"][0]["logprobs"] = {"content": [{"token": "…", "logprob": -0.1, "top_logprobs": []}]}
     chunks.append({**head, "choices": [], "usage": usage})
     body = b"".join(b"data: " + orjson.dumps(chunk) + b"\n\n" for chunk in chunks) + b"data: [DONE]\n\n"
     return Said(0, 200, {"content-type": "text/event-stream; charset=utf-8"}, body)

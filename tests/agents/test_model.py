@@ -363,6 +363,21 @@ async def test_a_leaning_that_cannot_be_had_is_an_error() -> None:
     await down.aclose()
 
 
+async def test_how_sure_an_answer_was_is_told_where_the_server_tells(server: FaultyServer, model: VllmModel) -> None:
+    sure = list[float]()
+    for heard in (None, lambda text: None):
+        options = {"purpose": "p", "prompt_digest": "", "max_tokens": 9, "heard": heard}
+        await model.answer(CHAT, Portrait, weighed=sure.append, **options)  # type: ignore[arg-type]
+        await model.answer(CHAT, Portrait, **options)  # type: ignore[arg-type]
+    assert sure == pytest.approx([-0.1, -0.1])
+    assert [bool(body.get("logprobs")) for body in server.chats] == [True, False, True, False]
+
+
+async def test_a_choice_is_held_to_its_words(server: FaultyServer, model: VllmModel) -> None:
+    server.answer = lambda body: body["structured_outputs"]["choice"][1]
+    assert await model.choice(CHAT, ["A", "B"]) == "B"
+
+
 # --- check ---
 
 
