@@ -82,7 +82,7 @@ def lately(
     Args:
         conflicts: Facts of the user that a newer one has set aside.
     """
-    asks = next((name for name, pattern in _ASKS.items() if pattern.search(question)), None)
+    asks: Asks | None = next((name for name, pattern in _ASKS.items() if pattern.search(question)), None)
     keys = list(dict.fromkeys(found.key for found in taxonomy.mentions.find(question))) if asks else []
     if asks is None or len(keys) != 1 or (asks in {"stopped", "still"} and WHEN.search(question)):
         return None
