@@ -141,6 +141,39 @@ class Model(Protocol):
     async def aclose(self) -> None: ...
 
 
+Sides = tuple[frozenset[str], frozenset[str]]
+"""First words of the one answer and of the other."""
+YES_OR_NO: Sides = (YES, NO)
+
+
+class Judge(Model, Protocol):
+    """A model that also tells how far it leans to one of two answers."""
+
+    async def leaning(
+        self,
+        chat: Sequence[Message],
+        *,
+        sides: Sides = YES_OR_NO,
+        purpose: str = "leaning",
+        prompt_digest: str = "",
+        turn: int = 1,
+        user_id: str | None = None,
+        ledger: Ledger = unrecorded,
+    ) -> float:
+        """How far the model leans to the first of two answers: the log-odds of its first word.
+
+        Args:
+            turn: 2 asks for a second opinion, which is not the first one remembered.
+
+        Returns:
+            Natural logarithm of the odds among the twenty likeliest first tokens; between -20 and 20.
+
+        Raises:
+            ModelError: the server could not be reached, refused, or gives no log-probabilities.
+        """
+        ...
+
+
 @functools.cache
 def _schema(schema: type[BaseModel]) -> bytes:
     return orjson.dumps(schema.model_json_schema(), option=orjson.OPT_SORT_KEYS)
@@ -149,6 +182,12 @@ def _schema(schema: type[BaseModel]) -> bytes:
 def request_digest(chat: Sequence[Message], schema: type[BaseModel], model: str, max_tokens: int) -> str:
     """32 hex digits that equal requests share: same model, messages, schema and sampling."""
     asked = [model, [list(message) for message in chat], orjson.Fragment(_schema(schema)), SAMPLING, max_tokens]
+    return hashlib.blake2b(_json(asked), digest_size=16).hexdigest()
+
+
+def leaning_digest(chat: Sequence[Message], sides: Sides, model: str, turn: int) -> str:
+    """32 hex digits that equal questions about a leaning share."""
+    asked = [model, [list(message) for message in chat], [sorted(words) for words in sides], SAMPLING, turn]
     return hashlib.blake2b(_json(asked), digest_size=16).hexdigest()
 
 
@@ -161,6 +200,17 @@ class Reply(NamedTuple):
     tokens_out: int
     logprob: float | None = None
     """Mean over its tokens; None where none were asked for or given."""
+
+
+class Odds(NamedTuple):
+    """The likeliest first words of a reply, each with its probability."""
+
+    words: Sequence[tuple[str, float]]
+    tokens_in: int
+    tokens_out: int
+
+
+AttemptT = TypeVar("AttemptT", Reply, Odds)
 
 
 class _AttemptError(Exception):
@@ -196,7 +246,7 @@ class _Account:
         self,
         outcome: CallOutcome,
         seconds: float,
-        reply: Reply | None = None,
+        reply: Reply | Odds | None = None,
         *,
         detail: str = "",
         answer: str | None = None,
@@ -233,6 +283,40 @@ class _Seam(ABC):
     ) -> Reply:
         """One attempt; `_AttemptError` where there is no answer."""
 
+    @abstractmethod
+    async def _weigh(self, chat: Sequence[Message]) -> Odds:
+        """The first word of a reply; `_AttemptError` where there is none."""
+
+    async def leaning(
+        self,
+        chat: Sequence[Message],
+        *,
+        sides: Sides = YES_OR_NO,
+        purpose: str = "leaning",
+        prompt_digest: str = "",
+        turn: int = 1,
+        user_id: str | None = None,
+        ledger: Ledger = unrecorded,
+    ) -> float:
+        """See `Judge.leaning`."""
+        call = functools.partial(
+            ModelCall,
+            purpose=purpose,
+            user_id=user_id,
+            request_digest=leaning_digest(chat, sides, self.name, turn),
+            prompt_digest=prompt_digest,
+            model=self.name,
+        )
+        account = _Account(call, ledger)
+        try:
+            odds, seconds = await self._tried(lambda: self._weigh(chat), account)
+        except _AttemptError as error:
+            raise (Unreachable if error.outcome == "unreachable" else Refused)(str(error)) from error
+        one, other = (sum(share for word, share in odds.words if word.strip().casefold() in words) for words in sides)
+        leaning = math.log(max(one, UNHEARD) / max(other, UNHEARD))
+        account.enter("ok", seconds, odds, answer=repr(leaning))
+        return leaning
+
     async def answer(
         self,
         chat: Sequence[Message],
@@ -260,9 +344,8 @@ class _Seam(ABC):
         conversation, first_complaint = tuple(chat), ""
         while True:
             try:
-                reply, seconds = await self._reply(
-                    conversation, schema, max_tokens, account, heard, weigh=weighed is not None
-                )
+                asked = functools.partial(self._attempt, conversation, schema, max_tokens, heard, weighed is not None)
+                reply, seconds = await self._tried(asked, account)
             except _AttemptError as error:
                 if first_complaint and error.status == 400:  # with the repair it no longer fits the context
                     raise AnswerError(f"The model's answer cannot be used: {first_complaint}.", answer="") from error
@@ -283,17 +366,8 @@ class _Seam(ABC):
             repair = Message("user", REPAIR.format(complaint=complaint))
             conversation = (*chat, Message("assistant", cut(reply.text, 1000)), repair)
 
-    async def _reply(
-        self,
-        chat: Sequence[Message],
-        schema: type[BaseModel],
-        max_tokens: int,
-        account: _Account,
-        heard: Heard | None,
-        *,
-        weigh: bool,
-    ) -> tuple[Reply, float]:
-        """A reply and the seconds it took, after as many attempts as its troubles are worth."""
+    async def _tried(self, attempt: Callable[[], Awaitable[AttemptT]], account: _Account) -> tuple[AttemptT, float]:
+        """What came back and the seconds it took, after as many attempts as its troubles are worth."""
         retrying = AsyncRetrying(
             retry=retry_if_exception_type(_AttemptError), stop=_enough, wait=self._pause, reraise=True
         )
@@ -301,7 +375,7 @@ class _Seam(ABC):
             with state:
                 begun = time.monotonic()
                 try:
-                    return await self._attempt(chat, schema, max_tokens, heard, weigh), time.monotonic() - begun
+                    return await attempt(), time.monotonic() - begun
                 except _AttemptError as error:
                     account.enter(error.outcome, time.monotonic() - begun, detail=cut(str(error)))
                     raise
@@ -502,23 +576,14 @@ class VllmModel(_Seam):
             raise _AttemptError(self._said("a stream that ended too early"), "unreachable", tries=TRIES)
         return Reply(text, finish, usage.get("prompt_tokens", 0), usage.get("completion_tokens", 0), _mean(logprobs))
 
-    async def leaning(self, chat: Sequence[Message]) -> float:
-        """How far the model leans to yes in answer to a question of yes or no: the log-odds of its first word.
-
-        Returns:
-            Natural logarithm of the odds among the twenty likeliest first tokens; between -20 and 20.
-
-        Raises:
-            ModelError: the server could not be reached, refused, or gives no log-probabilities.
-        """
-        tops = _likeliest(await self._body(chat, max_tokens=1, logprobs=True, top_logprobs=20))
+    async def _weigh(self, chat: Sequence[Message]) -> Odds:
+        body = await self._chat(chat, max_tokens=1, logprobs=True, top_logprobs=20)
+        tops, usage = _likeliest(body), body.get("usage") or {}
         if not tops:
-            raise ModelError("The model server gives no log-probabilities: `limner model check` says what is missing.")
-        yes, no = (
-            sum(math.exp(top["logprob"]) for top in tops if top["token"].strip().casefold() in words)
-            for words in (YES, NO)
-        )
-        return math.log(max(yes, UNHEARD) / max(no, UNHEARD))
+            message = "The model server gives no log-probabilities: `limner model check` says what is missing."
+            raise _AttemptError(message, "refused")
+        words = [(top["token"], math.exp(top["logprob"])) for top in tops]
+        return Odds(words, usage.get("prompt_tokens", 0), usage.get("completion_tokens", 0))
 
     async def choice(self, chat: Sequence[Message], words: Sequence[str]) -> str:
         """The likeliest of some words, such as the letters of a choice, as the model's whole answer.
@@ -727,6 +792,19 @@ class ScriptedModel(_Seam):
         asked = Asked(tuple(chat), schema, max_tokens)
         self.asked.append(asked)
         await asyncio.sleep(0)
+        text = self._said(asked)
+        if heard is not None:
+            for end in range(8, len(text) + 8, 8):
+                heard(text[:end])
+        return Reply(text, "stop", sum(_quarter(message.content) for message in chat), _quarter(text))
+
+    async def _weigh(self, chat: Sequence[Message]) -> Odds:
+        asked = Asked(tuple(chat), BaseModel, 1)
+        self.asked.append(asked)
+        await asyncio.sleep(0)
+        return Odds([(self._said(asked), 1.0)], sum(_quarter(message.content) for message in chat), 1)
+
+    def _said(self, asked: Asked) -> str:
         answer = self._function(asked) if self._function else next(self._answers, None)
         match answer:
             case None:
@@ -734,13 +812,9 @@ class ScriptedModel(_Seam):
             case Exception():
                 raise answer
             case BaseModel():
-                text = answer.model_dump_json()
+                return answer.model_dump_json()
             case _:
-                text = answer
-        if heard is not None:
-            for end in range(8, len(text) + 8, 8):
-                heard(text[:end])
-        return Reply(text, "stop", sum(_quarter(message.content) for message in chat), _quarter(text))
+                return answer
 
     def count_tokens(self, text: str) -> int:
         """A token for every four bytes."""

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 
 from agents.model import AnswerT, Heard, Ledger, Message, Model, Weighed, request_digest, unopposed, unrecorded
 from agents.pace import Pace
 
 
 class Remembering:
-    """`model`, with the ledger's validated answers and the pace in front of it.
+    """`model`, with validated answers and the pace in front of it.
 
     Args:
+        pace: None lets everybody through.
         recall: The validated answer to a request, by its digest; None where there is none.
     """
 
-    def __init__(self, model: Model, pace: Pace, recall: Callable[[str], str | None]) -> None:
+    def __init__(self, model: Model, pace: Pace | None, recall: Callable[[str], str | None]) -> None:
         self.name = model.name
         self.count_tokens = model.count_tokens
         self.aclose = model.aclose
@@ -41,7 +43,7 @@ class Remembering:
         known = self._recall(request_digest(chat, schema, self.name, max_tokens))
         if known is not None:
             return schema.model_validate_json(known)
-        async with self._pace.slot():
+        async with nullcontext() if self._pace is None else self._pace.slot():
             return await self._model.answer(
                 chat,
                 schema,

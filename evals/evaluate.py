@@ -13,9 +13,10 @@ from importlib.metadata import version
 from typing import Any
 
 from agents.batch import STEPS
+from evals.kept import Front, remembering
 from evals.runs import Header, Output, Run, Runs, Score, new_id
 from evals.summary import summary
-from evals.task import Bench, Said, Sample, Tally, Task
+from evals.task import Bench, Cost, Said, Sample, Tally, Task
 from limner.app import App, Stage
 from limner.errors import InputError
 from limner.settings import Settings
@@ -81,12 +82,20 @@ def unfinished(task: Task, system: str, settings: Settings) -> Run:
 
 
 def go_on(
-    run: Run, task: Task, settings: Settings, *, told: Stage, report: Report, concurrency: int | None = None
+    run: Run,
+    task: Task,
+    settings: Settings,
+    *,
+    told: Stage,
+    report: Report,
+    concurrency: int | None = None,
+    fresh: bool = False,
 ) -> Header:
     """Every sample of the run that has no output yet answered, then all of them scored.
 
     Args:
         concurrency: Samples at once; None follows the server.
+        fresh: Asks the model what earlier runs have asked already, too.
 
     Returns:
         The header as it stands after; its state is `stopped` where the model could not be asked any more.
@@ -100,8 +109,8 @@ def go_on(
     changed = [name for name in DECIDING if getattr(begun, name) != getattr(now, name)]
     if changed:
         raise InputError(f"Run {begun.run} was begun with other {', '.join(changed)}: begin a new one.")
-    with run.held():
-        app = _apart(run, settings)
+    with run.held(), remembering(settings.home, begun.run, begun.model, fresh=fresh) as front:
+        app = _apart(run, settings, front)
         try:
             samples = samples_of(task, settings, begun)
             keeper = _Keeper(run, samples, told, report)
@@ -160,11 +169,17 @@ def document(run: Run) -> dict[str, Any]:
         "finished": sum(one.error is None for one in outputs),
         "failed": {one.sample: one.error for one in outputs if one.error is not None},
         "tokens": tokens(outputs),
+        "kept": kept(outputs),
     }
 
 
 def tokens(outputs: list[Output]) -> dict[str, int]:
     return {side: sum(one.tokens.get(side, 0) for one in outputs) for side in ("in", "out")}
+
+
+def kept(outputs: list[Output]) -> dict[str, int]:
+    """Answers that earlier runs had got already, and their tokens, which were not paid for again."""
+    return {name: sum(one.kept.get(name, 0) for one in outputs) for name in ("answers", "in", "out")}
 
 
 def _described(task: Task, system: str, settings: Settings, limit: int | None, seed: int) -> Header:
@@ -195,7 +210,7 @@ def samples_of(task: Task, settings: Settings, header: Header) -> list[Sample]:
     return task.dataset.samples(known, limit=header.settings["limit"], seed=header.seed)
 
 
-def _apart(run: Run, settings: Settings) -> App:
+def _apart(run: Run, settings: Settings, front: Front) -> App:
     """An app over a store of the run's own, with the models of the home."""
     home = run.folder / "home"
     models = settings.home / "models"
@@ -203,7 +218,7 @@ def _apart(run: Run, settings: Settings) -> App:
     home.mkdir(exist_ok=True)
     if not (home / "models").exists():
         (home / "models").symlink_to(models.resolve())
-    return App(settings.model_copy(update={"home": home, "database_url": None, "chroma_url": None}))
+    return App(settings.model_copy(update={"home": home, "database_url": None, "chroma_url": None}), front)
 
 
 def _closed(run: Run, state: str, note: str) -> Header:
@@ -242,9 +257,7 @@ class _Keeper:
         if not self._begun:
             self._since = time.monotonic()
 
-    def finish(
-        self, sample: Sample, output: Any, *, tokens: tuple[int, int] = (0, 0), error: str | None = None
-    ) -> None:
+    def finish(self, sample: Sample, output: Any, *, cost: Cost = Cost(), error: str | None = None) -> None:  # noqa: B008
         now, self._begun = time.monotonic(), True
         self._run.add(
             Output(
@@ -254,7 +267,8 @@ class _Keeper:
                 input=sample.digest,
                 output=output,
                 reference=sample.reference,
-                tokens={"in": tokens[0], "out": tokens[1]},
+                tokens={"in": cost.tokens_in, "out": cost.tokens_out},
+                kept=dict(zip(("answers", "in", "out"), cost.kept, strict=True)),
                 seconds=now - self._since,
                 error=error,
             )

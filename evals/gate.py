@@ -8,7 +8,8 @@
 
 `worst` asks that the rule is shown to be met, and few users make it hard; `best` asks only that it is not shown to be
 missed. `worse_by: 0` at the best end is the gate that lets nothing pass that is shown to be worse: where nothing
-changed it raises a false alarm in at most 5 of 100 runs, however many such rules there are.
+changed it raises a false alarm in at most 5 of 100 runs, however many such rules there are. A rule on what a model
+judged is missed, whatever the number, where the judge's card (`evals/judge.py`) does not allow it.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from xml.etree import ElementTree
 from pydantic import Field, FiniteFloat, ValidationError, model_validator
 
 from evals.compare import ALPHA, Paired, Pairs, holm
+from evals.judge import barred
 from evals.runs import Better, Header, Run
 from evals.summary import Summary, summary
 from limner.domain import Value
@@ -128,9 +130,18 @@ def check(run: Run, asked: Rules, against: Run | None = None) -> list[Checked]:
     found = summary(run)
     differences = _differences(Paired(against, run), asked) if asked.compares and against is not None else {}
     outputs = run.outputs()
-    return [_failed(asked.failed, header.samples, sum(one.error is not None for one in outputs.values()))] + [
+    checked = [
         differences[rule] if rule.worse_by is not None else _absolute(rule, found[rule.metric]) for rule in asked.rules
     ]
+    return [
+        _failed(asked.failed, header.samples, sum(one.error is not None for one in outputs.values())),
+        *(_trusted(one, barred(run, one.metric)) for one in checked),
+    ]
+
+
+def _trusted(one: Checked, barred: str) -> Checked:
+    """A rule as it was checked; missed where it rests on a judge that cannot be trusted."""
+    return one._replace(met=False, reason=f"{one.reason} {barred}") if barred else one
 
 
 def _failed(most: float, samples: int, failed: int) -> Checked:

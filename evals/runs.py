@@ -45,6 +45,8 @@ class MetricKind(Value):
     """None where neither is better, as for a count that only describes."""
     unit: str = ""
     """Empty for shares; `tokens`, `seconds` …"""
+    judge: str = ""
+    """Of what a model judged: how the metrics of its card begin."""
 
 
 class Header(Value):
@@ -101,6 +103,9 @@ class Output(Value):
     reference: Any = None
     """What is right, as JSON; null where the scorer finds it in the data set by the sample's id."""
     tokens: Mapping[Literal["in", "out"], int] = {"in": 0, "out": 0}
+    """What its answers cost when they were given."""
+    kept: Mapping[Literal["answers", "in", "out"], int] = {}
+    """Answers that an earlier run had got already, and how many of the tokens were theirs: these cost nothing now."""
     seconds: float = 0
     error: str | None = None
     """Why it failed; it has no scores then, and is tried again when the run is resumed."""
@@ -185,6 +190,11 @@ class Runs:
 
     def __init__(self, home: Path) -> None:
         self.folder = home / "evals"
+
+    @classmethod
+    def beside(cls, run: Run) -> Runs:
+        """The runs of the home that a run lies in."""
+        return cls(run.folder.parents[1])
 
     def start(self, header: Header) -> Run:
         """A new folder, with the header in it."""

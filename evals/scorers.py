@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
@@ -9,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import binomtest, bootstrap
 
+from evals.ranking import auc
 from limner.domain import Event, Evidence, SignalKind, Tag
 
 RESAMPLES = 2_000
@@ -181,9 +183,37 @@ def brier(said: NDArray[np.float64], came_true: NDArray[np.float64]) -> float:
     return float(((said - came_true) ** 2).mean())
 
 
+def kappa(said: NDArray[np.float64], came_true: NDArray[np.float64]) -> float:
+    """How far verdicts (probabilities above one half) agree with labels beyond chance; 1 is the best, 0 is chance.
+
+    Where all labels are of one kind there is nothing to agree on, and it is 0. It is what scikit-learn's
+    `cohen_kappa_score` says, without the checks that make a resampling of that take a minute.
+
+    Source:
+        Cohen, A Coefficient of Agreement for Nominal Scales (Educational and Psychological Measurement 20, 1960).
+    """
+    yes, right = said > 0.5, came_true > 0.5
+    agreed, one, other = float((yes == right).mean()), float(yes.mean()), float(right.mean())
+    by_chance = one * other + (1 - one) * (1 - other)
+    return (agreed - by_chance) / (1 - by_chance) if 0 < other < 1 else 0.0
+
+
+def area(said: NDArray[np.float64], came_true: NDArray[np.float64]) -> float:
+    """The area under the ROC curve; one half, which is chance, where all labels are of one kind."""
+    found = auc(said, came_true)
+    return 0.5 if found is None else found
+
+
+def probability(log_odds: float) -> float:
+    """What log-odds come to, 0 to 1."""
+    return 1 / (1 + math.exp(-log_odds))
+
+
 MEASURES: dict[str, Callable[[NDArray[np.float64], NDArray[np.float64]], float]] = {
     "calibration_error": calibration_error,
     "brier": brier,
+    "kappa": kappa,
+    "auc": area,
 }
 """What only all claims together have, by name: from their probabilities, and 1 or 0 for how each came out."""
 

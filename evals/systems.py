@@ -12,15 +12,16 @@ from typing import Any
 import orjson
 
 from agents import attribute, batch, behaviour, calibrate, clean, merge, population, signals
-from agents.model import Ledger, Model
+from agents.model import Judge, Ledger
 from agents.pace import Pace
 from agents.population import NOBODY, Population
-from evals.task import Bench, Sample, System
+from evals.task import Bench, Cost, Sample, System
 from limner.app import RESUME, App
 from limner.domain import History, ModelCall, Tag
 from limner.errors import LimnerError, ServerDied, Unreachable
 from prompts.taxonomy import Taxonomy
 
+Ask = Callable[[Sample, Judge, Ledger, Taxonomy], Awaitable[Any]]
 LOOK = 2.0
 """Seconds between two looks at which users a run has settled."""
 SWAPS: Sequence[Mapping[str, Any]] = (
@@ -43,22 +44,17 @@ def counting(count: Callable[[Sample, Taxonomy], Any]) -> System:
     return System(solve)
 
 
-def asking(ask: Callable[[Sample, Model, Ledger, Taxonomy], Awaitable[Any]], *prompts: str) -> System:
+def asking(ask: Ask, *prompts: str) -> System:
     """A model asked about each sample by itself, as many at once as the server keeps up with."""
 
     def solve(bench: Bench) -> str:
         with bench.app.model(bench.told) as model:
-            return asyncio.run(_all(bench, model, lambda: model.url, ask))
+            return asyncio.run(_all(bench, bench.app.front(model), lambda: model.url, ask))
 
     return System(solve, prompts)
 
 
-async def _all(
-    bench: Bench,
-    model: Model,
-    url: Callable[[], str],
-    ask: Callable[[Sample, Model, Ledger, Taxonomy], Awaitable[Any]],
-) -> str:
+async def _all(bench: Bench, model: Judge, url: Callable[[], str], ask: Ask) -> str:
     halted = ""
     known = bench.app.taxonomy
 
@@ -86,13 +82,20 @@ class _Keep:
 
     def __init__(self, bench: Bench, sample: Sample) -> None:
         self._bench, self._sample = bench, sample
-        self.tokens = (0, 0)
+        self.cost = Cost()
 
     def __call__(self, output: Any) -> None:
-        self._bench.finish(self._sample, output, tokens=self.tokens)
+        self._bench.finish(self._sample, output, cost=self.cost)
 
     def ledger(self, call: ModelCall) -> None:
-        self.tokens = (self.tokens[0] + call.tokens_in, self.tokens[1] + call.tokens_out)
+        answers, tokens_in, tokens_out = self.cost.kept
+        if call.outcome == "kept":
+            answers, tokens_in, tokens_out = answers + 1, tokens_in + call.tokens_in, tokens_out + call.tokens_out
+        self.cost = Cost(
+            self.cost.tokens_in + call.tokens_in,
+            self.cost.tokens_out + call.tokens_out,
+            (answers, tokens_in, tokens_out),
+        )
 
 
 @contextmanager
@@ -104,9 +107,9 @@ def _kept(bench: Bench, sample: Sample) -> Iterator[_Keep]:
     except (Unreachable, ServerDied):
         raise
     except LimnerError as error:
-        bench.finish(sample, None, tokens=keep.tokens, error=f"{type(error).__name__}: {error}")
+        bench.finish(sample, None, cost=keep.cost, error=f"{type(error).__name__}: {error}")
     except Exception:  # noqa: BLE001 - one sample's defect must not end the run; its traceback is kept
-        bench.finish(sample, None, tokens=keep.tokens, error=traceback.format_exc())
+        bench.finish(sample, None, cost=keep.cost, error=traceback.format_exc())
 
 
 def _limner(bench: Bench) -> str:
@@ -178,16 +181,20 @@ class _Watch:
         app = self._bench.app
         run = app.runs.latest()
         assert run is not None
-        spent = app.runs.spent(run)
+        spent, kept = app.runs.spent(run), app.runs.asked(run, "kept")
+
+        def cost(user_id: str) -> Cost:
+            return Cost(*spent.get(user_id, (0, 0)), kept.get(user_id, (0, 0, 0)))
+
         self._counted = self._counted or _Counted(app, population.recorded(app.runs.config(run)))
         for user_id in [user_id for user_id in app.runs.settled(run) if user_id in self.left]:
             with _kept(self._bench, self.left.pop(user_id)) as keep:
-                keep.tokens = spent.get(user_id, (0, 0))
+                keep.cost = cost(user_id)
                 keep(self._counted.portrait(user_id))
         for letter in app.runs.dead_letters(run) if failed else ():
             if (sample := self.left.pop(letter.user_id, None)) is not None:
                 error = f"{letter.error_kind}: {letter.error}"
-                self._bench.finish(sample, None, tokens=spent.get(letter.user_id, (0, 0)), error=error)
+                self._bench.finish(sample, None, cost=cost(letter.user_id), error=error)
         self._at = time.monotonic()
 
 

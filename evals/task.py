@@ -125,12 +125,19 @@ class Scorer(NamedTuple):
     kind: MetricKind = MetricKind()
 
 
+class Cost(NamedTuple):
+    """What the answers to a sample cost."""
+
+    tokens_in: int = 0
+    tokens_out: int = 0
+    kept: tuple[int, int, int] = (0, 0, 0)
+    """Answers that an earlier run had got, and their tokens in and out, which are part of the tokens above."""
+
+
 class Finish(Protocol):
     """Keeps what became of a sample."""
 
-    def __call__(
-        self, sample: Sample, output: Any, *, tokens: tuple[int, int] = (0, 0), error: str | None = None
-    ) -> None: ...
+    def __call__(self, sample: Sample, output: Any, *, cost: Cost = Cost(), error: str | None = None) -> None: ...  # noqa: B008
 
 
 class Bench(NamedTuple):

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from evals import nextitems
 from evals.datasets import bundled, households, injection, lastfm, later, names, personabench, ratings, upcoming
+from evals.judge import JUDGE
 from evals.portraits import LESS, POLARITY, PORTRAIT, SYSTEMS, tokens_a_right_tag
 from evals.runs import MetricKind
 from evals.systems import VERIFIED
@@ -61,6 +62,7 @@ TASKS: Mapping[str, Task] = {
             {name: SYSTEMS[name] for name in ("limner", "plain")},
             {"injected": Scorer(injection.injected, LESS), **PORTRAIT},
         ),
+        JUDGE,
         Task(
             "synonyms",
             1,

@@ -26,7 +26,7 @@ from agents.corrections import Corrections
 from agents.embedder import Embedder, EndpointEmbedder, open_embedder
 from agents.feedback import judgements
 from agents.ingest import Ingested, ingest
-from agents.model import Finding, VllmModel, check
+from agents.model import Finding, Judge, VllmModel, check
 from agents.pace import Pace
 from agents.terms import Embeds, Vocabulary
 from limner.domain import Event, Evidence, Judgement, Language, Outcome, Profile, RunSummary, Synonym, TagVersion
@@ -88,8 +88,12 @@ class Migrated(NamedTuple):
 class App:
     """Everything limner does, over one set of settings."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, front: Callable[[VllmModel], Judge] = lambda model: model) -> None:
+        """Args:
+        front: What a run asks in place of the model itself, such as one that remembers answers.
+        """
         self.settings = settings
+        self.front = front
         self._open = ExitStack()
         self._embedder: Embedder | None = None
 
@@ -507,7 +511,13 @@ class App:
     ) -> str:
         async with Pace(lambda: model.url, fixed=concurrency) as pace:
             job = batch.Batch(
-                parts, run, model=model, embedder=embedder, pace=pace, budget_tokens=budget_tokens, report=report
+                parts,
+                run,
+                model=self.front(model),
+                embedder=embedder,
+                pace=pace,
+                budget_tokens=budget_tokens,
+                report=report,
             )
             loop = asyncio.get_running_loop()
 

@@ -211,10 +211,11 @@ class ModelCall(Value):
     tokens_in: int
     tokens_out: int
     seconds: float
-    outcome: Literal["ok", "bad_answer", "refused", "unreachable"]
+    outcome: Literal["ok", "bad_answer", "refused", "unreachable", "kept"]
+    """`kept`: an equal request was answered before, at this cost; nobody was asked now."""
     detail: str = ""
     answer: str | None = None
-    """The validated reply; None unless the outcome is ok."""
+    """The validated reply; None unless the outcome is ok or kept."""
 
 
 class Added(Value):

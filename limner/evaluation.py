@@ -74,9 +74,15 @@ def run(
     concurrency: Annotated[
         int | None, typer.Option(min=1, help="Samples at once; follows the server if not given.")
     ] = None,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Ask the model anew what an earlier run has asked already.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
-    """Have a system answer every sample of a task, and score what it said."""
+    """Have a system answer every sample of a task, and score what it said.
+
+    What an equal request of an earlier run was answered is taken from there, and costs nothing.
+    """
     if resume and (limit is not None or seed):
         raise typer.BadParameter("--resume goes on with what the run was given: it stands without --limit and --seed")
     chosen, known = evaluate.named(task, TASKS), settings.read()
@@ -91,6 +97,7 @@ def run(
             chosen,
             known,
             concurrency=concurrency,
+            fresh=fresh,
             told=on(bar, chosen.name),
             report=lambda done, total, failed: bar.at(
                 done + failed, total, unit="samples", title=chosen.name, extra=f"{failed} failed" if failed else ""
@@ -123,13 +130,14 @@ def tell(run: Run, as_json: bool) -> None:
         show.document(evaluate.document(run))
         return
     outputs = list(run.outputs().values())
-    spent = evaluate.tokens(outputs)
+    spent, kept = evaluate.tokens(outputs), evaluate.kept(outputs)
     done = sum(one.error is None for one in outputs)
     show.line(
         f"run {header.run}: {header.task} v{header.task_version} by {header.system}"
         + (f" with {header.model}" if header.model else "")
         + f", {header.state}: {done:,} of {header.samples:,} samples in {show.duration(header.seconds)}"
         + (f", {spent['in']:,} tokens in, {spent['out']:,} out" if sum(spent.values()) else "")
+        + (f", of which {kept['answers']:,} kept answers cost {kept['in'] + kept['out']:,}" if kept["answers"] else "")
     )
     scored = [(name, found) for name, found in summary(run).items() if found.mean is not None]
     if scored:

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from evals import evaluate, gate, report
+from evals import evaluate, gate, judge, report
 from evals.compare import Comparison, Difference, compare
 from evals.promotion import hearing
 from evals.runs import Header, MetricKind, Run, Runs
@@ -16,9 +16,9 @@ from evals.summary import summary
 from evals.task import Sample
 from evals.tasks import TASKS
 from limner import settings, show
-from limner.command import Json, command
+from limner.command import Json, command, on
 from limner.errors import InputError
-from limner.evaluation import RunId, eval_cli, title
+from limner.evaluation import RunId, eval_cli, tell, title
 from prompts import ledger, library
 
 Against = Annotated[str | None, typer.Option(metavar="RUN", help="The run to hold it against.")]
@@ -118,6 +118,45 @@ def gated(
     else:
         show.findings([(one.metric, one.met, f"must {one.rule}. {one.reason}", "") for one in checked])
     if not passed(checked):
+        raise typer.Exit(1)
+
+
+@command(
+    eval_cli,
+    "judge",
+    examples="limner eval run judge\nlimner eval judge 20261122-0702\n"
+    "limner eval judge 20261122-0702 --against 20261122-0615",
+)
+def judged(
+    run: RunId = None,
+    against: Against = None,
+    as_json: Json = False,
+) -> None:
+    """What a model says of a run's portraits: whether tags carry each sentence, or which of two runs draws better ones.
+
+    Strict and lenient, and in both orders. It is kept as a run of its own, which can be compared. `limner eval run
+    judge` makes the judge's card; a gate does not rest on a judge whose card misses its floor.
+    """
+    known = settings.read()
+    runs = Runs(known.home)
+    told = runs.open(run)
+    given = _given(told.header, known)
+    if not given:
+        raise InputError(f"The data that run {told.header.run} answered is not here, or has changed since.")
+    task = judge.sentences(told, given) if against is None else judge.pairs(told, runs.open(against), given)
+    begun = evaluate.begin(task, told.header.system, known)
+    with show.bar(task.name, "samples") as bar:
+        header = evaluate.go_on(
+            begun,
+            task,
+            known,
+            told=on(bar, task.name),
+            report=lambda done, total, failed: bar.at(done + failed, total, unit="samples", title=task.name),
+        )
+    tell(begun, as_json)
+    if not as_json and (wrong := judge.barred(begun, next(iter(task.scorers)))):
+        show.message(wrong)
+    if header.state != "done":
         raise typer.Exit(1)
 
 

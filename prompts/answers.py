@@ -42,6 +42,12 @@ class JudgeAnswer(Answer):
     verdict: Literal["yes", "no"]
 
 
+class PreferAnswer(Answer):
+    """Answer to the `preferred` prompts: a letter, of which the log-odds are read."""
+
+    better: Literal["A", "B"]
+
+
 class PlainTag(Answer):
     """One tag of the baseline, with the ids of the events it is said to rest on."""
 

@@ -143,13 +143,34 @@ class RunStore:
             answer: str | None = ANSWER.scalar(connection, {"asked": request_digest})
         return answer
 
+    def kept(self, request_digest: str, model: str) -> ModelCall | None:
+        """What such a model answered last to exactly this request, and what all its attempts at it cost; None where it
+        never did."""
+        call = ModelCallRow
+        of_request = (call.request_digest == request_digest, call.model == model)
+        answered = select(call).where(*of_request, call.outcome == "ok").order_by(call.id.desc()).limit(1)
+        cost = select(func.sum(call.tokens_in), func.sum(call.tokens_out), func.sum(call.seconds)).where(*of_request)
+        with self._database.reading() as connection:
+            row = connection.execute(answered).first()
+            if row is None:
+                return None
+            tokens_in, tokens_out, seconds = connection.execute(cost.where(call.run == row.run)).one()
+        fields = {name: row._mapping[name] for name in ModelCall.model_fields}
+        cost_of_it = {"tokens_in": int(tokens_in), "tokens_out": int(tokens_out), "seconds": seconds}
+        return ModelCall(**fields | cost_of_it | {"outcome": "kept", "detail": ""})
+
     def spent(self, run: str) -> dict[str, tuple[int, int]]:
         """Tokens asked and answered for each user in a run, repeated and failed attempts included."""
+        return {user_id: (tokens_in, tokens_out) for user_id, (_, tokens_in, tokens_out) in self.asked(run).items()}
+
+    def asked(self, run: str, *outcomes: str) -> dict[str, tuple[int, int, int]]:
+        """Calls for each user in a run, with their tokens asked and answered; all outcomes where none is named."""
         call = ModelCallRow
-        sums = select(call.user_id, func.sum(call.tokens_in), func.sum(call.tokens_out)).where(call.run == run)
+        sums = select(call.user_id, func.count(), func.sum(call.tokens_in), func.sum(call.tokens_out))
+        sums = sums.where(call.run == run, *([call.outcome.in_(outcomes)] if outcomes else []))
         with self._database.reading() as connection:
             rows = connection.execute(sums.where(call.user_id.is_not(None)).group_by(call.user_id))
-            return {str(user_id): (int(tokens_in), int(tokens_out)) for user_id, tokens_in, tokens_out in rows}
+            return {str(user_id): (calls, int(given), int(got)) for user_id, calls, given, got in rows}
 
     def rates(self, model: str) -> tuple[float | None, float | None]:
         """Tokens of one answer, and tokens answered per second, over the newest finished run with this model.
