@@ -183,7 +183,7 @@ def barred(run: Run, metric: str) -> str:
     card = _card_of(Runs.beside(run), header)
     if card is None:
         return "A model judged it, and no card says how far it can be trusted: `limner eval run judge` makes one."
-    wrong = failings(summary(card), judge)
+    wrong = failings(summary(card, judge), judge)
     return (
         f"A model judged it whose card, run {card.header.run}, does not allow it: {'; '.join(wrong)}." if wrong else ""
     )

@@ -29,13 +29,14 @@ class Summary(NamedTuple):
     """Samples without an output, which no metric can score."""
 
 
-def summary(run: Run) -> dict[str, Summary]:
-    """Every metric of a run, in the order of its header."""
+def summary(run: Run, prefix: str = "") -> dict[str, Summary]:
+    """Every metric of a run whose name begins so, in the order of its header."""
     header, outputs = run.header, run.outputs().values()
     failed = sum(one.error is not None for one in outputs)
-    scores: dict[str, list[Score]] = {name: [] for name in header.metrics}
+    scores: dict[str, list[Score]] = {name: [] for name in header.metrics if name.startswith(prefix)}
     for score in run.scores():
-        scores.setdefault(score.metric, []).append(score)
+        if score.metric.startswith(prefix):
+            scores.setdefault(score.metric, []).append(score)
     return {
         name: summarised(of_one, header.metrics.get(name, MetricKind()))._replace(
             unscored=len(outputs) - failed - len({score.sample for score in of_one}), failed=failed

@@ -113,6 +113,28 @@ def test_a_failed_user_of_limner_is_tried_again_alone(home: Path, server: Faulty
 
 
 @pytest.mark.parametrize("system", ["limner", "plain"])
+def test_what_was_answered_before_is_not_asked_again_and_costs_nothing(
+    system: str, home: Path, server: FaultyServer
+) -> None:
+    first = limner("eval", "run", "sample", "--system", system, "--limit", "2", "--json").json
+    asked = len(server.chats)
+    assert asked > 0 and first["kept"] == {"answers": 0, "in": 0, "out": 0}
+    again = limner("eval", "run", "sample", "--system", system, "--limit", "3", "--json").json
+    news = len(server.chats) - asked
+    assert 1 <= news <= 3, "only the third person is asked about"
+    assert again["kept"] == {"answers": asked, **first["tokens"]}
+    assert again["tokens"]["in"] > first["tokens"]["in"], "what the kept answers once cost still counts"
+    third = limner("eval", "run", "sample", "--system", system, "--limit", "3", "--json").json
+    assert len(server.chats) == asked + news
+    assert third["kept"] == {"answers": asked + news, **again["tokens"]} and third["tokens"] == again["tokens"]
+    still = {name: found for name, found in third["metrics"].items() if name != "seconds_a_tag"}
+    assert still == {name: again["metrics"][name] for name in still}
+    assert f"of which {asked + news} kept answers cost" in limner("eval", "show").words
+    fresh = limner("eval", "run", "sample", "--system", system, "--limit", "2", "--fresh", "--json").json
+    assert fresh["kept"]["answers"] == 0 and len(server.chats) == asked + news + asked
+
+
+@pytest.mark.parametrize("system", ["limner", "plain"])
 def test_after_a_kill_nothing_that_is_finished_is_asked_again(system: str, home: Path, server: FaultyServer) -> None:
     server.slow_seconds = 0.3
     server.always(Fault.SLOW)

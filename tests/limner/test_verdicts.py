@@ -11,7 +11,8 @@ import pytest
 
 from prompts import ledger, library
 from tests.evals.stored import stored
-from tests.limner.terminal import limner
+from tests.faulty_server import Body, FaultyServer
+from tests.limner.terminal import answer, limner
 
 BETTER = {f"u{at}/1": {"f1": 1.0} for at in range(8)}
 WORSE = {f"u{at}/1": {"f1": 0.0} for at in range(8)}
@@ -58,6 +59,38 @@ def test_a_report_is_written_where_it_is_asked_for(tmp_path: Path) -> None:
     page = (tmp_path / "run.html").read_text("utf-8")
     assert told["bytes"] == len(page.encode()) and "Against run 20261122-0615-aaaa" in page
     assert limner("eval", "report", "20261122-07", "--out", "no/such/folder.html").code == 2
+
+
+def approving(body: Body) -> str:
+    """A judge that is for everything it is shown first."""
+    asked = str(body["messages"][1]["content"])
+    return "A" if "<b>" in asked else "yes" if "<sentence>" in asked else answer(body)
+
+
+@pytest.mark.usefixtures("home")
+def test_portraits_are_judged_and_no_gate_rests_on_a_blind_judge(tmp_path: Path, server: FaultyServer) -> None:
+    server.answer = approving
+    runs = [limner("eval", "run", "sample", "--limit", 2, "--json").json["run"] for _ in range(2)]
+    said = limner("eval", "judge", runs[0], "--json")
+    assert said.code == 0, said.err
+    carried = said.json
+    assert (carried["task"], carried["system"], carried["dataset_digest"]) == (
+        "carried",
+        "limner",
+        limner("eval", "show", runs[0], "--json").json["dataset_digest"],
+    )
+    assert carried["metrics"]["carried_strict"]["mean"] == 1 and carried["prompts"].keys() == {"carried.v1"}
+    told = limner("eval", "judge", runs[1], "--against", runs[0], "--json").json
+    assert told["metrics"]["preferred_strict"]["mean"] == 0.5, "portraits that are equal are not asked about"
+    (tmp_path / "judged.yaml").write_text("rules:\n  - {metric: carried_strict, minimum: 0.5, bound: mean}\n", "utf-8")
+    gate = ("eval", "gate", carried["run"], "--file", "judged.yaml")
+    assert "no card says how far it can be trusted" in limner(*gate).words
+    card = limner("eval", "run", "judge", "--json")
+    assert card.code == 0, card.err
+    assert card.json["metrics"]["carried_strict_kappa"]["mean"] == 0
+    assert card.json["metrics"]["preferred_strict_turned"]["mean"] == 0
+    refused = limner(*gate)
+    assert refused.code == 1 and "kappa is 0.00" in refused.words and "must reach 0.6" in refused.words
 
 
 @pytest.fixture

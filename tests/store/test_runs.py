@@ -141,3 +141,26 @@ def test_pages_of_settled_users_join_up(runs: RunStore, monkeypatch: pytest.Monk
     run = runs.start(config={}, users_total=5)
     runs.unchanged(run, [f"u{number:04}" for number in range(4)])
     assert list(runs.settled(run)) == [f"u{number:04}" for number in range(4)]
+
+
+def test_a_kept_answer_is_that_of_the_same_model_with_all_that_it_cost(runs: RunStore) -> None:
+    earlier, run = (runs.start(config={}, users_total=0) for _ in range(2))
+    runs.record(earlier, call(request_digest="r", answer='{"old": 1}', tokens_in=7, tokens_out=7))
+    runs.record(run, call(request_digest="r", outcome="bad_answer", answer=None, tokens_in=10, tokens_out=2))
+    runs.record(run, call(request_digest="r", answer='{"new": 1}', tokens_in=15, tokens_out=3))
+    model = call().model
+    kept = runs.kept("r", model)
+    assert kept is not None and (kept.answer, kept.outcome) == ('{"new": 1}', "kept")
+    assert (kept.tokens_in, kept.tokens_out) == (25, 5)
+    assert runs.kept("r", "another") is None and runs.kept("other", model) is None
+    runs.record(run, call(request_digest="q", outcome="bad_answer", answer=None))
+    assert runs.kept("q", model) is None, "what was never answered well is asked again"
+
+
+def test_calls_of_a_run_are_counted_by_user_and_outcome(runs: RunStore) -> None:
+    run = runs.start(config={}, users_total=0)
+    runs.record(run, call(user_id="a", tokens_in=10, tokens_out=1))
+    runs.record(run, call(user_id="a", outcome="kept", tokens_in=20, tokens_out=2))
+    assert runs.asked(run) == {"a": (2, 30, 3)}
+    assert runs.asked(run, "kept") == {"a": (1, 20, 2)}
+    assert runs.spent(run) == {"a": (30, 3)}
