@@ -16,6 +16,7 @@ from urllib.parse import quote
 from agents.model import (
     YES_OR_NO,
     AnswerT,
+    Heard,
     Judge,
     Ledger,
     Message,
@@ -55,6 +56,7 @@ class Kept:
         user_id: str | None = None,
         ledger: Ledger = unrecorded,
         check: Callable[[AnswerT], str | None] = unopposed,
+        heard: Heard | None = None,
     ) -> AnswerT:
         """As `Model.answer`."""
         recall = partial(self._retold, user_id, ledger)
@@ -67,6 +69,7 @@ class Kept:
             user_id=user_id,
             ledger=self._both(ledger),
             check=check,
+            heard=heard,
         )
 
     async def leaning(
