@@ -155,9 +155,10 @@ class RunStore:
             if row is None:
                 return None
             tokens_in, tokens_out, seconds = connection.execute(cost.where(call.run == row.run)).one()
-        fields = {name: row._mapping[name] for name in ModelCall.model_fields}
-        cost_of_it = {"tokens_in": int(tokens_in), "tokens_out": int(tokens_out), "seconds": seconds}
-        return ModelCall(**fields | cost_of_it | {"outcome": "kept", "detail": ""})
+        fields: dict[str, Any] = {name: row._mapping[name] for name in ModelCall.model_fields}
+        fields |= {"tokens_in": int(tokens_in), "tokens_out": int(tokens_out), "seconds": seconds}
+        fields |= {"outcome": "kept", "detail": ""}
+        return ModelCall(**fields)
 
     def spent(self, run: str) -> dict[str, tuple[int, int]]:
         """Tokens asked and answered for each user in a run, repeated and failed attempts included."""
