@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from typing import Any, Literal, NamedTuple
 
 from agents import persona
@@ -210,7 +210,7 @@ class Answers(Dataset):
     of: str = ""
     """Digest of the data that was answered."""
 
-    @property
+    @cached_property
     def digest(self) -> str:
         return self.of
 
@@ -292,7 +292,8 @@ def _facts(tags: Sequence[Tag], sample: Sample, lang: Language) -> list[str]:
 
 
 def _pair(ours: Output, theirs: Output, sample: Sample) -> dict[str, Any]:
-    lang: Language = next((one["language"] for one in _of(ours, "personas")), language(sample.history.events))
+    written: list[Language] = [one["language"] for one in _of(ours, "personas")]
+    lang = written[0] if written else language(sample.history.events)
     proven = [Tag.model_validate(tag) for one in (ours, theirs) for tag in _of(one, "tags") if "status" in tag]
     facts = dict.fromkeys(_facts(proven, sample, lang))
     return {"language": lang, "facts": list(facts)[:SHOWN], "a": _portrait(ours, lang), "b": _portrait(theirs, lang)}
