@@ -21,6 +21,7 @@ from agents.model import (
     Ledger,
     Message,
     Sides,
+    Weighed,
     leaning_digest,
     unopposed,
     unrecorded,
@@ -57,9 +58,10 @@ class Kept:
         ledger: Ledger = unrecorded,
         check: Callable[[AnswerT], str | None] = unopposed,
         heard: Heard | None = None,
+        weighed: Weighed | None = None,
     ) -> AnswerT:
-        """As `Model.answer`."""
-        recall = partial(self._retold, user_id, ledger)
+        """As `Model.answer`. How sure the model was of a kept answer is not kept: who wants to be told has it asked anew."""
+        recall = partial(self._retold, user_id, ledger) if weighed is None else _nothing
         return await Remembering(self._model, None, recall).answer(
             chat,
             schema,
@@ -70,6 +72,7 @@ class Kept:
             ledger=self._both(ledger),
             check=check,
             heard=heard,
+            weighed=weighed,
         )
 
     async def leaning(
@@ -110,6 +113,10 @@ class Kept:
             ledger(call)
 
         return told
+
+
+def _nothing(request: str) -> None:
+    """No kept answer."""
 
 
 @contextmanager
