@@ -1,7 +1,8 @@
 """The batch job: every user whose history changed, through the pipeline, as many at once as the server keeps up with.
 
 A user is one unit: read, count, propose, verify, word, store. A unit ends in one transaction, so that a crash at any
-moment repeats at most the units in flight, and even those take the answers they already had from the ledger. What
+moment repeats at most the units in flight, and even those take the answers they already had from the ledger. Answers
+and profiles that come in one turn of the event loop are stored together: most of what storing costs is its end. What
 goes wrong with one user is a dead letter and the batch goes on; when the model server is gone, the run stops and the
 users in flight stay to be done.
 """
@@ -16,7 +17,8 @@ import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import tzinfo
-from typing import NamedTuple
+from functools import partial
+from typing import Any, NamedTuple
 
 import numpy as np
 import orjson
@@ -161,6 +163,13 @@ def read(
     return Reading(cleaned, counted, habits, lang, told, heard)
 
 
+class _Job(NamedTuple):
+    """Something to be written, and who is told what that returned or raised."""
+
+    write: Callable[[], Any]
+    tell: Callable[[Any], None]
+
+
 class Batch:
     """One run over many users.
 
@@ -191,6 +200,7 @@ class Batch:
         self._baseline = baseline(parts.events, parts.taxonomy)
         self._embedded: set[str] = set()
         self._units: set[asyncio.Task[None]] = set()
+        self._waiting: list[_Job] = []
         self._done = self._unchanged = self._failed = self._tokens_in = self._tokens_out = 0
         self.halted = ""
         """Why the run stopped before its end; empty while it goes on."""
@@ -282,7 +292,7 @@ class Batch:
         while stored is None:  # a correction that came in meanwhile is heeded too
             draft = await self._draft(user_id, state, reading, proposals)
             outcome = Outcome(user_id=user_id, state="done", seconds=time.monotonic() - began)
-            stored = parts.profiles.save(draft, outcome)
+            stored = await self._stored(draft, outcome)
 
     async def _draft(self, user_id: str, state: str, reading: Reading, proposals: Sequence[propose.Proposal]) -> Draft:
         """What the history shows, under the ledger as it is now."""
@@ -381,7 +391,38 @@ class Batch:
     def _ledger(self, call: ModelCall) -> None:
         self._tokens_in += call.tokens_in
         self._tokens_out += call.tokens_out
-        self._parts.runs.record(self._run, call)
+        self._soon(partial(self._parts.runs.record, self._run, call), self._entered)
+
+    async def _stored(self, draft: Draft, outcome: Outcome) -> int | None:
+        """The revision under which a draft is stored; None where it has to be made again."""
+        stored: asyncio.Future[int | None] = asyncio.get_running_loop().create_future()
+
+        def tell(result: int | Exception | None) -> None:
+            if stored.cancelled():
+                return
+            if isinstance(result, Exception):
+                stored.set_exception(result)
+            else:
+                stored.set_result(result)
+
+        self._soon(partial(self._parts.profiles.save, draft, outcome), tell)
+        return await stored
+
+    def _soon(self, write: Callable[[], Any], tell: Callable[[Any], None]) -> None:
+        """Have something written at the end of this turn of the loop."""
+        if not self._waiting:
+            asyncio.get_running_loop().call_soon(self._write)
+        self._waiting.append(_Job(write, tell))
+
+    def _write(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        for job, result in zip(waiting, self._parts.runs.at_once([job.write for job in waiting]), strict=True):
+            job.tell(result)
+
+    def _entered(self, result: Exception | None) -> None:
+        """A run whose ledger cannot be written stops."""
+        if result is not None:
+            self.stop(str(result))
 
     def _tell(self) -> None:
         self._report(

@@ -186,15 +186,17 @@ def _evidence(claim: Claim, signals: Signals, most: int) -> tuple[Evidence, ...]
     """
     favour, stated = claim.polarity >= 0, claim.basis == "stated"
     spoken = sorted(
-        (
-            (reading.signal in AGAINST) == favour,
-            stated and reading.signal in IMPLICIT,
-            -abs(reading.deviation or 0.0),
-            -reading.at,
-            reading,
-        )
-        for reading in claim.readings
-        if reading.signal is not None
+        [
+            (
+                (reading.signal in AGAINST) == favour,
+                stated and reading.signal in IMPLICIT,
+                -abs(reading.deviation or 0.0),
+                -reading.at,
+                reading,
+            )
+            for reading in claim.readings
+            if reading.signal is not None
+        ]
     )
     return EVIDENCE.validate_python(
         [

@@ -11,6 +11,7 @@ import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import NamedTuple
 
 from limner.domain import Counts, Event, History, Label, SignalKind
@@ -154,13 +155,16 @@ class Signals:
 def counted(readings: Iterable[Reading]) -> Counts:
     """How many readings there are of each kind."""
     kinds = [reading.signal for reading in readings]
-    return Counts(
-        explicit_positive=kinds.count(SignalKind.EXPLICIT_POSITIVE),
-        implicit_positive=kinds.count(SignalKind.IMPLICIT_POSITIVE),
-        explicit_negative=kinds.count(SignalKind.EXPLICIT_NEGATIVE),
-        implicit_negative=kinds.count(SignalKind.IMPLICIT_NEGATIVE),
-        stated=kinds.count(SignalKind.STATED),
-    )
+    return _counts(*map(kinds.count, _EACH))
+
+
+_EACH = tuple(SignalKind)
+
+
+@lru_cache(4_096)
+def _counts(*each: int) -> Counts:
+    """So many readings of each kind: few different ones, which all users share."""
+    return Counts(**dict(zip(_EACH, each, strict=True)))
 
 
 def lift(readings: Sequence[Reading], spread: float, weights: Sequence[float]) -> Lift | None:

@@ -301,6 +301,7 @@ class _Clock:
 
     def __init__(self) -> None:
         self.spent = {"reading": 0.0, "writing": 0.0}
+        self.runs = False
 
     def watched(self, parts: Parts) -> Parts:
         """The same parts, their calls timed."""
@@ -314,7 +315,7 @@ class _Clock:
 class _Watched:
     """A part of the store that reports the processor time of its calls."""
 
-    WRITES = frozenset({"save", "save_label_vectors", "record", "fail", "unchanged", "start", "finish"})
+    WRITES = frozenset({"save", "save_label_vectors", "record", "fail", "unchanged", "start", "finish", "at_once"})
 
     def __init__(self, part: object, clock: _Clock) -> None:
         self._part = part
@@ -323,14 +324,17 @@ class _Watched:
     def __getattr__(self, name: str) -> Any:
         method = getattr(self._part, name)
         kind = "writing" if name in self.WRITES else "reading"
-        spent = self._clock.spent
+        clock = self._clock
 
         def timed(*args: Any, **options: Any) -> Any:
-            began = time.thread_time()
+            if clock.runs:  # a call within a call
+                return method(*args, **options)
+            clock.runs, began = True, time.thread_time()
             try:
                 return method(*args, **options)
             finally:
-                spent[kind] += time.thread_time() - began
+                clock.runs = False
+                clock.spent[kind] += time.thread_time() - began
 
         setattr(self, name, timed)
         return timed

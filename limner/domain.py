@@ -28,6 +28,8 @@ class Value(BaseModel):
 class SignalKind(StrEnum):
     """How an event speaks about a thing."""
 
+    __hash__ = str.__hash__  # that of enumerations is not in C, and every reading is looked up in sets of these
+
     EXPLICIT_POSITIVE = "explicit_positive"
     IMPLICIT_POSITIVE = "implicit_positive"
     EXPLICIT_NEGATIVE = "explicit_negative"

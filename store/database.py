@@ -12,11 +12,11 @@ import os
 import socket
 import sqlite3
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import quote
 
 import orjson
@@ -39,6 +39,8 @@ from sqlalchemy.sql import ClauseElement
 from limner.errors import BusyError, SetupError, StoreError
 from store.migrations import upgrade
 from store.tables import Table
+
+T = TypeVar("T")
 
 SQLITE_TROUBLE = {
     5: "is locked by another process: let that finish, or stop it, then start again",
@@ -128,6 +130,8 @@ class Database:
         self._file = Path(parsed.database) if self.dialect == "sqlite" and parsed.database else None
         self._engine = self._open(parsed, patience)
         self._errors: Any = self._engine.dialect.dbapi
+        self._joint: Connection | None = None
+        """The transaction of `at_once`, while it is open."""
         snapshot = {} if self.dialect == "sqlite" else {"isolation_level": "REPEATABLE READ"}
         self._reader = self._engine.execution_options(reading=True, **snapshot)
         self._guard = self._guarded(parsed)
@@ -143,7 +147,22 @@ class Database:
 
     def connection(self) -> AbstractContextManager[Connection]:
         """One writing transaction: committed at the end of the block, undone when the block raises."""
-        return self._transaction(self._engine)
+        return self._transaction(self._engine) if self._joint is None else nullcontext(self._joint)
+
+    def at_once(self, jobs: Sequence[Callable[[], T]]) -> list[T | Exception]:
+        """What each job returns or raises; all that they write is one transaction, or one each where any of them raises.
+
+        Args:
+            jobs: They write, and may be called twice.
+        """
+        try:
+            with self._transaction(self._engine) as self._joint:
+                return [job() for job in jobs]
+        except Exception:  # noqa: BLE001 - whose it is shows when each is done by itself
+            self._joint = None
+            return [_result(job) for job in jobs]
+        finally:
+            self._joint = None
 
     def reading(self) -> AbstractContextManager[Connection]:
         """One reading transaction: a snapshot, which waits for nobody and lets others write meanwhile."""
@@ -336,6 +355,14 @@ def _parsed(url: str) -> URL:
     if parsed.drivername == "sqlite":
         return parsed
     raise SetupError(f"LIMNER_DATABASE_URL names {parsed.drivername}; limner works with sqlite and postgresql.")
+
+
+def _result(job: Callable[[], T]) -> T | Exception:
+    """What a job returns or raises."""
+    try:
+        return job()
+    except Exception as error:  # noqa: BLE001 - handed to whoever gave the job
+        return error
 
 
 def _dumps(value: Any) -> str:

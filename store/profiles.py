@@ -79,6 +79,7 @@ SAVED = Direct(
         UserRow.profiled_digest == bindparam("made_from"),
     )
 )
+REACHED = Direct(select(func.max(ProfileRow.revision)).where(ProfileRow.user_id == USER))
 NEWEST = select(ProfileRow).where(ProfileRow.user_id == USER).order_by(ProfileRow.revision.desc()).limit(1)
 NEWEST_THEN = NEWEST.where(ProfileRow.created_at <= bindparam("then"))
 DIGESTS = select(TagRow.key, TagRow.revision, TagRow.digest).where(TagRow.user_id == USER, OPEN)
@@ -171,7 +172,8 @@ class ProfileStore:
             made = {"user": user, "made_from": draft.digest, "heeded": draft.corrections}
             if not PROFILED.run(connection, made).rowcount:
                 return None
-            last = connection.execute(NEWEST, {"user": user}).first()
+            profiled = REACHED.scalar(connection, {"user": user})
+            last = connection.execute(NEWEST, {"user": user}).first() if profiled else None
             revision, now = self.write(connection, draft, last)
             tallies.replace(self._database, connection, user, draft.tallies)
             item = {"run": draft.run, "user_id": user, "revision": revision, "at": self._database.moment(now)}

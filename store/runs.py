@@ -6,10 +6,10 @@ import os
 import secrets
 import socket
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import islice
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import psutil
 from sqlalchemy import Select, bindparam, func, insert, select, update
@@ -20,6 +20,7 @@ from limner.errors import StoreError
 from store.database import Database, Direct
 from store.tables import AnyRow, ModelCallRow, RunItemRow, RunRow, UserRow
 
+T = TypeVar("T")
 State = Literal["running", "done", "stopped", "failed"]
 PAGE = 5_000
 NEWEST_FIRST = select(RunRow).order_by(RunRow.started_at.desc(), RunRow.run.desc())
@@ -129,6 +130,10 @@ class RunStore:
         with self._database.reading() as connection:
             rows = connection.execute(failed.where(row.run == run, row.state == "failed").order_by(row.user_id))
             return [Outcome(**found._mapping) for found in rows]
+
+    def at_once(self, jobs: Sequence[Callable[[], T]]) -> list[T | Exception]:
+        """See `Database.at_once`."""
+        return self._database.at_once(jobs)
 
     def record(self, run: str, call: ModelCall) -> None:
         """Enter one attempt at asking the model into the ledger."""

@@ -18,7 +18,7 @@ from agents.batch import Batch, Parts
 from agents.model import Asked, Model, ScriptedModel, VllmModel
 from agents.pace import Pace
 from limner.domain import Event, Profile
-from limner.errors import ProfileNotFound, Unreachable
+from limner.errors import ProfileNotFound, StoreError, Unreachable
 from prompts import library
 from prompts.answers import ListenAnswer, PersonaAnswer, ProposeAnswer, Proposed
 from store.database import Database
@@ -254,6 +254,30 @@ async def test_a_defect_in_one_user_is_a_dead_letter_with_its_traceback(
     assert (letter.user_id, letter.error_kind) == ("user-2", "Defect: ZeroDivisionError")
     assert "1 // 0" in letter.error
     assert lab.users(run)["done"] == 1
+
+
+async def test_a_profile_that_cannot_be_stored_is_its_user_s_alone(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    lab.add("user-1", "user-2", "user-3")
+    save = lab.parts.profiles.save
+
+    def spoilt(draft: Any, outcome: Any) -> Any:
+        return save(draft, outcome) if draft.user_id != "user-2" else 1 // 0
+
+    monkeypatch.setattr(lab.parts.profiles, "save", spoilt)
+    run, _ = await lab.run()
+    assert [letter.user_id for letter in lab.parts.runs.dead_letters(run)] == ["user-2"]
+    assert lab.users(run)["done"] == 2
+    assert lab.parts.runs.summary(run).model_calls == 6
+
+
+async def test_a_run_whose_ledger_cannot_be_written_stops(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: Any) -> None:
+        raise StoreError("The disk is full.")
+
+    lab.add("user-1", "user-2")
+    monkeypatch.setattr(lab.parts.runs, "record", full)
+    _, job = await lab.run()
+    assert job.halted == "The disk is full."
 
 
 # --- stopping and going on ------------------------------------------------------------------------------------------

@@ -54,6 +54,28 @@ def test_a_block_that_raises_leaves_nothing_behind(database: Database) -> None:
     assert EventStore(database).counts() == {"users": 0, "events": 0}
 
 
+def test_what_is_written_at_once_is_one_transaction_and_one_each_where_something_raises(
+    database: Database, database_url: str
+) -> None:
+    store, other = EventStore(database), Database(database_url)
+    seen: list[int] = []
+
+    def add(user: str) -> int:
+        accepted = store.add([event(user_id=user)]).accepted
+        seen.append(EventStore(other).counts()["users"])
+        return accepted
+
+    def spoilt() -> int:
+        raise ValueError("no")
+
+    assert database.at_once([lambda: add("u1"), lambda: add("u2")]) == [1, 1]
+    assert seen == [0, 0]
+    *results, error = database.at_once([lambda: add("u3"), lambda: add("u4"), spoilt])
+    assert (results, seen[2:]) == ([1, 1], [2, 2, 3, 4])
+    assert isinstance(error, ValueError)
+    other.close()
+
+
 @pytest.mark.parametrize("url", ["mysql://host/name", "sqlite+aiosqlite:///x", "nonsense", ""])
 def test_a_url_that_limner_cannot_use_is_a_wrong_setting(url: str) -> None:
     with pytest.raises(SetupError, match="LIMNER_DATABASE_URL"):
