@@ -150,7 +150,7 @@ class Database:
         return self._transaction(self._engine) if self._joint is None else nullcontext(self._joint)
 
     def at_once(self, jobs: Sequence[Callable[[], T]]) -> list[T | Exception]:
-        """What each job returns or raises; all that they write is one transaction, or one each where any of them raises.
+        """What each job returns or raises; all that they write is one transaction, or one each where any raises.
 
         Args:
             jobs: They write, and may be called twice.
