@@ -12,7 +12,7 @@ EVAL := .venv/bin/limner eval run
 GPU := $(shell command -v nvidia-smi >/dev/null 2>&1 && nvidia-smi -L 2>/dev/null | grep -q GPU && echo yes)
 ENGINE_LOCK := limner/locks/$(if $(GPU),vllm-cuda.lock,vllm-cpu.lock)
 
-.PHONY: help demo test quick check setup postgres bench quality crash lock clean
+.PHONY: help demo test quick check setup postgres browser bench quality crash lock clean
 
 help: ## this list
 	@grep -E '^[a-z]+:.*##' Makefile | sed 's/:.*## /\t/' | expand -t 12
@@ -20,7 +20,7 @@ help: ## this list
 demo: setup ## profile the bundled sample with a real model, and show two persona cards
 	@$(RUN) -m limner.demo
 
-test: setup postgres ## every test: SQLite and PostgreSQL, Chroma both ways, a real vLLM
+test: setup postgres browser ## every test: SQLite and PostgreSQL, Chroma both ways, a real vLLM
 	@echo "▸ Testing: formatting, types, then every test"
 	@$(MAKE) --no-print-directory check
 	@$(RUN) -m pytest -n auto --dist worksteal -m "not vllm"
@@ -57,6 +57,12 @@ postgres:
 	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 	    echo "▸ Installing PostgreSQL for the tests"; apt-get update -qq && apt-get install -y -qq postgresql >/dev/null; \
 	  else echo "▸ PostgreSQL is not installed: its tests are skipped (Debian: sudo apt-get install postgresql)"; fi; }
+
+browser:
+	@command -v chromium google-chrome >/dev/null || { \
+	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	    echo "▸ Installing Chromium for the tests"; apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium >/dev/null; \
+	  else echo "▸ Chromium is not installed: the report is not drawn (Debian: sudo apt-get install chromium)"; fi; }
 
 bench: setup ## throughput against a bare client, limner's own time and memory a user, ingest rate
 	@$(RUN) -m evals.bench

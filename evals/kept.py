@@ -60,7 +60,7 @@ class Kept:
         heard: Heard | None = None,
         weighed: Weighed | None = None,
     ) -> AnswerT:
-        """As `Model.answer`. How sure the model was of a kept answer is not kept: who wants to be told has it asked anew."""
+        """As `Model.answer`. Who wants to be told how sure the model was has it asked anew: that is not kept."""
         recall = partial(self._retold, user_id, ledger) if weighed is None else _nothing
         return await Remembering(self._model, None, recall).answer(
             chat,

@@ -89,7 +89,19 @@ class Case(NamedTuple):
     """The reference as JSON; empty where there is none."""
 
 
-def page(run: Run, against: Run | None = None, samples: Mapping[str, Sample] | None = None) -> str:
+class Price(NamedTuple):
+    """What a model costs, in whatever money, a million tokens."""
+
+    tokens_in: float
+    tokens_out: float
+
+
+def page(
+    run: Run,
+    against: Run | None = None,
+    samples: Mapping[str, Sample] | None = None,
+    price: Price | None = None,
+) -> str:
     """The report of a run, held against another one where that is given.
 
     Args:
@@ -108,7 +120,7 @@ def page(run: Run, against: Run | None = None, samples: Mapping[str, Sample] | N
         comparison=compare(against, run) if against is not None else None,
         plots=reliabilities(scores, header.metrics),
         gaps=_tables(gaps(run)),
-        cost=_cost(list(outputs.values())),
+        cost=_cost(list(outputs.values()), sum(one.hits for one in scores if one.metric == "tags"), price),
         cases=[_case(output, marks, (samples or {}).get(output.sample)) for output, marks in ranked[:SHOWN]],
         samples=len(ranked),
     )
@@ -194,22 +206,26 @@ def reliabilities(scores: Iterable[Score], kinds: Mapping[str, MetricKind]) -> d
 
 
 def _tables(found: Sequence[Gap]) -> dict[str, dict[str, list[Gap]]]:
-    """Grouping to metric to groups."""
+    """Grouping to metric to groups, of what was scored at all."""
     tables: dict[str, dict[str, list[Gap]]] = {}
-    for gap in found:
+    for gap in (one for one in found if one.seen.mean is not None):
         tables.setdefault(gap.grouping, {}).setdefault(gap.metric, []).append(gap)
     return tables
 
 
-def _cost(outputs: Sequence[Output]) -> dict[str, float]:
-    """Tokens and seconds of a run, and of one sample."""
+def _cost(outputs: Sequence[Output], tags: float, price: Price | None) -> dict[str, float]:
+    """Tokens, seconds and money of a run, of one sample, and of one published tag where it publishes tags."""
     done = [output for output in outputs if output.error is None]
-    sums = {
-        "tokens in": float(sum(output.tokens.get("in", 0) for output in outputs)),
-        "tokens out": float(sum(output.tokens.get("out", 0) for output in outputs)),
-        "seconds": sum(output.seconds for output in outputs),
-    }
-    return sums | {f"{name} a sample": value / len(done) for name, value in sums.items() if done}
+    tokens_in, tokens_out, kept = (
+        float(sum(getattr(output, field).get(side, 0) for output in outputs))
+        for field, side in (("tokens", "in"), ("tokens", "out"), ("kept", "answers"))
+    )
+    sums = {"tokens in": tokens_in, "tokens out": tokens_out, "seconds": sum(output.seconds for output in outputs)}
+    if price is not None:
+        sums["money"] = (tokens_in * price.tokens_in + tokens_out * price.tokens_out) / 1e6
+    shares = {"sample": len(done), "published tag": tags}
+    parts = {f"{name} a {one}": value / n for one, n in shares.items() if n for name, value in sums.items()}
+    return sums | ({"answers kept from earlier runs": kept} if kept else {}) | parts
 
 
 def _facts(header: Header) -> dict[str, str]:

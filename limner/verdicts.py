@@ -168,19 +168,24 @@ def passed(checked: Sequence[gate.Checked]) -> bool:
     eval_cli,
     "report",
     examples="limner eval report --out report.html\n"
-    "limner eval report 20261122-0702 --against 20261122-0615 --out report.html",
+    "limner eval report 20261122-0702 --against 20261122-0615 --price 0.15 0.60 --out report.html",
 )
 def reported(
     out: Annotated[Path, typer.Option(help="The HTML file to write; it opens without a network.")],
     run: RunId = None,
     against: Against = None,
+    price: Annotated[
+        tuple[float, float] | None,
+        typer.Option(metavar="IN OUT", help="What a million tokens cost, asked and answered, in any money."),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """A run as one HTML page: its metrics, groups, cost and worst samples, held against another run if you like."""
     known = settings.read()
     runs = Runs(known.home)
     told = runs.open(run)
-    content = report.page(told, runs.open(against) if against else None, _given(told.header, known))
+    paid = None if price is None else report.Price(*price)
+    content = report.page(told, runs.open(against) if against else None, _given(told.header, known), paid)
     write(out, content.encode("utf-8", "replace"))
     if as_json:
         show.document({"run": told.header.run, "against": against, "file": str(out), "bytes": out.stat().st_size})

@@ -1,20 +1,20 @@
 from __future__ import annotations
 
-import shutil
-import subprocess
+import asyncio
+import re
 from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
 
-from evals.report import SHOWN, page, reliabilities, worst
+from evals.report import SHOWN, Price, page, reliabilities, worst
 from evals.runs import MetricKind, Output, Run, Score
 from evals.task import Sample
 from limner.domain import Event, History
+from tests.browser import chromium, look
 from tests.evals.stored import stored
 
 HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)> {{ 7 * 7 }} 电影 \u202e"
-CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 
 
 class Parts(HTMLParser):
@@ -145,19 +145,82 @@ def test_a_large_run_makes_a_page_that_can_be_opened(tmp_path: Path) -> None:
     assert len(text) < 400_000
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed: nothing to draw the page with.")
-def test_chromium_opens_the_page_and_runs_no_script(tmp_path: Path) -> None:
-    run, samples = hostile(
-        tmp_path, "<script>document.title = 'taken'</script><img src=x onerror=\"document.title='taken'\">"
+def portrayed(home: Path) -> tuple[Run, dict[str, Sample]]:
+    """A run of everything that a report can show, with words as long as they come."""
+    metrics: dict[str, float | tuple[float, float]] = {
+        "polarity_precision_of_all_published_genre_tags": 0.5,
+        "tags": (3, 1),
+        "tokens_a_tag": (400, 3),
+    }
+    kinds = {name: MetricKind() for name in metrics} | {
+        "tags": MetricKind(better=None, unit="a sample"),
+        "tokens_a_tag": MetricKind(better="lower", unit="tokens"),
+        "calibration_error": MetricKind(measure="calibration_error", better="lower"),
+    }
+    run = stored(home, "b", {f"u{at}/1": metrics for at in range(6)}, metrics=kinds, model="m@" + "0" * 40)
+    long = "一句没有空格的很长的话" * 30 + "and-one-word-without-a-break" * 20
+    tag = {"key": f"genre/{'x' * 70}", "label": {"en": long[:80], "zh": long[:80]}, "polarity": -1, "probability": 0.8}
+    for at in range(6):
+        portrait = {
+            "tags": [{**tag, "reason": long, "evidence": [{"event_id": f"e{one}"} for one in range(5)]}],
+            "personas": [{"sentences": [{"text": long}]}],
+        }
+        run.add(
+            Output(
+                sample=f"u{at}/1",
+                cluster=f"u{at}",
+                groups={"language": "zh" if at % 2 else "en", "a grouping with a long name": "x" * 60},
+                input="0",
+                output=portrait,
+                reference={"polarity": {"x" * 90: 1}},
+                tokens={"in": 1_234_567, "out": 89},
+                kept={"answers": 2, "in": 5, "out": 5},
+                seconds=2.5,
+            )
+        )
+    points = [
+        Score(sample=f"u{at}/1", cluster=f"u{at}", metric="calibration_error", points=((at / 6, at % 2),))
+        for at in range(6)
+    ]
+    run.score([*run.scores(), *points])
+    events = tuple(Event(event_id=f"e{at}", user_id="u0", kind="review", text=long) for at in range(5))
+    return run, {"u0/1": Sample("u0/1", History(user_id="u0", events=events))}
+
+
+def test_cost_is_told_by_sample_and_by_tag_and_in_money_where_there_is_a_price(tmp_path: Path) -> None:
+    run, samples = portrayed(tmp_path)
+    words = " ".join(Parts(page(run, None, samples, Price(2, 10))).words.split())
+    assert "tokens in 7,407,402.0" in words and "money 14.8" in words and "money a sample 2.470" in words
+    assert "money a published tag 0.823" in words and "seconds a published tag 0.833" in words
+    assert "answers kept from earlier runs 12.0" in words
+    assert "money" not in Parts(page(run, None, samples)).words
+
+
+def test_chromium_draws_the_page_whole_on_a_phone_and_a_desk_by_day_and_by_night(tmp_path: Path) -> None:
+    run, samples = portrayed(tmp_path)
+    before = stored(tmp_path, "a", {f"u{at}/1": {"tags": (2, 1)} for at in range(6)}, metrics=run.header.metrics)
+    bad, taken = hostile(
+        tmp_path / "hostile", "<script>document.title = 'taken'</script><img src='https://e.example/x'>"
     )
-    file = tmp_path / "run.html"
-    file.write_text(page(run, samples=samples), "utf-8")
-    drawn = subprocess.run(
-        [str(CHROMIUM), "--headless", "--no-sandbox", "--disable-gpu", "--dump-dom", file.as_uri()],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=True,
-    )
-    assert "<title>films ·" in drawn.stdout
-    assert "<script>" not in drawn.stdout
+    files = {
+        "whole.html": page(run, before, samples, Price(2, 10)),
+        "hostile.html": page(bad, samples=taken),
+    }
+    for name, text in files.items():
+        (tmp_path / name).write_text(text, "utf-8")
+    with chromium() as port:
+        for name in files:
+            for width, dark in ((390, False), (390, True), (1280, False), (1280, True)):
+                seen = asyncio.run(look(port, tmp_path / name, width=width, dark=dark))
+                where = f"{name} at {width} pixels, {'dark' if dark else 'light'}"
+                assert seen.title.startswith("films ·"), where
+                assert seen.requests == ((tmp_path / name).as_uri(),), where
+                assert seen.complaints == (), where
+                assert seen.width <= width, f"{where} scrolls sideways: it is {seen.width} wide"
+                assert (lightness(seen.ink) > lightness(seen.page)) == dark, where
+                assert seen.picture.startswith(b"\x89PNG")
+
+
+def lightness(colour: str) -> int:
+    """Of rgb(…), as CSS has it."""
+    return sum(map(int, re.findall(r"\d+", colour)[:3]))
