@@ -182,7 +182,7 @@ async def read(
     lines = shown(question, person, embed=embed, asked=asked, at=moment, lang=lang, count_tokens=model.count_tokens)
     told(f"{len(lines)} line{'s' * (len(lines) != 1)} found")
     if not lines:
-        return _reply(question, [], lines, person, asked, lang)
+        return settled(question, [], lines, person, asked, lang)
     told("writing")
     sureness = list[float]()
     answer = await model.answer(
@@ -199,7 +199,7 @@ async def read(
     told("checking")
     if sureness and sureness[-1] < least_sure:
         return _unsure(question, lines, person, asked, lang)
-    return _reply(question, answer.claims, lines, person, asked, lang)
+    return settled(question, answer.claims, lines, person, asked, lang)
 
 
 def _growing(question: str, text: str, lines: Mapping[str, Line]) -> tuple[list[str], str]:
@@ -307,15 +307,15 @@ def shown(
     memory = person.memory
     hits = memory.recalled(question, MOST_EVENTS, embed=embed, window=asked, newest=asks_for_now(question))
     rows = [hit.row for hit in hits]
-    told = dict(zip(rows, (_line(event, lang, at.tzinfo or UTC) for event in memory.events(rows)), strict=True))
-    facts = [_fact(tag, lang) for tag in _bearing(question, person.tags, embed)]
+    told = dict(zip(rows, (line_of(event, lang, at.tzinfo or UTC) for event in memory.events(rows)), strict=True))
+    facts = [fact(tag, lang) for tag in _bearing(question, person.tags, embed)]
     while rows or facts:
         used = count_tokens("\n".join(line.text for line in (*facts, *(told[row] for row in rows))))
         if used <= budget:
             break
         keep = min(len(rows) - 1, len(rows) * budget // used)
         rows, facts = (rows[:keep], facts) if keep > 0 else (rows[:-1], facts[: len(facts) // 2])
-    named = {f"t{number}": fact for number, fact in enumerate(facts, 1)}
+    named = {f"t{number}": one for number, one in enumerate(facts, 1)}
     return named | {f"e{number}": told[row] for number, row in enumerate(sorted(rows), 1)}
 
 
@@ -330,14 +330,16 @@ def _bearing(question: str, tags: Sequence[Tag], embed: Embed) -> list[Tag]:
     return [tags[at] for at, _ in fused([(by_meaning, 1), (surest, 1)])[:MOST_TAGS]]
 
 
-def _fact(tag: Tag, lang: Language) -> Line:
+def fact(tag: Tag, lang: Language) -> Line:
+    """What the model reads of a tag."""
     name = safe(getattr(tag.label, lang))
     count = f"{tag.counts.total}次" if lang == "zh" else f"{tag.counts.total} events"
     events = tuple(one.event_id for one in tag.evidence[:EVIDENCE])
     return Line(f"{_STATES[lang][tag.polarity]} {name} ({count})", events, "")
 
 
-def _line(event: Event, lang: Language, zone: tzinfo) -> Line:
+def line_of(event: Event, lang: Language, zone: tzinfo) -> Line:
+    """What the model reads of an event: redacted, its relative days dated."""
     ts = event.ts.astimezone(zone) if event.ts else None
     name = safe(speaker(event))
     if event.kind in TURNS:
@@ -365,7 +367,7 @@ def _line(event: Event, lang: Language, zone: tzinfo) -> Line:
     return Line(f"{date} | {who}: {' '.join(filter(None, shown))}", (event.event_id,), name)
 
 
-def _reply(
+def settled(
     question: str,
     claims: Sequence[str],
     lines: Mapping[str, Line],
@@ -392,7 +394,7 @@ def _reply(
 
 def _unsure(question: str, lines: Mapping[str, Line], person: Person, asked: Window | None, lang: Language) -> Reply:
     """An answer that the model itself found unlikely is none."""
-    reply = _reply(question, [], lines, person, asked, lang)
+    reply = settled(question, [], lines, person, asked, lang)
     why = (
         "模型对自己的回答没有把握，所以没有采用。"
         if lang == "zh"

@@ -65,6 +65,8 @@ TRIES_AFTER_TIMEOUT = 2
 LONGEST_WAIT = 30.0
 LONGEST_IDLE = 4.0
 """Seconds that a connection is kept for the next request: vLLM closes what is idle for five."""
+BATCH = 1
+"""Priority of what nobody waits for: a server that serves by priority takes questions, which have 0, before it."""
 MOST_DEATHS = 3
 """Times a server that limner owns is started again before the run gives up."""
 QUOTED = 300
@@ -465,6 +467,7 @@ class VllmModel(_Seam):
         timeout: float = 600,
         revive: Callable[[], Awaitable[str]] | None = None,
         patience: float = 0.5,
+        priority: int = 0,
     ) -> None:
         """Args:
         url: Base URL, such as http://127.0.0.1:8000/v1.
@@ -474,9 +477,11 @@ class VllmModel(_Seam):
         revive: Makes sure that an owned server runs and returns its URL; asked when a connection fails, once for
             all calls that wait.
         patience: Seconds before the first retry.
+        priority: Of all requests; the least is served first. A server that refuses it is asked without.
         """
         self.name = name
         self.patience = patience
+        self._priority = priority
         self._key = key
         self._timeout = timeout
         self._revive = revive
@@ -529,8 +534,11 @@ class VllmModel(_Seam):
         if heard is None:
             return self._whole(await self._chat(chat, max_tokens=max_tokens, **options))
         options |= {"stream": True, "stream_options": {"include_usage": True}}
-        asked = self._asked(chat, max_tokens=max_tokens, **options)
-        return await self._reached(lambda: self._streamed("/chat/completions", asked, heard))
+        return await self._ranked(
+            lambda: self._reached(
+                lambda: self._streamed("/chat/completions", self._asked(chat, max_tokens=max_tokens, **options), heard)
+            )
+        )
 
     def _whole(self, body: dict[str, Any]) -> Reply:
         """The reply in a chat completion that came in one piece."""
@@ -606,10 +614,21 @@ class VllmModel(_Seam):
 
     def _asked(self, chat: Sequence[Message], **options: Any) -> dict[str, Any]:
         messages = [message._asdict() for message in chat]
-        return {"model": self.name, "messages": messages, **SAMPLING, **options}
+        ranked = {"priority": self._priority} if self._priority else {}
+        return {"model": self.name, "messages": messages, **SAMPLING, **options, **ranked}
 
     async def _chat(self, chat: Sequence[Message], **options: Any) -> dict[str, Any]:
-        return await self._post("/chat/completions", self._asked(chat, **options))
+        return await self._ranked(lambda: self._post("/chat/completions", self._asked(chat, **options)))
+
+    async def _ranked(self, ask: Callable[[], Awaitable[T]]) -> T:
+        """What a request brings; asked again, and from then on, without a priority where the server knows none."""
+        try:
+            return await ask()
+        except _AttemptError as error:
+            if not self._priority or error.status != 400 or "priority" not in str(error).lower():
+                raise
+            self._priority = 0
+            return await ask()
 
     async def _post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
         """The JSON of a response; `_AttemptError` where there is none."""
@@ -882,7 +901,7 @@ async def check(model: VllmModel) -> list[Finding]:
             advice="" if length >= LEAST_CONTEXT else f"Start vLLM with --max-model-len {LEAST_CONTEXT} or more.",
         )
     )
-    for probe in (_choice, _shape, _probabilities, _tokens, _metrics):
+    for probe in (_choice, _shape, _probabilities, _tokens, _metrics, _priorities):
         try:
             found += await probe(model)
         except (_AttemptError, ModelError, KeyError, IndexError, TypeError) as error:
@@ -987,6 +1006,23 @@ async def _metrics(model: VllmModel) -> list[Finding]:
             ok=ok,
             detail="/metrics tells running and waiting requests" if ok else "/metrics is absent",
             advice="" if ok else "Without it limner keeps a fixed number of requests in flight: set --concurrency.",
+            needed=False,
+        )
+    ]
+
+
+async def _priorities(model: VllmModel) -> list[Finding]:
+    try:
+        await model._chat([Message("user", "Do you like tea?")], max_tokens=1, priority=BATCH)
+        refused = ""
+    except _AttemptError as error:
+        refused = cut(str(error), 100)
+    return [
+        Finding(
+            name="priorities",
+            ok=not refused,
+            detail=refused or "it takes requests with a priority, so that questions go before a batch",
+            advice="" if not refused else "Start vLLM with --scheduling-policy priority, or questions wait for a run.",
             needed=False,
         )
     ]

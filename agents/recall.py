@@ -220,6 +220,11 @@ class Memory:
             rankings.append((sorted(rows[: 2 * most].tolist(), reverse=True), MEANING))
         return [Hit(row, score) for row, score in fused(rankings)[:most]]
 
+    @property
+    def speakers(self) -> frozenset[str]:
+        """Who says something in it, by name."""
+        return frozenset(filter(None, self._speakers))
+
     def own(self, question: str) -> NDArray[np.float32]:
         """What each event weighs by who speaks, shape (n,): 1 where it is the one a question is about, or nobody.
 

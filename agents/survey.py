@@ -11,6 +11,7 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import NamedTuple
 
+from agents import follow
 from agents.plan import Plan, Unread, language, plan
 from agents.terms import Vocabulary
 from agents.wording import Words
@@ -36,6 +37,7 @@ async def survey(
     store: PopulationStore,
     author: str,
     understand: Understand | None = None,
+    before: query.Query | None = None,
     explain: bool = False,
 ) -> Answered:
     """The answer to one question about the population, and what stands behind it. It is kept in the audit.
@@ -43,6 +45,7 @@ async def survey(
     Args:
         author: Who asks.
         understand: Reads what rules cannot; None where there is no model.
+        before: The query of the question before, where this one may lean on it.
 
     Raises:
         StoreError: the database cannot be read, or the query took too long.
@@ -52,7 +55,8 @@ async def survey(
     rows, outcome = 0, "abstained"
     try:
         try:
-            read = await reading(question, vocabulary, understand)
+            leaning = None if before is None else follow.refined(question, before, vocabulary)
+            read = leaning or await reading(question, vocabulary, understand)
         except Unread as unread:
             return Answered(_unread(question, unread, words), None)
         asked = query.plain(read.query)

@@ -26,7 +26,7 @@ from agents.corrections import Corrections
 from agents.embedder import Embedder, EndpointEmbedder, open_embedder
 from agents.feedback import judgements
 from agents.ingest import Ingested, ingest
-from agents.model import Finding, Judge, VllmModel, check
+from agents.model import BATCH, Finding, Judge, VllmModel, check
 from agents.pace import Pace
 from agents.terms import Embeds, Vocabulary
 from limner.domain import Event, Evidence, Judgement, Language, Outcome, Profile, RunSummary, Synonym, TagVersion
@@ -190,7 +190,7 @@ class App:
         )
 
     @contextmanager
-    def model(self, told: Stage) -> Iterator[VllmModel]:
+    def model(self, told: Stage, priority: int = 0) -> Iterator[VllmModel]:
         """The model of the settings, its server started where limner owns it, stopped when nobody uses it any more."""
         settings = self.settings
         folder = None if settings.model_url else self.model_folder(told)
@@ -209,6 +209,7 @@ class App:
                 settings.model_key,
                 tokenizer=folder,
                 revive=running.revive if running.owned else None,
+                priority=priority,
             )
 
     def model_folder(self, told: Stage) -> Path:
@@ -428,7 +429,7 @@ class App:
         embedder = self.embedder(told)
         self._unite(embedder, told)
         parts = parts._replace(taxonomy=self.taxonomy)
-        with self.model(told) as model:
+        with self.model(told, BATCH) as model:
             halted = asyncio.run(
                 self._batch(
                     run, parts, work(), model, embedder, budget_tokens, concurrency, lambda at: report(total, at), say

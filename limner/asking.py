@@ -9,14 +9,20 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator, Sequence
 from contextlib import ExitStack
+from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from agents import ask as about
+from agents.follow import Before, Turn, carried
 from agents.model import VllmModel
-from agents.plan import Plan
+from agents.plan import Plan, language
 from agents.shape import Schema, shaped
 from agents.survey import Answered, reading, survey
 from agents.terms import Match, Vocabulary
@@ -25,19 +31,35 @@ from limner import show
 from limner.app import App, Stage
 from limner.domain import Reply
 from limner.errors import InputError
+from limner.query import Query
 
 
 class Asking:
     """Questions to one database, one after the other; parts are opened when first needed and kept to the end.
 
     Args:
+        conversing: Let a question lean on the one before.
+        with_agent: Have an agent look things up and answer, in place of the direct path.
         with_model: Let the model name what rules do not know. Not the default: of the first sixteen names and habits
             that the 1.5B model was asked about, fifteen were wrong or unknown. `python -m evals.questions --model`
             measures it.
     """
 
-    def __init__(self, app: App, author: str, told: Stage, *, with_model: bool = False) -> None:
+    def __init__(
+        self,
+        app: App,
+        author: str,
+        told: Stage,
+        *,
+        conversing: bool = False,
+        with_agent: bool = False,
+        with_model: bool = False,
+    ) -> None:
         self._app, self._author, self._told = app, author, told
+        self._conversing, self._with_agent = conversing, with_agent
+        self._query: Query | None = None
+        self._before: Before | None = None
+        self._turns: list[Turn] = []
         self._with_model = with_model
         self._model: VllmModel | None = None
         self._known: dict[str, Match | None] = {}
@@ -84,19 +106,50 @@ class Asking:
             answered = Answered(await self._about(question, user, seen), None)
         else:
             self._told("reading the question", 0, 0, "")
-            answered = await survey(
-                question,
-                vocabulary=self.vocabulary,
-                store=self._app.people,
-                author=self._author,
-                understand=self._understand if self._with_model else None,
-                explain=explain,
-            )
+            answered = await self._about_all(question, explain)
+        if self._conversing:
+            self._turns.append(Turn(question, answered.reply.answer))
         if schema is None or answered.reply.abstained:
             return answered
         self._told("putting it into the schema", 0, 0, "")
         reply = await shaped(answered.reply, schema, model=self._opened(), prompt=self._app.prompt("shape"))
         return answered._replace(reply=reply)
+
+    async def _about_all(self, question: str, explain: bool) -> Answered:
+        def surveyed(asked: str, before: Query | None = None) -> Coroutine[Any, Any, Answered]:
+            return survey(
+                asked,
+                vocabulary=self.vocabulary,
+                store=self._app.people,
+                author=self._author,
+                understand=self._understand if self._with_model else None,
+                before=before,
+                explain=explain,
+            )
+
+        if self._with_agent:
+            from agents import agent
+
+            return await agent.about_all(
+                question,
+                ask=surveyed,
+                vocabulary=self.vocabulary,
+                model=self._opened(),
+                prompt=self._app.prompt("converse"),
+                earlier=self._turns,
+                told=self._stage,
+            )
+        answered = await surveyed(question, self._query)
+        if self._conversing and answered.reply.query is not None:
+            self._query = Query.model_validate(answered.reply.query)
+        return answered
+
+    def _stage(self, stage: str) -> None:
+        self._told(stage, 0, 0, "")
+
+    def remember(self, question: str, answer: str) -> None:
+        """A question that was answered elsewhere, as a turn of this conversation."""
+        self._turns.append(Turn(question, answer))
 
     def read(self, question: str) -> Plan:
         """A question about all users as a query, not run.
@@ -114,18 +167,7 @@ class Asking:
                 self._people[user] = about.person(user, app.events, app.profiles)
             person = self._people[user]
             self._told("reading the question", 0, 0, "")
-            reply = about.without_a_model(question, person, taxonomy=app.taxonomy, zone=app.zone)
-            if reply is None:
-                reply = await about.read(
-                    question,
-                    person,
-                    model=self._opened(),
-                    prompt=app.prompt("answer"),
-                    embed=app.embedder(self._told).embed,
-                    zone=app.zone,
-                    told=lambda stage: self._told(stage, 0, 0, ""),
-                    seen=seen,
-                )
+            reply = await self._told_of(question, person, seen)
             outcome, rows = "abstained" if reply.abstained else "answered", len(reply.citations)
             return reply
         finally:
@@ -138,6 +180,51 @@ class Asking:
                 seconds=time.monotonic() - began,
                 outcome=outcome,
             )
+
+    async def _told_of(self, question: str, person: about.Person, seen: about.Seen | None) -> Reply:
+        """What an agent finds out of a user; or code where it knows, else a model that reads a few lines."""
+        app = self._app
+
+        def embed(texts: Sequence[str]) -> NDArray[np.float32]:
+            return app.embedder(self._told).embed(texts)
+
+        if self._with_agent:
+            from agents import agent
+
+            return await agent.about_one(
+                question,
+                person,
+                evidence=lambda key: [cited for cited, _ in app.evidence(person.user_id, key)[1]],
+                model=self._opened(),
+                prompt=app.prompt("converse"),
+                embed=embed,
+                taxonomy=app.taxonomy,
+                earlier=self._turns,
+                zone=app.zone,
+                told=self._stage,
+            )
+        asked = question
+        if self._before is not None:
+            at = (person.memory.newest or datetime.now(UTC)).astimezone(app.zone)
+            asked = carried(question, self._before, person.memory.speakers, app.taxonomy, at)
+        reply = about.without_a_model(asked, person, taxonomy=app.taxonomy, zone=app.zone)
+        if reply is None:
+            reply = await about.read(
+                asked,
+                person,
+                model=self._opened(),
+                prompt=app.prompt("answer"),
+                embed=embed,
+                zone=app.zone,
+                told=self._stage,
+                seen=seen,
+            )
+        if self._conversing:
+            self._before = Before(asked, reply)
+        if asked == question:
+            return reply
+        read_as = f"读作：{asked} " if language(question) == "zh" else f"Read as: {asked} "
+        return reply.model_copy(update={"question": question, "explanation": read_as + reply.explanation})
 
     async def _understand(self, question: str, vocabulary: Vocabulary) -> Plan:
         prompt = self._app.prompt("name")

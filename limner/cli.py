@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import getpass
 import os
+import sys
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal, cast
@@ -22,7 +23,9 @@ from limner.app import App
 from limner.asking import Asking, questions, tell
 from limner.backtesting import backtest_cli
 from limner.command import EXAMPLES, Json, command, moment, opened, stages
+from limner.conversing import converse
 from limner.domain import Change, Language, Override, Polarity, Tag
+from limner.errors import InputError
 from limner.evaluation import eval_cli
 from limner.verdicts import promote
 from prompts import library, taxonomy
@@ -539,36 +542,65 @@ def feedback(
 @command(
     cli,
     examples="limner ask 'Which users like film noir but not musicals?'\nlimner ask 哪些用户喜欢科幻片？ --json\n"
-    "limner ask 'What sets users who buy tea apart?' --explain\nlimner ask --file questions.txt",
+    "limner ask 'What sets users who buy tea apart?' --explain\n"
+    "limner ask 'What did they say about their job?' --user 42\n"
+    "limner ask --user 42    (a conversation: 'and in 2024?', 'when was that?', exit)\n"
+    "limner ask --file questions.txt > answers.jsonl\n"
+    "limner ask 'Which users like noir?' --schema answer.schema.json",
 )
 def ask(
-    question: Annotated[str | None, typer.Argument(help="In English or Chinese.")] = None,
+    question: Annotated[str | None, typer.Argument(help="In English or Chinese; a conversation if not given.")] = None,
     user: Annotated[str | None, typer.Option(help="Ask about this user; about all of them if not given.")] = None,
     explain: Annotated[bool, typer.Option("--explain", help="Also the typed query, the SQL and its plan.")] = False,
     file: Annotated[Path | None, typer.Option(help="A question a line; answers as JSON Lines.")] = None,
     schema: Annotated[
         Path | None, typer.Option(help="A JSON schema: the answer in it as well, under `data`; JSON as with --json.")
     ] = None,
+    agent: Annotated[
+        bool, typer.Option("--agent", help="Have the model look things up with tools: for larger models.")
+    ] = False,
     who: Author = None,
     as_json: Json = False,
 ) -> None:
-    """Answer a question about all users, or about one. Nothing is written but who asked what."""
-    if (question is None) == (file is None):
+    """Answer a question about all users, or about one. Nothing is written but who asked what.
+
+    Without a question it is a conversation, typed or from a pipe, in which a question may lean on the one before:
+    "how many of them like horror?", "and in 2024?", 那她呢？
+    """
+    if question is not None and file is not None:
         raise typer.BadParameter("give a question, or --file FILE")
     wanted = None if schema is None else shape.read(schema)
-    if file is None and not as_json and wanted is None:
-        with opened() as app, show.watch() as watch, Asking(app, who or author(), watch.stage) as asking:
-            answered = asking.ask(question or "", user=user, explain=explain, seen=watch.seen)
-        tell(answered, explain=explain)
-        return
-    with opened() as app, stages("Asking") as told, Asking(app, who or author(), told) as asking:
+    quiet = as_json or wanted is not None or file is not None
+    watch = show.Watch(quiet=quiet)
+    talking = question is None and file is None
+    with opened() as app, Asking(app, who or author(), watch.stage, conversing=talking, with_agent=agent) as asking:
+
+        def one(asked: str) -> None:
+            with watch.live():
+                answered = asking.ask(
+                    asked, user=user, explain=explain, schema=wanted, seen=None if quiet else watch.seen
+                )
+            if not quiet:
+                tell(answered, explain=explain)
+                return
+            found = answered.found
+            behind = {"sql": found.sql, "plan": found.plan} if explain and found is not None else {}
+            whole = answered.reply.model_dump(mode="json") | behind
+            if talking:
+                show.lines([whole])
+            else:
+                show.document(whole)
+
         if file is not None:
-            show.lines(asking.ask(one, user=user, schema=wanted).reply for one in questions(file))
-            return
-        answered = asking.ask(question or "", user=user, explain=explain, schema=wanted)
-    found = answered.found
-    behind = {"sql": found.sql, "plan": found.plan} if explain and found is not None else {}
-    show.document(answered.reply.model_dump(mode="json") | behind)
+            show.lines(asking.ask(each, user=user, schema=wanted).reply for each in questions(file))
+        elif question is not None:
+            one(question)
+        else:
+            asked, failed = converse(one, app.settings.home / "questions.history")
+            if not asked and not sys.stdin.isatty():
+                raise InputError("No question came: give one, or --file FILE, or a line each on stdin.")
+            if failed:
+                raise typer.Exit(1)
 
 
 @command(prompts_cli, "list", examples="limner prompts list")

@@ -404,19 +404,29 @@ class Watch:
     gone when the answer is there; elsewhere a plain line a stage.
     """
 
-    def __init__(self, live: Live) -> None:
-        self._live = live
-        self._stage, self._told = "", 0.0
+    def __init__(self, *, quiet: bool = False) -> None:
+        """Args:
+        quiet: Elsewhere only a line every few seconds.
+        """
+        self._quiet = quiet
+        self._live: Live | None = None
+        self._stage, self._told = "", time.monotonic()
         self._held: tuple[str, ...] = ()
         self._draft = ""
+
+    @contextmanager
+    def live(self) -> Iterator[None]:
+        """While one question is being answered; nothing of it reaches stdout."""
+        self._stage, self._held, self._draft = "", (), ""
+        with Live(console=err, transient=True, auto_refresh=err.is_terminal) as self._live:
+            yield
+        self._live = None
 
     def stage(self, stage: str, done: float = 0, total: float = 0, unit: str = "") -> None:
         scale, unit = (1e6, "MB") if unit == "B" else (1, unit)
         of = f"/{total / scale:,.0f}" if total else ""
         told = f"{stage} {done / scale:,.0f}{of} {unit}".strip() if done or total else stage
-        new = stage != self._stage
-        if new:
-            self._held, self._draft = (), ""
+        new = stage != self._stage and not self._quiet
         self._stage = stage
         self._shown(told)
         if not err.is_terminal and (new or time.monotonic() - self._told >= QUIET_SECONDS):
@@ -428,21 +438,11 @@ class Watch:
         self._held, self._draft = tuple(held), draft
         self._shown(self._stage)
 
-    def pause(self) -> None:
-        """Nothing more is shown until the next stage."""
-        self._live.update(Text(""), refresh=True)
-
     def _shown(self, told: str) -> None:
-        lines = [Text(f"✓ {claim}") for claim in self._held]
-        lines += [Text(f"… {self._draft}", style="dim")] if self._draft else []
-        self._live.update(Group(Spinner("dots", Text(told)), *lines))
-
-
-@contextmanager
-def watch() -> Iterator[Watch]:
-    """What a question is at; nothing of it reaches stdout."""
-    with Live(console=err, transient=True, auto_refresh=err.is_terminal) as live:
-        yield Watch(live)
+        if self._live is not None and err.is_terminal:
+            lines = [Text(f"✓ {claim}") for claim in self._held]
+            lines += [Text(f"… {self._draft}", style="dim")] if self._draft else []
+            self._live.update(Group(Spinner("dots", Text(told)), *lines), refresh=True)
 
 
 class _Rates(ProgressColumn):

@@ -78,6 +78,16 @@ class QuestionAnswer(Answer):
     claims: list[Annotated[str, StringConstraints(min_length=1, max_length=120)]] = Field(max_length=8)
 
 
+class FinalAnswer(QuestionAnswer):
+    """Answer the question, once enough was found; in the words of the lines that say it."""
+
+
+class ChosenAnswer(Answer):
+    """Answer the question: ids of the answers, of those that ask_all gave, that answer it."""
+
+    answers: list[Annotated[str, StringConstraints(pattern=r"^a[1-9]$")]] = Field(max_length=3)
+
+
 class UnaidedAnswer(Answer):
     """Answer to the `unaided` prompts."""
 

@@ -26,13 +26,13 @@ _ID = re.compile(r"([a-z][a-z0-9_]*)\.v([1-9][0-9]*)")
 _MARKUP = re.compile(r"<(?=[/|!a-zA-Z_\uff5c])")
 
 
-def _as_data(value: Any) -> Any:
-    """What an expression of a template writes: text with its markup broken."""
+def as_data(value: Any) -> Any:
+    """What a prompt holds of a value: of text, with its markup broken, so that nothing in it can close a fence."""
     return _MARKUP.sub("‹", value) if isinstance(value, str) and "<" in value else value
 
 
 _JINJA = jinja2.Environment(
-    undefined=jinja2.StrictUndefined, autoescape=False, finalize=_as_data, trim_blocks=True, lstrip_blocks=True
+    undefined=jinja2.StrictUndefined, autoescape=False, finalize=as_data, trim_blocks=True, lstrip_blocks=True
 )
 
 

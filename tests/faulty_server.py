@@ -60,6 +60,8 @@ class Fault(StrEnum):
     """Status 429 with Retry-After: `retry_after`."""
     TOO_LONG = "too long"
     """Status 400, as vLLM refuses a prompt beyond its context."""
+    NO_PRIORITY = "no priority"
+    """Status 400 for a request that has a priority, as vLLM without that scheduling policy refuses it."""
     DENIED = "denied"
     """Status 401."""
     HANG_UP = "hang up"
@@ -263,6 +265,8 @@ class FaultyServer:
                 return busy._replace(headers={**busy.headers, "retry-after": str(self.retry_after)})
             case Fault.TOO_LONG:
                 return _failure(400, f"This model's maximum context length is {self.context} tokens.")
+            case Fault.NO_PRIORITY if body.get("priority"):
+                return _failure(400, "Got priority 1 but Priority scheduling is not enabled.")
             case Fault.DENIED:
                 return _failure(401, "Unauthorized")
             case Fault.GARBAGE:

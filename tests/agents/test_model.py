@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel, Field
 
 from agents.model import (
+    BATCH,
     Finding,
     Message,
     Reply,
@@ -387,7 +388,7 @@ def wanting(findings: list[Finding]) -> set[str]:
 
 async def test_a_good_server_passes_every_check(server: FaultyServer, model: VllmModel) -> None:
     findings = await check(model)
-    assert wanting(findings) == set() and len(findings) == 10
+    assert wanting(findings) == set() and len(findings) == 11
 
 
 async def test_a_server_that_ignores_guidance_is_found_out(server: FaultyServer, model: VllmModel) -> None:
@@ -482,3 +483,31 @@ def test_events_of_a_stream_may_be_cut_anywhere(cuts: list[int]) -> None:
         return [event["n"] async for event in _events(pieces())]
 
     assert asyncio.run(read()) == [1, "小"]
+
+
+@pytest.mark.parametrize("heard", [None, Heard()], ids=["whole", "streamed"])
+async def test_a_batch_lets_others_go_first_where_the_server_knows_how(
+    server: FaultyServer, heard: Heard | None
+) -> None:
+    model = VllmModel(server.url, "faulty", patience=0.01, priority=BATCH)
+    server.always(Fault.NO_PRIORITY)
+    ledger: list[ModelCall] = []
+    await ask(model, ledger, heard=heard)
+    await ask(model, ledger, heard=heard)
+    assert [body.get("priority") for body in server.chats] == [1, None, None]
+    assert [call.outcome for call in ledger] == ["ok", "ok"]
+    await model.aclose()
+
+
+async def test_a_question_has_no_priority_to_give(server: FaultyServer, model: VllmModel) -> None:
+    await ask(model, [])
+    assert "priority" not in server.chats[0]
+
+
+async def test_a_server_without_priorities_is_told_as_a_lack_that_costs_only_time(
+    server: FaultyServer, model: VllmModel
+) -> None:
+    server.choose(lambda body: Fault.NO_PRIORITY if "priority" in body else None)
+    (lacking,) = [finding for finding in await check(model) if not finding.ok]
+    assert (lacking.name, lacking.needed) == ("priorities", False)
+    assert "--scheduling-policy priority" in lacking.advice

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,7 +10,7 @@ import pytest
 
 from limner import show
 from tests.faulty_server import Body, Fault, FaultyServer
-from tests.limner.terminal import environment, limner
+from tests.limner.terminal import Said, environment, limner
 
 pytestmark = pytest.mark.usefixtures("profiled")
 
@@ -66,8 +67,11 @@ def test_questions_of_a_file_are_answered_a_line_each(tmp_path: Path) -> None:
     assert limner("ask", "--file", tmp_path / "none.txt").code == 2
 
 
-def test_a_question_or_a_file_is_needed() -> None:
-    assert limner("ask").code == 2
+def test_a_question_is_needed_from_somewhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO("\n"))
+    said = limner("ask")
+    assert (said.code, said.out) == (2, "")
+    assert "No question came" in said.err
     assert limner("ask", "Which users dislike musicals?", "--file", "questions.txt").code == 2
 
 
@@ -88,6 +92,46 @@ def test_somebody_unknown_is_named() -> None:
     said = limner("ask", "What are they like?", "--user", "nobody")
     assert said.code == 1
     assert "nobody" in said.err
+
+
+def talk(monkeypatch: pytest.MonkeyPatch, *questions: str, options: tuple[str, ...] = ()) -> Said:
+    """A conversation from a pipe."""
+    monkeypatch.setattr("sys.stdin", io.StringIO("\n".join([*questions, "exit", "never asked"])))
+    return limner("ask", *options)
+
+
+def test_follow_ups_refine_the_query_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    said = talk(
+        monkeypatch, "Which users dislike musicals?", "which of them like romance?", "how many?", options=("--json",)
+    )
+    first, second, third = map(orjson.loads, said.out.splitlines())
+    alone = limner("ask", "Which users dislike musicals and like romance?", "--json").json
+    assert set(second["users"]) == set(alone["users"]) <= set(first["users"])
+    assert second["query"]["where"]["kind"] == "all"
+    assert (third["query"]["want"], third["query"]["where"]) == ("count", second["query"]["where"])
+
+
+def test_follow_ups_about_one_user_carry_the_question_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    said = talk(
+        monkeypatch,
+        "How many films did they rate in 2025?",
+        "and in 2024?",
+        options=("--user", "nell", "--json"),
+    )
+    second = orjson.loads(said.out.splitlines()[1])
+    alone = limner("ask", "How many films did they rate in 2024?", "--user", "nell", "--json").json
+    assert (second["question"], second["count"]) == ("and in 2024?", alone["count"])
+    assert second["explanation"].startswith("Read as: How many films did they rate in 2024? ")
+
+
+def test_a_question_of_a_conversation_that_fails_does_not_end_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    said = talk(monkeypatch, "Which users dislike musicals?", "what about flibbertigibbets?", "how many?")
+    assert said.code == 0
+    assert "flibbertigibbets" in said.out
+    assert said.out.splitlines()[-2].startswith("The query: how many users dislike “musicals”")
+    nobody = talk(monkeypatch, "What are they like?", "How many films did they rate?", options=("--user", "nobody"))
+    assert nobody.code == 1
+    assert nobody.err.count("nobody is not known") == 2
 
 
 SCHEMA = {"type": "object", "properties": {"said": {"type": "string", "maxLength": 200}}, "required": ["said"]}
@@ -130,7 +174,8 @@ def test_json_is_one_document_and_is_not_streamed(reader: FaultyServer) -> None:
 def test_a_terminal_shows_claims_that_hold_and_the_draft_apart(monkeypatch: pytest.MonkeyPatch) -> None:
     console = show.Console(force_terminal=True, width=60, record=True)
     monkeypatch.setattr(show, "err", console)
-    with show.watch() as watch:
+    watch = show.Watch()
+    with watch.live():
         watch.stage("writing")
         watch.seen(["a blue bowl"], "two oil")
     shown = console.export_text()
