@@ -38,7 +38,8 @@ _BUT_NOT = re.compile(
 _END = re.compile(r"[\s?？!！。.，,]*(?:呢|怎么样)?[\s?？!！。.]*$")
 _THEM = re.compile(
     r"\b(?:of |among |from )?(?:them|these|those)\b(?! who| that| which)(?: (?:users|people|ones|customers))?|\bthey\b"
-    r"|(?:(?:这|那)(?:些|部分)(?:用户|人|顾客)?|他们|她们|其)(?:当中|之中|中间|里面|中|里|之间)?",
+    r"|(?:[这那](?:些|部分)(?:用户|人|顾客)|他们|她们)(?:当中|之中|中间|里面|中|里|之间)?"
+    r"|(?:[这那]些|其)(?:当中|之中|中间|里面|中|里|之间)",
     re.IGNORECASE,
 )
 _BARE: tuple[tuple[Want, re.Pattern[str]], ...] = tuple(

@@ -3,6 +3,8 @@
 While a model writes, a claim is shown as soon as its lines are seen to hold it, marked ✓; the words of the next one
 are shown dim while they come, on a terminal only. Both are gone when the answer is there: what is printed is the answer
 that was checked whole.
+
+The agent is imported where it is first needed: LangChain takes a second, which a counted answer should not.
 """
 
 from __future__ import annotations

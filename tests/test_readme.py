@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 import shlex
 from collections.abc import Iterator
@@ -95,7 +96,9 @@ def test_a_command_of_the_readme_does_what_it_says(
         if "kind" not in line:
             words += ["--map", "kind==rating"]
     (folder / "judged.jsonl").write_text('{"user_id": "nell", "key": "genre/romance", "correct": true}\n', "utf-8")
+    (folder / "answer.schema.json").write_text('{"type": "object"}\n', "utf-8")
     (folder / "questions.txt").write_text("Which users like musicals?\n", "utf-8")
+    monkeypatch.setattr("sys.stdin", io.StringIO("How many films did they rate?\nand in 2024?\nexit\n"))
     said = limner(*words, **settings)
     assert said.code == 0, said
     assert said.out.strip()

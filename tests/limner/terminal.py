@@ -80,6 +80,8 @@ def ended(process: subprocess.Popen[str], seconds: float = 60) -> Said:
 def answer(body: Body) -> str:
     """What a model that does as it is told says: a tag of its own, or each point as it was given."""
     asked = str(body["messages"][1]["content"])
+    if "<answer>" in asked:
+        return "{}"
     if "<lines>" in asked:
         return json.dumps({"names": []})
     points = POINT.findall(asked)

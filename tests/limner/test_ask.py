@@ -128,7 +128,7 @@ def test_a_question_of_a_conversation_that_fails_does_not_end_it(monkeypatch: py
     said = talk(monkeypatch, "Which users dislike musicals?", "what about flibbertigibbets?", "how many?")
     assert said.code == 0
     assert "flibbertigibbets" in said.out
-    assert said.out.splitlines()[-2].startswith("The query: how many users dislike “musicals”")
+    assert said.out.splitlines()[-2].startswith("Asked: how many users dislike “musicals”")
     nobody = talk(monkeypatch, "What are they like?", "How many films did they rate?", options=("--user", "nobody"))
     assert nobody.code == 1
     assert nobody.err.count("nobody is not known") == 2
