@@ -27,7 +27,7 @@ from limner.conversing import converse
 from limner.domain import Change, Language, Override, Polarity, Tag
 from limner.errors import InputError
 from limner.evaluation import eval_cli
-from limner.verdicts import promote
+from limner.verdicts import promote, promote_model, promote_taxonomy
 from prompts import library, taxonomy
 
 BEGIN = """limner init
@@ -654,6 +654,17 @@ command(
     examples="limner prompts promote propose.v2 --task movielens --limit 60 --file evals/gate.yaml\n"
     "limner prompts promote propose.v2 --run 20261122-0702 --against 20261122-0615 --file evals/gate.yaml",
 )(promote)
+command(
+    model_cli,
+    "promote",
+    examples="limner model promote qwen2.5-coder-0.5b --task movielens --limit 60 --file evals/gate.yaml\n"
+    "limner model promote my-model --run 20261122-0702 --against 20261122-0615 --file evals/gate.yaml",
+)(promote_model)
+command(
+    taxonomy_cli,
+    "promote",
+    examples="limner taxonomy promote tags.yaml --task movielens --limit 60 --file evals/gate.yaml",
+)(promote_taxonomy)
 
 
 @command(taxonomy_cli, "lint", examples="limner taxonomy lint my-taxonomy.yaml")

@@ -11,6 +11,7 @@ from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 from limner.errors import SetupError
+from prompts import ledger
 
 
 class Settings(BaseSettings):
@@ -57,14 +58,24 @@ class Settings(BaseSettings):
         return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
 
 
+def _promoted(known: Settings) -> Settings:
+    """The settings, with the model and the taxonomy that were promoted in the home where none is set."""
+    update: dict[str, object] = {}
+    if "model" not in known.model_fields_set and (one := ledger.in_use("model", known.home)) is not None:
+        update["model"] = one.name
+    if "taxonomy" not in known.model_fields_set and (one := ledger.in_use("taxonomy", known.home)) is not None:
+        update["taxonomy"] = Path(one.name)
+    return known.model_copy(update=update) if update else known
+
+
 def read() -> Settings:
-    """The settings of this process.
+    """The settings of this process; a model and a taxonomy that are not set are those that were promoted.
 
     Raises:
         SetupError: a value is of the wrong type, or `limner.toml` has an unknown name or is not TOML.
     """
     try:
-        return Settings()
+        return _promoted(Settings())
     except ValidationError as error:
         wrong = "; ".join(f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors())
         raise SetupError(f"The settings are wrong: {wrong}. They come from LIMNER_* and limner.toml.") from error

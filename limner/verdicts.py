@@ -4,22 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 import typer
 
 from evals import evaluate, gate, judge, report
 from evals.compare import Comparison, Difference, compare
-from evals.promotion import hearing
+from evals.promotion import Hearing, Side, hearing
 from evals.runs import Header, MetricKind, Run, Runs
 from evals.summary import summary
 from evals.task import Sample
 from evals.tasks import TASKS
 from limner import settings, show
+from limner.app import App
 from limner.command import Json, command, on
 from limner.errors import InputError
 from limner.evaluation import RunId, eval_cli, tell, title
-from prompts import ledger, library
+from prompts import ledger, library, taxonomy
 
 Against = Annotated[str | None, typer.Option(metavar="RUN", help="The run to hold it against.")]
 GateFile = Annotated[Path, typer.Option("--file", help="The rules, in YAML: limner comes with evals/gate.yaml.")]
@@ -213,13 +214,37 @@ def write(path: Path, content: bytes) -> None:
         raise InputError(f"{path} cannot be written: {error.strerror}.") from error
 
 
+Trial = Annotated[str | None, typer.Option("--task", help="What to run where no run is given.")]
+Few = Annotated[int | None, typer.Option("--limit", min=1, help="Only so many users of it.")]
+With = Annotated[str | None, typer.Option("--run", metavar="RUN", help="A run that was made with it.")]
+Without = Annotated[str | None, typer.Option("--against", metavar="RUN", help="One made with what is in use.")]
+
+
+class Sides(NamedTuple):
+    """What may take the place of what is in use, and the settings that each is run with."""
+
+    candidate: Side
+    current: Side
+    tried: settings.Settings
+    used: settings.Settings
+
+
+class Trials(NamedTuple):
+    """How both sides are to be run, or the runs that were made."""
+
+    task: str | None
+    limit: int | None
+    run: str | None
+    against: str | None
+
+
 def promote(
     prompt: Annotated[str, typer.Argument(help="A version that is not in use: propose.v2.")],
     file: GateFile,
-    task: Annotated[str | None, typer.Option(help="What to run where no run is given.")] = None,
-    limit: Annotated[int | None, typer.Option(min=1, help="Only so many users of it.")] = None,
-    run: Annotated[str | None, typer.Option(metavar="RUN", help="A run that was made with this version.")] = None,
-    against: Annotated[str | None, typer.Option(metavar="RUN", help="One made with the version in use.")] = None,
+    task: Trial = None,
+    limit: Few = None,
+    run: With = None,
+    against: Without = None,
     as_json: Json = False,
 ) -> None:
     """Put a prompt version into use, if a gate finds that it is good enough beside the one in use.
@@ -227,57 +252,134 @@ def promote(
     A run that is not given is made: of the task, or like the other run, with its version of the prompt.
     """
     known = settings.read()
-    runs = Runs(known.home)
-    candidate = library.load(prompt)
-    current = library.default(candidate.name)
-    if candidate == current:
-        raise InputError(f"{candidate.id} is in use already.")
-    asked = gate.rules(file)
-    earlier, later = (runs.open(one) if one else None for one in (against, run))
-    if earlier is None:
-        earlier = _run(current.id, known, task, limit, later)
-    if later is None:
-        later = _run(candidate.id, known, task, limit, earlier)
-    held = hearing(candidate, later, earlier, asked)
+    one = library.load(prompt)
+    current = library.default(one.name)
+
+    def side(of: library.Prompt) -> Side:
+        return Side("prompt", of.id, of.id, of.digest)
+
+    def pinned(of: library.Prompt) -> settings.Settings:
+        return known.model_copy(update={"prompts": (*known.prompts, of.id)})
+
+    sides = Sides(side(one), side(current), pinned(one), pinned(current))
+    held = _heard(sides, gate.rules(file), Trials(task, limit, run, against))
     if held.passed:
         ledger.add(held.promotion)
+    _told(sides, held, as_json)
+
+
+def promote_model(
+    model: Annotated[str, typer.Argument(help="A packaged model, a Hugging Face id, a folder, or a name served.")],
+    file: GateFile,
+    task: Trial = None,
+    limit: Few = None,
+    run: With = None,
+    against: Without = None,
+    as_json: Json = False,
+) -> None:
+    """Put a model into use in this home, if a gate finds that it is good enough beside the one in use.
+
+    A run that is not given is made with it. Where LIMNER_MODEL or limner.toml names a model, that one is used.
+    """
+    known = settings.read()
+    tried = known.model_copy(update={"model": model})
+
+    def side(of: settings.Settings) -> Side:
+        return Side("model", of.model, App(of).model_id)
+
+    sides = Sides(side(tried), side(known), tried, known)
+    held = _heard(sides, gate.rules(file), Trials(task, limit, run, against))
+    if held.passed:
+        ledger.add(held.promotion, ledger.of_home(known.home))
+    _told(sides, held, as_json)
+
+
+def promote_taxonomy(
+    taxonomy_file: Annotated[Path, typer.Argument(metavar="FILE", help="A taxonomy, as LIMNER_TAXONOMY takes it.")],
+    file: GateFile,
+    task: Trial = None,
+    limit: Few = None,
+    run: With = None,
+    against: Without = None,
+    as_json: Json = False,
+) -> None:
+    """Put a taxonomy into use in this home, if a gate finds that it is good enough beside the one in use.
+
+    A run that is not given is made with it. A copy of the file is used from then on, so that it stays as it was
+    measured; where LIMNER_TAXONOMY or limner.toml names a file, that one is used.
+    """
+    known = settings.read()
+    tried = known.model_copy(update={"taxonomy": taxonomy_file})
+    copy = known.home / "taxonomies" / f"{taxonomy.load(taxonomy_file).digest}.yaml"
+
+    def side(of: settings.Settings, name: str) -> Side:
+        loaded = taxonomy.load(of.taxonomy)
+        return Side("taxonomy", name, f"{loaded.version} {loaded.digest}", loaded.digest)
+
+    sides = Sides(side(tried, str(copy)), side(known, str(known.taxonomy or "starter")), tried, known)
+    held = _heard(sides, gate.rules(file), Trials(task, limit, run, against))
+    if held.passed:
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        write(copy, taxonomy_file.read_bytes())
+        ledger.add(held.promotion, ledger.of_home(known.home))
+    _told(sides, held, as_json)
+
+
+def _heard(sides: Sides, asked: gate.Rules, trials: Trials) -> Hearing:
+    """What a gate says of a candidate, after the runs that are lacking were made."""
+    if sides.candidate.shown == sides.current.shown:
+        raise InputError(f"{sides.candidate.shown} is in use already.")
+    runs = Runs(sides.used.home)
+    earlier, later = (runs.open(one) if one else None for one in (trials.against, trials.run))
+    if earlier is None:
+        earlier = _run(sides.current, sides.used, trials, later)
+    if later is None:
+        later = _run(sides.candidate, sides.tried, trials, earlier)
+    return hearing(sides.candidate, sides.current, later, earlier, asked)
+
+
+def _told(sides: Sides, held: Hearing, as_json: bool) -> None:
+    """What became of a candidate; exits with 1 where it was refused."""
+    candidate, current = sides.candidate, sides.current
     if as_json:
         show.document(
-            {"prompt": candidate.id, "promoted": held.passed, "rules": held.checked, "ledger": held.promotion}
+            {candidate.kind: candidate.shown, "promoted": held.passed, "rules": held.checked, "ledger": held.promotion}
         )
     else:
         show.findings([(one.metric, one.met, f"must {one.rule}. {one.reason}", "") for one in held.checked])
         show.line(
-            f"{candidate.id} is in use now, in place of {current.id}; the ledger says why."
+            f"{candidate.shown} is in use now, in place of {current.shown}; the ledger says why."
             if held.passed
-            else f"{current.id} stays in use."
+            else f"{current.shown} stays in use."
         )
+    if held.passed and candidate.kind != "prompt" and str(getattr(settings.read(), candidate.kind)) != candidate.name:
+        show.message(f"LIMNER_{candidate.kind.upper()} or limner.toml names another: take that out.")
     if not held.passed:
         raise typer.Exit(1)
 
 
-def _run(prompt: str, known: settings.Settings, task: str | None, limit: int | None, like: Run | None) -> Run:
-    """A task run with a prompt version in place of the one in use, in everything else like the other run.
+def _run(side: Side, known: settings.Settings, trials: Trials, like: Run | None) -> Run:
+    """A task run with one side, in everything else like the other run.
 
     Raises:
         InputError: there is no other run, and no task is named.
     """
+    task, limit = trials.task, trials.limit
     if like is not None:
         header = like.header
         task, system, limit, seed = header.task, header.system, header.settings["limit"], header.seed
     elif task is not None:
         system, seed = None, 0
     else:
-        raise InputError(f"Say on what to try {prompt}: --task TASK, or --run RUN and --against RUN.")
+        raise InputError(f"Say on what to try {side.shown}: --task TASK, or --run RUN and --against RUN.")
     chosen = evaluate.named(task, TASKS)
-    pinned = known.model_copy(update={"prompts": (*known.prompts, prompt)})
-    begun = evaluate.begin(chosen, evaluate.system_of(chosen, system), pinned, limit=limit, seed=seed)
-    with show.bar(prompt, "samples") as bar:
+    begun = evaluate.begin(chosen, evaluate.system_of(chosen, system), known, limit=limit, seed=seed)
+    with show.bar(side.shown, "samples") as bar:
         evaluate.go_on(
             begun,
             chosen,
-            pinned,
-            told=lambda stage, done, total, unit: bar.at(done, total or None, unit=unit, title=f"{prompt}: {stage}"),
-            report=lambda done, total, failed: bar.at(done + failed, total, unit="samples", title=prompt),
+            known,
+            told=on(bar, side.shown),
+            report=lambda done, total, failed: bar.at(done + failed, total, unit="samples", title=side.shown),
         )
     return begun

@@ -1,7 +1,8 @@
-"""Which version of a prompt is in use, and what was measured when it took the place of the one before it.
+"""Which prompt, model or taxonomy is in use, and what was measured when it took the place of the one before it.
 
-ledger.jsonl holds a `Promotion` a line, and lines are only ever added. A prompt that has none is used in its first
-version.
+A ledger holds a `Promotion` a line, and lines are only ever added. Prompts have theirs beside them, `FILE`; a prompt
+that has none is used in its first version. Models and taxonomies are a matter of a home: LIMNER_HOME/ledger.jsonl
+decides where no setting does.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
+from typing import Literal
 
 from pydantic import ValidationError
 
@@ -16,6 +18,7 @@ from limner.domain import Value
 from limner.errors import PromptError
 
 FILE = Path(__file__).parent / "ledger.jsonl"
+Kind = Literal["prompt", "model", "taxonomy"]
 
 
 class Effect(Value):
@@ -36,13 +39,14 @@ class Effect(Value):
 
 
 class Promotion(Value):
-    """A prompt version that passed its gate."""
+    """A prompt version, model or taxonomy that passed its gate."""
 
-    prompt: str
-    """Id: propose.v2."""
+    kind: Kind = "prompt"
+    name: str
+    """propose.v2; the model as it is set; the file of a taxonomy, a copy that stays as it was measured."""
     digest: str
     instead_of: str
-    """Id of the version it was held against, which was in use before it."""
+    """What it was held against, which was in use before it."""
     at: datetime
     task: str
     """With its version: genres.v1."""
@@ -58,36 +62,48 @@ class Promotion(Value):
     effects: Mapping[str, Effect]
 
 
-def every() -> list[Promotion]:
-    """All promotions, oldest first.
+def of_home(home: Path) -> Path:
+    """The ledger of the models and taxonomies of a home."""
+    return home / "ledger.jsonl"
+
+
+def every(file: Path | None = None) -> list[Promotion]:
+    """All promotions of a ledger, oldest first; those of prompts if none is named.
 
     Raises:
         PromptError: a line is not one.
     """
     found: list[Promotion] = []
-    for number, line in enumerate(FILE.read_bytes().splitlines() if FILE.exists() else (), 1):
+    file = file or FILE
+    for number, line in enumerate(file.read_bytes().splitlines() if file.exists() else (), 1):
         try:
             found.append(Promotion.model_validate_json(line))
         except ValidationError as error:
             raise PromptError(
-                f"{FILE}:{number} is no promotion ({error.errors()[0]['msg']}): take that line out."
+                f"{file}:{number} is no promotion ({error.errors()[0]['msg']}): take that line out."
             ) from error
     return found
 
 
 def newest(name: str) -> Promotion | None:
     """The last promotion of a prompt of that name."""
-    return next((one for one in reversed(every()) if one.prompt.rsplit(".", 1)[0] == name), None)
+    return next((one for one in reversed(every()) if one.name.rsplit(".", 1)[0] == name), None)
 
 
-def add(promotion: Promotion) -> None:
-    """Makes a version the one in use.
+def in_use(kind: Kind, home: Path) -> Promotion | None:
+    """The last promotion of a model or taxonomy in a home."""
+    return next((one for one in reversed(every(of_home(home))) if one.kind == kind), None)
+
+
+def add(promotion: Promotion, file: Path | None = None) -> None:
+    """Makes it the one in use.
 
     Raises:
         PromptError: the ledger cannot be written.
     """
+    path = file or FILE
     try:
-        with FILE.open("ab") as file:
-            file.write(promotion.model_dump_json().encode() + b"\n")
+        with path.open("ab") as opened:
+            opened.write(promotion.model_dump_json().encode() + b"\n")
     except OSError as error:
-        raise PromptError(f"{FILE} cannot be written ({error.strerror}).") from error
+        raise PromptError(f"{path} cannot be written ({error.strerror}).") from error

@@ -113,7 +113,7 @@ def default(name: str) -> Prompt:
     promoted = ledger.newest(name)
     if promoted is None:
         return load(f"{name}.v1")
-    prompt = load(promoted.prompt)
+    prompt = load(promoted.name)
     if prompt.digest != promoted.digest:
         raise PromptError(
             f"{prompt.id} was changed after it was promoted: restore the file that has digest {promoted.digest}, and "

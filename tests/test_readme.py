@@ -21,7 +21,7 @@ SAFE = {
     "ask", "doctor", "eval", "evidence", "feedback", "history", "ingest", "init", "override", "profile", "prompts",
     "run", "status", "taxonomy",
 }  # fmt: skip
-NEEDS_MORE = {"--resume", "--retry-failed", "withdraw", "movielens", "compare", "gate", "judge"}
+NEEDS_MORE = {"--resume", "--retry-failed", "withdraw", "movielens", "compare", "gate", "judge", "promote"}
 """Right only after a run that stopped or failed, with an override of that number, that data set, or those runs."""
 EXPORT = "customer,created_at,stars,movie,genres\n7,2026-01-02,4.5,Heat,Crime|Thriller\n"
 """What a README's own file holds, whatever its name."""

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from evals.gate import Rule, Rules
-from evals.promotion import hearing
+from evals.promotion import Side
+from evals.promotion import hearing as heard
 from evals.runs import Run
 from limner.errors import InputError
 from prompts import library
@@ -16,6 +17,14 @@ from tests.evals.stored import stored
 NO_WORSE = Rules(rules=(Rule(metric="f1", worse_by=0, bound="best"),))
 USED = library.default("propose")
 PERSONA = library.default("persona").digest
+
+
+def side(prompt: library.Prompt) -> Side:
+    return Side("prompt", prompt.id, prompt.id, prompt.digest)
+
+
+def hearing(candidate: library.Prompt, run: Run, against: Run, asked: Rules) -> Any:
+    return heard(side(candidate), side(USED), run, against, asked)
 
 
 @pytest.fixture
@@ -36,7 +45,7 @@ def test_a_prompt_that_is_better_is_heard_with_its_effect(tmp_path: Path, candid
     held = hearing(candidate, run(tmp_path, "b", candidate, 1), run(tmp_path, "a", USED, 0), NO_WORSE)
     assert held.passed
     entry = held.promotion
-    assert (entry.prompt, entry.digest, entry.instead_of) == ("propose.v2", candidate.digest, "propose.v1")
+    assert (entry.name, entry.digest, entry.instead_of) == ("propose.v2", candidate.digest, "propose.v1")
     assert (entry.run, entry.against, entry.task) == ("b", "a", "films.v1")
     effect = entry.effects["f1"]
     assert (effect.delta, effect.verdict, effect.samples, effect.users) == (1, "better", 8, 8)
@@ -80,3 +89,22 @@ def test_what_is_in_use_cannot_be_promoted(tmp_path: Path) -> None:
     before = run(tmp_path, "a", USED, 0)
     with pytest.raises(InputError, match=r"propose.v1 is in use already"):
         hearing(USED, before, before, NO_WORSE)
+
+
+@pytest.mark.parametrize("kind", ["model", "taxonomy"])
+def test_a_model_or_taxonomy_is_heard_in_runs_that_differ_in_it_alone(tmp_path: Path, kind: Any) -> None:
+    told = {name: {f"u{at}/1": {"f1": score} for at in range(8)} for name, score in (("a", 0.0), ("b", 1.0))}
+    used, tried = Side(kind, "old", "old 1"), Side(kind, "new", "new 1")
+    before = stored(tmp_path, "a", told["a"], **{kind: "old 1"})
+    after = stored(tmp_path, "b", told["b"], **{kind: "new 1"})
+    held = heard(tried, used, after, before, NO_WORSE)
+    assert held.passed
+    assert (held.promotion.kind, held.promotion.name, held.promotion.instead_of) == (kind, "new", "old")
+    assert not heard(used, tried, before, after, NO_WORSE).passed
+    with pytest.raises(InputError, match="Run a used old 1, not new 1"):
+        heard(tried, used, before, before, NO_WORSE)
+    more = stored(tmp_path, "c", told["b"], **{kind: "new 1", "settings": {"limit": 5}})
+    with pytest.raises(InputError, match=f"differ in more than {kind}: limit"):
+        heard(tried, used, more, before, NO_WORSE)
+    with pytest.raises(InputError, match="is in use already"):
+        heard(used, used, before, before, NO_WORSE)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from unittest.mock import patch
 from xml.etree import ElementTree
 
 import pytest
 
-from prompts import ledger, library
+from limner import settings
+from prompts import ledger, library, taxonomy
 from tests.evals.stored import stored
 from tests.faulty_server import Body, FaultyServer
 from tests.limner.terminal import answer, limner
@@ -138,3 +141,39 @@ def test_a_prompt_that_misses_its_gate_is_refused_with_the_reason(tmp_path: Path
     said = limner("prompts", "promote", "propose.v2", "--file", "gate.yaml", *runs)
     assert said.code == 1 and "✗ f1" in said.out and "propose.v1 stays in use" in said.out
     assert in_use() == ["propose.v1"] and not ledger.FILE.exists()
+
+
+def test_a_model_is_promoted_in_its_home_and_used_where_none_is_set(tmp_path: Path) -> None:
+    stored(tmp_path / "home", "used", WORSE, model="qwen2.5-coder-1.5b")
+    stored(tmp_path / "home", "tried", BETTER, model="qwen2.5-coder-0.5b")
+    runs = ("--file", "gate.yaml", "--run", "tried", "--against", "used")
+    said = limner("model", "promote", "qwen2.5-coder-0.5b", *runs, "--json")
+    assert said.code == 0, said.err
+    assert said.json["ledger"]["effects"]["f1"]["delta"] == 1
+    assert settings.read().model == "qwen2.5-coder-0.5b"
+    assert "is in use already" in limner("model", "promote", "qwen2.5-coder-0.5b", *runs).err
+    back = limner(
+        "model", "promote", "qwen2.5-coder-1.5b", "--file", "gate.yaml", "--run", "used", "--against", "tried"
+    )
+    assert back.code == 1 and "qwen2.5-coder-0.5b stays in use" in back.words
+    with patch.dict(os.environ, LIMNER_MODEL="mine"):
+        assert settings.read().model == "mine", "a setting decides before the ledger"
+        stored(tmp_path / "home", "mine", WORSE, model="mine")
+        told = limner("model", "promote", "qwen2.5-coder-0.5b", *runs[:4], "--against", "mine")
+        assert told.code == 0 and "LIMNER_MODEL or limner.toml names another" in told.words
+
+
+def test_a_promoted_taxonomy_stays_as_it_was_measured(tmp_path: Path) -> None:
+    mine = tmp_path / "mine.yaml"
+    mine.write_text("extends: starter\nversion: mine.v1\n", "utf-8")
+    used, tried = taxonomy.load(), taxonomy.load(mine)
+    stored(tmp_path / "home", "used", WORSE, taxonomy=f"{used.version} {used.digest}")
+    stored(tmp_path / "home", "tried", BETTER, taxonomy=f"{tried.version} {tried.digest}")
+    said = limner(
+        "taxonomy", "promote", "mine.yaml", "--file", "gate.yaml", "--run", "tried", "--against", "used", "--json"
+    )
+    assert said.code == 0, said.err
+    assert said.json["promoted"] and said.json["ledger"]["kind"] == "taxonomy"
+    mine.write_text("broken", "utf-8")
+    known = settings.read().taxonomy
+    assert known is not None and taxonomy.load(known).digest == tried.digest

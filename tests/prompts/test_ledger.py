@@ -30,7 +30,7 @@ def second_version(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[
 
 def promotion(prompt: str, instead_of: str) -> Promotion:
     return Promotion(
-        prompt=prompt,
+        name=prompt,
         digest=library.load(prompt).digest,
         instead_of=instead_of,
         at=datetime(2026, 11, 22, tzinfo=UTC),
@@ -57,7 +57,7 @@ def test_the_last_promotion_holds_and_the_earlier_ones_stay_on_record() -> None:
     ledger.add(promotion("propose.v2", "propose.v1"))
     ledger.add(promotion("propose.v1", "propose.v2"))
     assert library.default("propose").id == "propose.v1"
-    assert [one.prompt for one in ledger.every()] == ["propose.v2", "propose.v1"]
+    assert [one.name for one in ledger.every()] == ["propose.v2", "propose.v1"]
 
 
 def test_a_promoted_prompt_that_was_changed_is_not_used(second_version: Path) -> None:
