@@ -23,6 +23,7 @@ from agents.dating import WHEN, dating
 from agents.digest import HAN, safe
 from agents.lately import lately
 from agents.model import Ledger, Message, Model, messages, unrecorded
+from agents.quoting import quoting
 from agents.recall import TURNS, Embed, Memory, fused, names, speaker, tokens
 from agents.when import Window, asks_for_now, dated, day, window
 from limner.domain import Conflict, Event, Language, Persona, Reply, Tag
@@ -42,7 +43,7 @@ Seen = Callable[[Sequence[str], str], None]
 
 BUDGET = 350
 """Most tokens of the lines that the model reads."""
-MOST_EVENTS = 16
+MOST_EVENTS = 10
 MOST_TAGS = 6
 MOST_CHARACTERS = 400
 """Of one event's text."""
@@ -230,6 +231,7 @@ def without_a_model(
         or lately(asked, person.memory, taxonomy, person.conflicts, lang, zone)
         or _said_by_another(asked, person.memory, lang)
         or dating(asked, person.memory, lang, zone)
+        or quoting(asked, person.memory, lang, zone)
     )
     return known and known.model_copy(update={"question": question})
 

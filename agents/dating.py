@@ -34,11 +34,12 @@ def dating(question: str, memory: Memory, lang: Language, zone: tzinfo = UTC) ->
     """The dated answer; None where the question asks for no time, or no turn is surely about what it asks of."""
     if not WHEN.search(question):
         return None
-    scores = memory.by_words(question, 0) * memory.own(question)
+    asked = WHEN.sub(" ", question)
+    scores = memory.by_words(asked, 0) * memory.own(asked)
     if not scores.any():
         return None
     row = int(np.argmax(scores))
-    if memory.held(question)[row] < LEAST_HELD:
+    if memory.held(asked)[row] < LEAST_HELD:
         return None
     event = memory.events([row])[0]
     if event.kind not in TURNS:

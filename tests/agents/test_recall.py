@@ -63,6 +63,26 @@ def test_who_is_asked_about_comes_before_who_else_says_the_same() -> None:
     assert memory.own("Do Caroline and Melanie bake?").tolist() == [1, 1]
 
 
+def test_the_one_who_says_what_is_asked_leads() -> None:
+    memory = remembered(TALK)
+    ours, theirs = (
+        memory.lead(f"Which bowl did {name} make at the pottery class?") for name in ("Caroline", "Melanie")
+    )
+    assert ours is not None
+    assert theirs == pytest.approx(-ours)
+    assert ours > 0
+    assert memory.lead("Which bowl did she make?") is None
+    assert memory.lead("Which bowl did Caroline and Melanie make?") is None
+    assert remembered(SHOP).lead("Which coffee did Caroline buy?") is None
+
+
+def test_a_rare_word_weighs_more_than_a_common_one() -> None:
+    memory = remembered([turn(1, "", "blue kite"), turn(2, "", "blue"), turn(3, "", "blue"), turn(4, "", "kite goose")])
+    held = memory.held("A blue goose?")
+    assert held[3] > held[0] == held[1]
+    assert memory.held("").tolist() == [0] * 4
+
+
 def test_what_lies_in_the_time_asked_about_goes_first_and_shuts_nothing_out() -> None:
     memory = remembered(SHOP)
     june = Window(MAY + timedelta(days=29), MAY + timedelta(days=39))
