@@ -63,7 +63,7 @@ from prompts.answers import ChoiceAnswer, UnaidedAnswer
 FITTED = frozenset({"conv-26", "conv-30", "conv-41"})
 K = 10
 ANSWERED = frozenset({1, 2, 3, 4})
-AT_ONCE = 12
+AT_ONCE = 6
 CONTEXT = 3_000
 """Tokens of the history that the full-context baseline reads, the newest first: what a context of 4,096 leaves."""
 MAX_TOKENS = 120
