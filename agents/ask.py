@@ -1,9 +1,11 @@
 """A question about one user, answered from what they did and said, every claim with the events that say it.
 
-Code finds the events (`agents/recall.py`), counts what can be counted (`agents/tally.py`) and dates what is said of
-"yesterday" (`agents/when.py`); the model reads a few lines and words the answer; code then takes out every claim
-that names no line it was shown, or that says what its lines do not hold. Nothing left means that the history does not
-say. A history of a hundred events and one of a hundred thousand cost the same prompt.
+Code answers what it can: what is counted (`agents/tally.py`), whether something still holds (`agents/lately.py`), when
+it was (`agents/dating.py`), what was said in so many words (`agents/quoting.py`), and that somebody else said it. For
+the rest code finds the events (`agents/recall.py`) and dates what is said of "yesterday" (`agents/when.py`); the model
+reads a few lines and answers in a few words; code then takes out every claim that no line of the one asked about holds,
+and all of an answer that the model itself found unlikely. Nothing left means that the history does not say. A history
+of a hundred events and one of a hundred thousand cost the same prompt.
 
 What the history says is data: it is redacted before the model sees it, and fenced by the prompt library. An instruction
 in it has nothing to act on: the model's answer can only become claims, and claims are held against the lines.
@@ -34,7 +36,7 @@ from prompts.taxonomy import Taxonomy
 from store.events import EventStore
 from store.profiles import ProfileStore
 
-VERSION = 1
+VERSION = 2
 
 Told = Callable[[str], None]
 """Told of each stage as it begins: finding events, so many lines found, writing, checking."""
