@@ -48,7 +48,7 @@ def test_the_turn_behind_the_words_of_the_question_is_found_by_its_neighbour() -
 
 def test_threads_of_one_source_are_apart() -> None:
     one, two = turn(1, "Caroline", "pottery"), turn(2, "Caroline", "yes")
-    other = two.model_copy(update={"meta": two.meta | {"session": "b"}})
+    other = two.model_copy(update={"meta": {**two.meta, "session": "b"}})
     assert remembered([one, two]).by_words("pottery")[1] > 0
     assert remembered([one, other]).by_words("pottery")[1] == 0
 
