@@ -15,12 +15,13 @@ from typing import Any
 from agents.clean import clean
 from agents.digest import language, safe
 from agents.model import Ledger, Model, messages
+from evals.privacy import sensitive_inference
 from evals.runs import MetricKind, Output
 from evals.scorers import Agreement, agreement, failed_recounts
 from evals.systems import LIMNER, asking, counting
 from evals.task import Sample, Scorer, System, Tally
-from limner.domain import Event, Evidence, Tag
-from prompts import library
+from limner.domain import Event, Evidence, Label, Persona, Tag
+from prompts import library, taxonomy
 from prompts.answers import PlainAnswer
 from prompts.taxonomy import Named, Taxonomy
 
@@ -243,6 +244,23 @@ def flips(sample: Sample, output: Output) -> Tally | None:
     return Tally(sum(map(len, flipped)), output.output["computed"] * len(flipped))
 
 
+def sensitive(sample: Sample, output: Output) -> Tally | None:
+    """Of the served tags and sentences, those that guess at health, belief, sexuality and the like, by the words of the
+    starter taxonomy and of `evals.privacy`; None where nothing is served."""
+    served = [_tag(tag) for tag in output.output["tags"]]
+    personas = [Persona.model_validate(persona) for persona in output.output.get("personas", ())]
+    return sensitive_inference(served, personas, taxonomy.load())
+
+
+def _tag(told: Mapping[str, Any]) -> Tag:
+    """A published tag; a baseline's, which says nothing of its basis, counts as a guess."""
+    if "basis" in told:
+        return Tag.model_validate(told)
+    label = Label.model_validate(told["label"])
+    known: dict[str, Any] = {"key": told["key"], "label": label, "status": "verified", "basis": "inferred"}
+    return Tag.model_construct(**known)
+
+
 def tokens_a_tag(sample: Sample, output: Output) -> Tally:
     """Tokens asked and answered for each published tag; limner publishes verified ones only."""
     return Tally(sum(output.tokens.values()), len(output.output["tags"]))
@@ -273,6 +291,7 @@ PORTRAIT: Mapping[str, Scorer] = {
     "groundedness": Scorer(groundedness),
     "in_own_words": Scorer(in_own_words, MetricKind(better=None)),
     "flips": Scorer(flips, LESS),
+    "sensitive": Scorer(sensitive, LESS),
     "tokens_a_tag": Scorer(tokens_a_tag, MetricKind(better="lower", unit="tokens")),
     "seconds_a_tag": Scorer(seconds_a_tag, MetricKind(better="lower", unit="seconds")),
 }

@@ -12,6 +12,7 @@ from evals import evaluate, gate, judge, report
 from evals.compare import Comparison, Difference, compare
 from evals.promotion import Hearing, Side, hearing
 from evals.runs import Header, MetricKind, Run, Runs
+from evals.stability import stability
 from evals.summary import summary
 from evals.task import Sample
 from evals.tasks import TASKS
@@ -46,8 +47,9 @@ def compared(
     runs = Runs(settings.read().home)
     earlier, later = runs.open(before), runs.open(after)
     found = compare(earlier, later, metrics=metric or (), difference=difference)
+    same = stability(earlier, later)
     if as_json:
-        show.document(_document(found, later))
+        show.document(_document(found, later) | {"stability": None if same is None else same._asdict()})
         return
     for when, one in (("before", found.before), ("after ", found.after)):
         asked = f" with {one.model}" if one.model else ""
@@ -55,6 +57,11 @@ def compared(
         show.line(f"{when} {one.run}: {one.task} v{one.task_version} by {one.system}{asked}{unfinished}")
     left_out = f"; {found.left_out:,} left out, which one of them lacks or failed at" if found.left_out else ""
     show.line(f"{found.samples:,} samples paired{left_out}")
+    if same is not None and same.mean is not None:
+        show.line(
+            f"Of the tags that either publishes, {same.mean:.3f} ({same.low:.3f} to {same.high:.3f}, n {same.n:,}) "
+            "stand in both."
+        )
     show.table(
         ("", "before", "after", "difference", "95 %, by user", "p", "detectable", "verdict"),
         [(title(name, found.after), *_cells(one, found.after.metrics[name])) for name, one in found.metrics.items()],
