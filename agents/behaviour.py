@@ -24,7 +24,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from datetime import date, datetime, timedelta, tzinfo
+from datetime import datetime, tzinfo
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -99,7 +99,7 @@ class _Habit(NamedTuple):
     """One of `_bases`."""
     shows: Callable[[_Act], bool]
     threshold: float
-    day: Callable[[_Act], date] | None = None
+    day: Callable[[_Act], int] | None = None
     """For a habit of time: the day an event counts for; a day shows it when at least half of its events do."""
 
 
@@ -275,13 +275,12 @@ def _number(value: float, name: str) -> str:
     return f"{f'{value:,.2f}'.removesuffix('.00')} {name.partition('/')[2]}".rstrip()
 
 
-def _day(act: _Act) -> date:
-    return act.local.date()
+def _day(act: _Act) -> int:
+    return act.local.toordinal()
 
 
-def _evening(act: _Act) -> date:
-    day = act.local.date()
-    return day if act.local.hour >= 4 else day - timedelta(days=1)  # 2 a.m. belongs to the evening before
+def _evening(act: _Act) -> int:
+    return act.local.toordinal() - (act.local.hour < 4)  # 2 a.m. belongs to the evening before
 
 
 HABITS = (

@@ -187,9 +187,9 @@ async def listen(
             fact for line, name in named for part in _parts(name, taxonomy) for fact in believed(line, part, taxonomy)
         ]
 
-    told = lines(events, taxonomy)
-    named = [fact for line in told for name in plain(line, taxonomy) for fact in believed(line, name, taxonomy)]
-    read = await asyncio.gather(*map(ask, chunks(unclear(told, taxonomy))))
+    told = [(line, plain(line, taxonomy)) for line in lines(events, taxonomy)]
+    named = [fact for line, names in told for name in names for fact in believed(line, name, taxonomy)]
+    read = await asyncio.gather(*map(ask, chunks([line for line, names in told if not names])))
     return list(dict.fromkeys([*named, *(fact for facts in read for fact in facts)]))
 
 
@@ -255,9 +255,19 @@ def _place(value: str, text: str, spot: Opening) -> tuple[int, int] | None:
     """Where in the slot a folded name stands, whole words only; None where it does not."""
     if len(value) < 2:
         return None
-    left, right = ("(?<![a-z0-9])" if value[0].isascii() else ""), ("(?![a-z0-9])" if value[-1].isascii() else "")
-    found = re.compile(f"{left}{re.escape(value)}{right}").search(text, spot.start, spot.end)
-    return found.span() if found else None
+    start = text.find(value, spot.start, spot.end)
+    while start >= 0:
+        end = start + len(value)
+        goes_on = value[-1].isascii() and end < spot.end and _in_word(text[end])
+        if not goes_on and not (value[0].isascii() and start and _in_word(text[start - 1])):
+            return start, end
+        start = text.find(value, start + 1, spot.end)
+    return None
+
+
+def _in_word(character: str) -> bool:
+    """Whether a folded character is part of an English word."""
+    return "a" <= character <= "z" or "0" <= character <= "9"
 
 
 def _term(value: str, spot: Opening, taxonomy: Taxonomy) -> Term | None:

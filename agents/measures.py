@@ -172,7 +172,7 @@ def _ties(events: Sequence[Event]) -> dict[str, Measure]:
 def _presence(events: Sequence[Event], local: Sequence[datetime | None], newest: datetime | None) -> dict[str, Measure]:
     """On how many days a week the user does anything but shop."""
     dated = {at: time for at, time in enumerate(local) if time is not None and events[at].kind not in TRADED}
-    days = {(time.year, time.month, time.day) for time in dated.values()}
+    days = {time.toordinal() for time in dated.values()}
     if len(days) < LEAST:
         return {}
     return {"days a week": Measure(len(days) / _weeks(list(dated.values()), newest), len(days), tuple(dated))}
@@ -203,7 +203,7 @@ def _share(base: Sized, shown: Sequence[_Visit]) -> Measure:
 
 def _days(dated: Iterable[tuple[_Visit, datetime]]) -> int:
     """On how many days these are: forty purchases of one night are no habit."""
-    return len({(local.year, local.month, local.day) for _, local in dated})
+    return len({local.toordinal() for _, local in dated})
 
 
 def _places(visits: Iterable[_Visit]) -> tuple[int, ...]:

@@ -171,12 +171,12 @@ def _tag(judged: _Judged, signals: Signals) -> Tag:
 def _since(claim: Claim, signals: Signals) -> datetime | None:
     """The time of the oldest dated event that agrees with a claim."""
     against = claim.polarity < 0
-    times = (
-        signals.events[reading.at].ts
-        for reading in claim.readings
-        if reading.signal is not None and (reading.signal in AGAINST) == against
-    )
-    return next((time for time in times if time is not None), None)
+    for reading in claim.readings:
+        if reading.signal is not None and (reading.signal in AGAINST) == against:
+            time = signals.events[reading.at].ts
+            if time is not None:
+                return time
+    return None
 
 
 def _evidence(claim: Claim, signals: Signals, most: int) -> tuple[Evidence, ...]:

@@ -19,9 +19,9 @@ Problems are named with file and line.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cache, cached_property
+from functools import cache, cached_property, lru_cache
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -190,7 +190,7 @@ class Taxonomy:
 
     def attribute(self, name: str) -> Attribute | None:
         """The attribute of that name or alias."""
-        return self._attributes.get(name) or self._attributes.get(compact(name))
+        return self._attribute(name)
 
     def named(self, attribute: str, value: str) -> Named | None:
         """What a value of an item attribute stands for; None where the attribute or the value says nothing."""
@@ -242,6 +242,11 @@ class Taxonomy:
     @cached_property
     def _frames(self) -> Frames:
         return self._source.frames(self.terms)
+
+    @cached_property
+    def _attribute(self) -> Callable[[str], Attribute | None]:
+        known = self._attributes
+        return lru_cache(4_096)(lambda name: known.get(name) or known.get(compact(name)))
 
     @cached_property
     def _attributes(self) -> dict[str, Attribute]:
