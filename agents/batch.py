@@ -82,6 +82,8 @@ READ_AHEAD = 2
 """Users read and counted while all slots of the model are taken, so that it never waits for us."""
 COLLECTED = 200_000
 """Objects made, more than let go of, between two looks for garbage."""
+MOST_LABELS = 50_000
+"""Labels known to have a vector that are kept in mind; beyond that the store is asked again."""
 LEAST_POPULATION = 1000
 """Events that a population must have before a user is compared with it."""
 
@@ -382,6 +384,8 @@ class Batch:
             if fresh:
                 vectors = embedder.embed(fresh)
                 profiles.save_label_vectors(embedder.name, dict(zip(fresh, map(_bytes, vectors), strict=True)))
+            if len(self._embedded) > MOST_LABELS:
+                self._embedded.clear()
             self._embedded |= labels
         if not personas:
             return {}

@@ -55,6 +55,10 @@ SQLITE_TROUBLE = {
 }
 """By primary result code, https://www.sqlite.org/rescode.html."""
 
+PAGES_KB = 16 * 1024
+"""Of the database that a connection keeps in memory: more makes neither a run nor an ingest faster, and a database that
+grows would take it all."""
+
 READING = frozenset(
     {
         sqlite3.SQLITE_SELECT,
@@ -386,7 +390,7 @@ def _prepare_sqlite(connection: Any, record: object) -> None:
         "journal_mode=WAL",
         "synchronous=NORMAL",
         "foreign_keys=ON",
-        "cache_size=-65536",
+        f"cache_size=-{PAGES_KB}",
         "temp_store=MEMORY",
     ):
         connection.execute(f"PRAGMA {pragma}")
