@@ -30,11 +30,12 @@ def at(folder: Path) -> str:
     return f"sqlite:///{folder / 'limner.db'}"
 
 
-def test_sqlite_keeps_a_write_ahead_log_and_foreign_keys(tmp_path: Path) -> None:
+def test_sqlite_keeps_a_write_ahead_log_and_foreign_keys_and_little_in_memory(tmp_path: Path) -> None:
     database = Database(at(tmp_path))
     with database.reading() as connection:
         assert connection.scalar(text("PRAGMA journal_mode")) == "wal"
         assert connection.scalar(text("PRAGMA foreign_keys")) == 1
+        assert connection.scalar(text("PRAGMA cache_size")) == -16 * 1024, "the memory of a run does not grow with it"
     database.close()
 
 
