@@ -31,6 +31,7 @@ from agents import (
     clean,
     correct,
     digest,
+    facts,
     listen,
     measures,
     merge,
@@ -359,7 +360,7 @@ class Batch:
         by_id: Mapping[str, Event] = {event.event_id: event for event in reading.signals.events}
         written: list[Persona] = []
         for lang in parts.languages or (reading.lang,):
-            told = persona.points(tags, by_id, lang)
+            told = facts.points(tags, by_id, lang)
             if told:
                 written.append(
                     await persona.persona(

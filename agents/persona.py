@@ -9,29 +9,31 @@ sentence says is added in a fixed wording.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
-from typing import NamedTuple
 
-from agents.digest import HAN, safe
+from agents.digest import HAN
+from agents.facts import Fact, Point, plain
 from agents.model import Ledger, Model, messages
-from agents.signals import AGAINST, says_against, turns_against
+from agents.signals import says_against, turns_against
 from agents.vocabulary import stray
-from limner.domain import Event, Language, Persona, Polarity, Sentence, Tag
+from limner.domain import Language, Persona, Polarity, Sentence
 from prompts import library
 from prompts.answers import PersonaAnswer
 from prompts.taxonomy import Taxonomy
 from prompts.taxonomy.words import Found, Matcher
 
-VERSION = 3
+VERSION = 4
 
 MAX_TOKENS = 600
-A_POINT = 2
-"""Likes, or dislikes, that share a sentence; of habits and facts one more."""
-MOST_EXEMPLARS = 2
-
 _NUMBER = re.compile(r"\d+(?:\.\d+)?")
 _MEASURE = re.compile(r"(\d+(?:\.\d+)?) ?颗?(stars?|events?|times|星|次)")
+_STRENGTH = re.compile(
+    r"\b(far|well|a little|slightly|much) (?:above|below|higher|lower|more|less|better|worse)\b"
+    r"|(远|明显|略)(?=\S{0,2}[高低])",
+    re.IGNORECASE,
+)
+_SAME_STRENGTH = {"slightly": "a little", "much": "well"}
 _OF_TITLE = re.compile(r"》的?评分|(?:rating|score)s? of [\"“]")
 _TITLE = re.compile(r"[\"“«《「『]([^\"”»》」』]{2,80})[\"”»》」』]")
 _NAME = re.compile(r"(?<![.!?\"“]\s)(?<!^)\b[A-Z][\w'-]+")
@@ -42,7 +44,8 @@ _GENDER = re.compile(
 )
 _NOT_PROSE = re.compile(r"[{}\[\]<>|\\]")
 _BROKEN_OFF = re.compile(
-    r"(?:\b(?:such as|including|like|e\.g|and|or|with|for|the|a|an|of|in|which|that|they|are|is|their|own|watching)"
+    r"(?:\b(?:such as|including|like|e\.g|and|or|with|for|the|a|an|of|in|which|that|they|are|is|not|being|their|own"
+    r"|watching)"
     r"|例如|比如|[,，、：:])\s*[.。]$"
 )
 _TASTE = re.compile(
@@ -72,41 +75,6 @@ _MEDIA = frozenset(
     ["film", "films", "movie", "movies", "music", "books", "shows", "series", "电影", "影片", "影视", "音乐", "小说"]
 )
 """Words that say in what form a genre comes; "science fiction films" claims no taste in films."""
-
-
-class Fact(NamedTuple):
-    """A verified tag as the model is told it."""
-
-    tag: Tag
-    line: str
-    titles: tuple[str, ...]
-
-
-Point = tuple[Fact, ...]
-"""Facts that belong together: one sentence renders them."""
-
-
-def points(tags: Sequence[Tag], events: Mapping[str, Event], lang: Language) -> list[Point]:
-    """What the persona says, a sentence a point: first tastes, further likes, dislikes, habits, stated facts."""
-    known = sorted(
-        (tag for tag in tags if tag.status != "candidate"),
-        key=lambda tag: (
-            tag.status != "pinned",
-            -tag.probability * (1 + abs(tag.lift or 0)),
-            -tag.counts.total,
-            tag.key,
-        ),
-    )
-    likes = [tag for tag in known if tag.polarity > 0]
-    first = [tag for tag in likes if tag.facet == "interest"][:A_POINT]
-    groups = [
-        first,
-        [tag for tag in likes if tag not in first][:A_POINT],
-        [tag for tag in known if tag.polarity < 0][:A_POINT],
-        [tag for tag in known if tag.polarity == 0 and tag.basis != "stated"][: A_POINT + 1],
-        [tag for tag in known if tag.polarity == 0 and tag.basis == "stated"][: A_POINT + 1],
-    ]
-    return [tuple(_fact(tag, events, lang) for tag in group) for group in groups if group]
 
 
 async def persona(
@@ -175,6 +143,7 @@ def split(texts: Sequence[str], titles: Sequence[str] = ()) -> list[str]:
 
 def _ended(text: str) -> str:
     """The sentence with the punctuation of its language, and an end."""
+    text = text.lstrip(" ,;，；、")
     if HAN.search(text):
         text = text.replace("; ", "；")
         return text if text[-1] in "。！？" else text.rstrip("；，、.") + "。"
@@ -202,46 +171,6 @@ def named(text: str, told: Sequence[Fact], taxonomy: Taxonomy) -> Point:
 @lru_cache(8_192)
 def _stems(text: str) -> frozenset[str]:
     return frozenset(word[:_STEM] for word in _WORD.findall(text.casefold()))
-
-
-def plain(point: Point, lang: Language, *, also: bool = False) -> str:
-    """A point in a fixed wording.
-
-    Args:
-        also: Other likes have been told before.
-    """
-    polarity, stated = point[0].tag.polarity, point[0].tag.basis == "stated"
-    told = [_told(fact, lang) for fact in point]
-    if lang == "zh":
-        begin = {1: "也喜欢" if also else "这位用户喜欢", -1: "不喜欢", 0: "自述：" if stated else "行为特点："}[
-            polarity
-        ]
-        return begin + _listed(told, "和" if polarity else "、", "、") + "。"
-    begin = {
-        1: "They also like " if also else "They like ",
-        -1: "They dislike ",
-        0: "In their own words: " if stated else "By habit: ",
-    }[polarity]
-    return begin + _listed(told, " and ", ", ") + "."
-
-
-def _told(fact: Fact, lang: Language) -> str:
-    """The name of a thing, with how much and an example or two in brackets."""
-    zh = lang == "zh"
-    name = safe(fact.tag.label.zh if zh else fact.tag.label.en)
-    titles = (
-        ("如" + "、".join(f"《{title}》" for title in fact.titles) if zh else "e.g. " + " and ".join(fact.titles))
-        if fact.titles
-        else ""
-    )
-    inside = ("，" if zh else ", ").join(filter(None, (_much(fact.tag, lang), titles)))
-    if not inside:
-        return name
-    return f"{name}（{inside}）" if zh else f"{name} ({inside})"
-
-
-def _listed(parts: Sequence[str], last: str, between: str) -> str:
-    return last.join(filter(None, (between.join(parts[:-1]), parts[-1])))
 
 
 def complaint(text: str, point: Point, lang: Language, taxonomy: Taxonomy) -> str | None:
@@ -286,22 +215,27 @@ def _unnamed(text: str, own: str, point: Point, lang: Language) -> str | None:
 
 
 def _unsaid(clauses: Sequence[str], point: Point) -> str | None:
-    """A number that none of the facts named beside it carries."""
+    """A number or a strength that none of the facts named beside it carries."""
     for clause in clauses:
-        if not (numbers := _NUMBER.findall(clause)):
+        if not (amounts := _amounts(clause)):
             continue
         folded = clause.casefold()
         named = [fact for fact in point if any(name in folded for name in _names(fact))]
         lines = [fact.line for fact in named or point]
-        by_fact = [{float(number) for number in _NUMBER.findall(line)} for line in lines]
+        by_fact = [_amounts(line) for line in lines]
         carried = set.intersection(*by_fact) if _ALIKE.search(folded) else set.union(*by_fact)
-        for number in numbers:
-            if float(number) not in carried:
-                return f"the number {number} is not said of that"
+        for amount in sorted(amounts - carried, key=str):
+            return f"{amount if isinstance(amount, str) else f'the number {amount:g}'} is not said of that"
         measured = {measure for line in lines for measure in _measures(line)}
         for number, unit in _measures(folded) - measured:
             return f"the facts count no {number:g} {unit}"
     return None
+
+
+def _amounts(text: str) -> set[float | str]:
+    """Numbers, and words for how far from the own average."""
+    strengths = (found[1] or found[2] for found in _STRENGTH.finditer(text.casefold()))
+    return {float(number) for number in _NUMBER.findall(text)} | {_SAME_STRENGTH.get(how, how) for how in strengths}
 
 
 def _measures(text: str) -> set[tuple[float, str]]:
@@ -384,48 +318,3 @@ def _spans(title: str, text: str) -> Iterator[tuple[int, int]]:
     while start >= 0:
         yield start, start + len(title)
         start = text.find(title, start + len(title))
-
-
-def _fact(tag: Tag, events: Mapping[str, Event], lang: Language) -> Fact:
-    titles = _exemplars(tag, events) if tag.polarity else ()
-    return Fact(tag, _line(tag, titles, lang), titles)
-
-
-def _exemplars(tag: Tag, events: Mapping[str, Event]) -> tuple[str, ...]:
-    """Titles of the strongest events that agree with the tag, without repeats."""
-    titles: dict[str, None] = {}
-    for cited in tag.evidence:
-        event = events.get(cited.event_id)
-        title = event.item.get("title") if event is not None else None
-        if isinstance(title, str) and title and (cited.signal in AGAINST) == (tag.polarity < 0):
-            titles[safe(title[:240])[:60]] = None
-        if len(titles) == MOST_EXEMPLARS:
-            break
-    return tuple(titles)
-
-
-def _line(tag: Tag, titles: tuple[str, ...], lang: Language) -> str:
-    """The tag in words of the language: what, how much, and an example or two.
-
-    English titles stand without quotation marks: a model that repeats those ends its JSON string with them.
-    """
-    much = _much(tag, lang)
-    if lang == "zh":
-        name = safe(tag.label.zh)
-        verb = {1: f"喜欢{name}", -1: f"不喜欢{name}", 0: name}[tag.polarity]
-        examples = f"例如{'、'.join(f'《{title}》' for title in titles)}" if titles else ""
-        return "，".join(filter(None, (verb, much, examples)))
-    name = safe(tag.label.en)
-    verb = {1: f"likes {name}", -1: f"dislikes {name}", 0: name}[tag.polarity]
-    return ", ".join(filter(None, (verb, much, f"e.g. {' and '.join(titles)}" if titles else "")))
-
-
-def _much(tag: Tag, lang: Language) -> str:
-    """How much a taste is one; "" where nothing was measured that a reader would want to know."""
-    if tag.lift is not None:
-        if lang == "zh":
-            return f"评分比自己的平均分{'高' if tag.lift > 0 else '低'}{abs(tag.lift):.1f}星"
-        return f"rated {abs(tag.lift):.1f} stars {'above' if tag.lift > 0 else 'below'} their own mean"
-    if tag.basis == "observed" and tag.measure is None:
-        return f"{tag.counts.total}次相关行为" if lang == "zh" else f"{tag.counts.total} events"
-    return ""

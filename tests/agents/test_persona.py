@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agents.facts import Point, plain, points, title
 from agents.model import ScriptedModel, unrecorded
-from agents.persona import Point, complaint, named, persona, plain, points, split
+from agents.persona import complaint, named, persona, split
 from limner.domain import Counts, Event, Evidence, Label, Language, Persona, SignalKind, Tag
 from limner.errors import AnswerError
 from prompts import library
@@ -67,15 +68,15 @@ def verdict(text: str, lang: Language, *cited: Tag) -> str:
     ("lang", "text", "cited"),
     [
         ("en", "Science fiction films rate high with this user, “Blade Runner 2049” above all.", [SCI_FI]),
-        ("en", "This user rates science fiction 0.9 stars above their own mean.", [SCI_FI]),
-        ("en", "Romance is rated 1.2 stars below their own mean, such as “The Iron Lady”.", [ROMANCE]),
+        ("en", "This user rates science fiction well above their own average.", [SCI_FI]),
+        ("en", "Romance is rated far below their own average, such as “The Iron Lady”.", [ROMANCE]),
         ("en", "Romance is avoided, while science fiction is a favourite.", [ROMANCE, SCI_FI]),
         ("en", "This user loves sci-fi, but dislikes romance.", [ROMANCE, SCI_FI]),
         ("en", "A nurse who is most active late at night.", [NURSE, OWL]),
         ("en", "Jazz turns up in 15 events, e.g. Kind of Blue.", [JAZZ]),
         ("zh", "这位用户喜欢科幻片，例如《Blade Runner 2049》。", [SCI_FI]),
-        ("zh", "对科幻的评分比自己的平均分高0.9星。", [SCI_FI]),
-        ("zh", "不喜欢爱情片，评分比自己的平均分低1.2星。", [ROMANCE]),
+        ("zh", "对科幻的评分明显高于自己的平均分。", [SCI_FI]),
+        ("zh", "不喜欢爱情片，评分远低于自己的平均分。", [ROMANCE]),
         ("zh", "相比其他类型，这位用户更喜欢科幻电影。", [SCI_FI]),
         ("zh", "这位用户是护士，常在深夜活跃。", [NURSE, OWL]),
         ("zh", "爵士乐出现了15次，例如《Kind of Blue》。", [JAZZ]),
@@ -83,19 +84,19 @@ def verdict(text: str, lang: Language, *cited: Tag) -> str:
         ("en", "They work in nursing.", [NURSE]),
         ("en", "They live with a cat.", [CAT]),
         ("en", "This user is most active early in the morning.", [EARLY_BIRD]),
-        ("en", "Romance falls 1.2 stars below their own mean, horror 0.7 stars.", [ROMANCE, HORROR]),
-        ("en", "Romance and horror disappoint: 1.2 and 0.7 stars below their mean.", [ROMANCE, HORROR]),
+        ("en", "Romance falls far below their own average, horror well below it.", [ROMANCE, HORROR]),
+        ("en", "Romance and horror disappoint, well and far below their average.", [ROMANCE, HORROR]),
         ("en", "“Blade Runner 2049” is among the best of all they have seen.", [SCI_FI]),
         ("en", "Sci-fi pleases them most, “Blade Runner 2049” among it, and jazz drew them 15 times.", [SCI_FI, JAZZ]),
-        ("en", "They rate it 0.9 stars above their own mean, and it is science fiction.", [SCI_FI]),
+        ("en", "They rate it well above their own average, and it is science fiction.", [SCI_FI]),
         ("en", "This user likes science fiction and has a cat.", [SCI_FI, CAT]),
         ("zh", "这位用户喜欢科幻，还养猫。", [SCI_FI, CAT]),
         ("zh", "素食者。", [VEGETARIAN]),
         ("zh", "家里还养着猫。", [CAT]),
         ("zh", "日出时分最活跃，家里还养狗。", [EARLY_BIRD, DOG]),
         ("zh", "这位用户常在深夜里活跃。", [OWL]),
-        ("zh", "爱情片明显不受待见，评分比平均分低1.2星。", [ROMANCE]),
-        ("zh", "爱情片比平均分低1.2星，恐怖片也低了0.7星。", [ROMANCE, HORROR]),
+        ("zh", "爱情片明显不受待见，评分远低于平均分。", [ROMANCE]),
+        ("zh", "爱情片远低于平均分，恐怖片也明显低于平均分。", [ROMANCE, HORROR]),
         ("zh", "科幻最得这位用户的心，《Blade Runner 2049》就是其中之一，爵士乐也有15次。", [SCI_FI, JAZZ]),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
@@ -123,12 +124,12 @@ def test_a_sentence_that_says_what_its_facts_say_stays(lang: Language, text: str
         ("zh", "喜欢科幻片和恐怖片。", [SCI_FI], "恐怖片 is in no cited fact"),
         ("en", "Science fiction and romance are both rated.", [SCI_FI], "romance is in no cited fact"),
         ("en", "This user dislikes science fiction.", [SCI_FI], "liked, not the other way"),
-        ("en", "Science fiction is rated 0.9 stars below the mean.", [SCI_FI], "liked, not the other way"),
+        ("en", "Science fiction is rated well below the average.", [SCI_FI], "liked, not the other way"),
         ("en", "This user likes romance.", [ROMANCE], "disliked, not the other way"),
-        ("en", "Romance is rated 1.2 stars above the mean.", [ROMANCE], "disliked, not the other way"),
+        ("en", "Romance is rated far above the average.", [ROMANCE], "disliked, not the other way"),
         ("zh", "这位用户喜欢爱情片。", [ROMANCE], "disliked, not the other way"),
         ("zh", "这位用户不喜欢科幻。", [SCI_FI], "liked, not the other way"),
-        ("zh", "对科幻的评分比平均分低0.9星。", [SCI_FI], "liked, not the other way"),
+        ("zh", "对科幻的评分明显低于平均分。", [SCI_FI], "liked, not the other way"),
         ("en", "She loves science fiction.", [SCI_FI], "gender"),
         ("en", "A man of science fiction.", [SCI_FI], "gender"),
         ("zh", "她喜欢科幻片，评分很高。", [SCI_FI], "gender"),
@@ -143,8 +144,11 @@ def test_a_sentence_that_says_what_its_facts_say_stays(lang: Language, text: str
         ("zh", "收藏游艇。", [JAZZ], "收藏 is in no cited fact"),
         ("en", "Yes, very much.", [JAZZ], "yes"),
         ("en", "Science fiction drew this user 15 times.", [SCI_FI, JAZZ], "number 15"),
-        ("en", "Romance falls 0.7 stars below their mean, horror 1.2 stars.", [ROMANCE, HORROR], "number 0.7"),
-        ("zh", "爱情片比平均分低0.7星，恐怖片低1.2星。", [ROMANCE, HORROR], "number 0.7"),
+        ("en", "Romance falls well below their average, horror far below it.", [ROMANCE, HORROR], "well is not said"),
+        ("en", "Romance and horror both fall far below their average.", [ROMANCE, HORROR], "far is not said"),
+        ("en", "Science fiction is rated slightly above their average.", [SCI_FI], "a little is not said"),
+        ("zh", "爱情片明显低于平均分，恐怖片远低于平均分。", [ROMANCE, HORROR], "明显 is not said"),
+        ("zh", "科幻的评分远高于平均分。", [SCI_FI], "远 is not said"),
         ("zh", "爱情片比平均分低12星。", [ROMANCE], "number 12"),
         ("en", "Science fiction got nine stars more than the mean.", [SCI_FI], "nine stars"),
         ("zh", "科幻片的评分高出五星。", [SCI_FI], "五星"),
@@ -156,13 +160,13 @@ def test_a_sentence_that_says_what_its_facts_say_stays(lang: Language, text: str
         ("en", "Being a vegetarian is one of their hobbies.", [VEGETARIAN], "no taste"),
         ("en", "Science fiction, romance and horror rate low.", [SCI_FI, ROMANCE, HORROR], "liked, not the other way"),
         ("en", "This user enjoys being a vegetarian.", [VEGETARIAN], "no taste"),
-        ("en", "Science fiction stands out, 0.9 stars below the mean.", [SCI_FI], "liked, not the other way"),
+        ("en", "Science fiction stands out, well below the average.", [SCI_FI], "liked, not the other way"),
         ("en", "Romance is rated low, horror is loved.", [ROMANCE, HORROR], "disliked, not the other way"),
         ("zh", "不喜欢爱情片，喜欢恐怖片。", [ROMANCE, HORROR], "disliked, not the other way"),
-        ("zh", "爱情片评分低1.2星，恐怖片评分高0.7星。", [ROMANCE, HORROR], "disliked, not the other way"),
+        ("zh", "爱情片评分远低于平均，恐怖片评分明显高于平均。", [ROMANCE, HORROR], "disliked, not the other way"),
         ("en", "Jazz is a favourite, with a rating of 15 stars above their own mean.", [JAZZ], "no 15 stars"),
         ("zh", "爵士乐的评分比平均分高15星。", [JAZZ], "no 15 stars"),
-        ("en", "Romance is 1.2 stars below their own mean, and they enjoy The Iron Lady.", [ROMANCE], "disliked, not"),
+        ("en", "Romance is far below their own average, and they enjoy The Iron Lady.", [ROMANCE], "disliked, not"),
         ("zh", "不喜欢爱情片，喜欢的影片有《The Iron Lady》。", [ROMANCE], "disliked, not the other way"),
         ("en", "They are a night owl, which means they are a nurse.", [OWL, NURSE], "which means"),
         ("en", "They work as a nurse, and they are.", [NURSE], "breaks off"),
@@ -188,19 +192,19 @@ def test_any_text_stays_or_is_complained_about_in_words(text: str, lang: Languag
 def test_facts_say_what_how_much_and_an_example() -> None:
     assert [[fact.line for fact in facts] for facts in told("en")] == [
         [
-            "likes science fiction, rated 0.9 stars above their own mean, e.g. Blade Runner 2049",
+            "likes science fiction, rated well above their own average, e.g. Blade Runner 2049",
             "likes jazz, 15 events, e.g. Kind of Blue",
         ],
-        ["dislikes romance, rated 1.2 stars below their own mean, e.g. The Iron Lady"],
+        ["dislikes romance, rated far below their own average, e.g. The Iron Lady"],
         ["night owl"],
         ["nurse"],
     ]
     assert [[fact.line for fact in facts] for facts in told("zh")] == [
         [
-            "喜欢科幻，评分比自己的平均分高0.9星，例如《Blade Runner 2049》",
+            "喜欢科幻，评分明显高于自己的平均分，例如《Blade Runner 2049》",
             "喜欢爵士乐，15次相关行为，例如《Kind of Blue》",
         ],
-        ["不喜欢爱情片，评分比自己的平均分低1.2星，例如《The Iron Lady》"],
+        ["不喜欢爱情片，评分远低于自己的平均分，例如《The Iron Lady》"],
         ["夜猫子"],
         ["护士"],
     ]
@@ -340,8 +344,8 @@ async def test_a_sentence_that_fails_is_replaced_alone(written: list[str], write
 
 async def test_the_points_stand_numbered_in_the_prompt() -> None:
     _, model = await worded(PersonaAnswer(sentences=[LIKED, AVOIDED]))
-    assert "<facts>\n1. likes science fiction, rated" in model.asked[0].chat[1].content
-    assert "\n2. dislikes romance, rated" in model.asked[0].chat[1].content
+    assert "<facts>\n1. likes science fiction, rated well" in model.asked[0].chat[1].content
+    assert "\n2. dislikes romance, rated far" in model.asked[0].chat[1].content
 
 
 async def test_an_answer_out_of_shape_is_repaired_once_and_then_an_error() -> None:
@@ -349,6 +353,66 @@ async def test_an_answer_out_of_shape_is_repaired_once_and_then_an_error() -> No
     assert (made.writer, len(model.asked)) == ("model", 2)
     with pytest.raises(AnswerError):
         await worded("prose", "more prose")
+
+
+def test_a_sentence_begins_with_a_word() -> None:
+    assert split([", animation is a favourite."]) == ["animation is a favourite."]
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ("Sixth Sense, The (1999)", "The Sixth Sense"),
+        ("My Neighbor Totoro (Tonari no Totoro) (1988)", "My Neighbor Totoro"),
+        ("Avventura, L' (Adventure, The) (1960)", "L' Avventura"),
+        ("Shoes, The Red (1948)", "Shoes, The Red"),
+        ("(500) Days of Summer (2009)", "(500) Days of Summer"),
+        ("(1999)", "(1999)"),
+        ("霸王别姬 (1993)", "霸王别姬"),
+        ("绘本《妈妈的口袋》", "绘本〈妈妈的口袋〉"),
+        ("Trail shoe, size 42", "Trail shoe, size 42"),
+    ],
+)
+def test_a_title_is_told_as_one_says_it(given: str, said: str) -> None:
+    assert title(given) == said
+
+
+def test_two_tastes_do_not_share_an_example_where_either_has_another() -> None:
+    ((first, second),) = told(
+        "en",
+        [tag("genre/sci-fi", lift=1.2, cites=("e1", "e2", "e3")), tag("genre/war", lift=0.6, cites=("e1", "e2", "e3"))],
+    )
+    assert first.titles == ("Blade Runner 2049", "The Iron Lady")
+    assert second.titles == ("Kind of Blue", "Blade Runner 2049")
+
+
+@pytest.mark.parametrize(
+    ("kinds", "total", "much"),
+    [
+        (["purchase"] * 3, 3, "bought 3 times"),
+        (["search", "search"], 2, "searched for 2 times"),
+        (["purchase", "view", "view"], 3, "3 events"),
+        (["purchase"], 1, "1 events"),
+        (["purchase"] * 3, 30, "30 events"),
+        (["play"] * 3, 3, "3 events"),
+    ],
+    ids=["bought", "searched", "several kinds", "once", "not all are at hand", "a play may stand for many"],
+)
+def test_how_often_says_what_was_done(kinds: list[str], total: int, much: str) -> None:
+    known = {f"e{at}": event(at, kind=kind) for at, kind in enumerate(kinds)}
+    bought = tag("music/jazz", cites=tuple(known), counts=Counts(implicit_positive=total))
+    (((fact,),)) = points([bought], known, "en")
+    assert fact.much == much
+
+
+def test_what_two_tastes_have_in_common_is_said_once() -> None:
+    ((first, second),) = told("en", [tag("genre/sci-fi", lift=0.9), tag("genre/war", lift=0.6)])
+    assert (
+        plain((first, second), "en")
+        == "They like science fiction and war stories, both rated well above their own average."
+    )
+    ((first, second),) = told("zh", [tag("genre/sci-fi", lift=0.9), tag("genre/war", lift=0.6)])
+    assert plain((first, second), "zh") == "这位用户喜欢科幻和战争题材，评分都明显高于自己的平均分。"
 
 
 def test_a_full_stop_in_a_title_ends_no_sentence() -> None:
