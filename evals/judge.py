@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import Any, Literal, NamedTuple
 
-from agents import persona
+from agents import facts
 from agents.digest import language
 from agents.model import YES_OR_NO, Judge, Ledger, Sides, messages
 from evals.compare import Paired
@@ -288,15 +288,15 @@ def _sentences(told: Mapping[str, Any], output: Output, sample: Sample) -> list[
 def _facts(tags: Sequence[Tag], sample: Sample, lang: Language) -> list[str]:
     """Tags in the words in which a persona is asked for."""
     events: dict[str, Event] = {event.event_id: event for event in sample.history.events}
-    return [fact.line for point in persona.points(tags, events, lang) for fact in point]
+    return [fact.line for point in facts.points(tags, events, lang) for fact in point]
 
 
 def _pair(ours: Output, theirs: Output, sample: Sample) -> dict[str, Any]:
     written: list[Language] = [one["language"] for one in _of(ours, "personas")]
     lang = written[0] if written else language(sample.history.events)
     proven = [Tag.model_validate(tag) for one in (ours, theirs) for tag in _of(one, "tags") if "status" in tag]
-    facts = dict.fromkeys(_facts(proven, sample, lang))
-    return {"language": lang, "facts": list(facts)[:SHOWN], "a": _portrait(ours, lang), "b": _portrait(theirs, lang)}
+    shown = dict.fromkeys(_facts(proven, sample, lang))
+    return {"language": lang, "facts": list(shown)[:SHOWN], "a": _portrait(ours, lang), "b": _portrait(theirs, lang)}
 
 
 def _portrait(output: Output, lang: Language) -> str:
