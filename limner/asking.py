@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Coroutine, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from functools import cached_property
@@ -23,17 +23,31 @@ from numpy.typing import NDArray
 
 from agents import ask as about
 from agents.follow import Before, Turn, carried
-from agents.model import VllmModel
+from agents.model import BATCH, Model, VllmModel
+from agents.pace import Pace
 from agents.plan import Plan, language
+from agents.remember import Remembering
 from agents.shape import Schema, shaped
 from agents.survey import Answered, reading, survey
 from agents.terms import Match, Vocabulary
 from agents.understand import understand
 from limner import show
 from limner.app import App, Stage
-from limner.domain import Reply
-from limner.errors import InputError
+from limner.domain import Reply, Value
+from limner.errors import InputError, LimnerError, ServerDied, Unreachable
 from limner.query import Query
+
+AT_ONCE = 64
+"""Questions of a batch that are under way, at most; how many are with the server is the pace's."""
+
+
+class Unanswered(Value):
+    """A question of a batch that could not be answered."""
+
+    question: str
+    error: str
+    """The kind of error."""
+    message: str
 
 
 class Asking:
@@ -64,6 +78,7 @@ class Asking:
         self._turns: list[Turn] = []
         self._with_model = with_model
         self._model: VllmModel | None = None
+        self._pace: Pace | None = None
         self._known: dict[str, Match | None] = {}
         self._people: dict[str, about.Person] = {}
         self._open = ExitStack()
@@ -149,6 +164,53 @@ class Asking:
     def _stage(self, stage: str) -> None:
         self._told(stage, 0, 0, "")
 
+    def every(
+        self,
+        asked: Sequence[str],
+        *,
+        user: str | None,
+        schema: Schema | None,
+        put: Callable[[Reply | Unanswered], None],
+    ) -> int:
+        """Many questions, as many at once as the server keeps up with; how many of them failed.
+
+        Args:
+            put: Given each answer, or why there is none, in the order of the questions.
+
+        Raises:
+            Unreachable: the model server is gone, so that the rest would fail alike.
+            ServerDied: likewise.
+        """
+        return self._loop.run(self._every(asked, user, schema, put))
+
+    async def _every(
+        self, asked: Sequence[str], user: str | None, schema: Schema | None, put: Callable[[Reply | Unanswered], None]
+    ) -> int:
+        left, early, failed, due = iter(enumerate(asked)), dict[int, Reply | Unanswered](), 0, 0
+
+        async def work() -> None:
+            nonlocal failed, due
+            for number, question in left:
+                try:
+                    early[number] = (await self._answered(question, user, False, schema, None)).reply
+                except (Unreachable, ServerDied):
+                    raise
+                except LimnerError as error:
+                    failed += 1
+                    early[number] = Unanswered(question=question, error=type(error).__name__, message=str(error))
+                while due in early:
+                    put(early.pop(due))
+                    due += 1
+
+        async with Pace(lambda: self._model.url if self._model is not None else "http://127.0.0.1:9") as self._pace:
+            try:
+                async with asyncio.TaskGroup() as group:
+                    for _ in range(AT_ONCE):
+                        group.create_task(work())
+            except* (Unreachable, ServerDied) as gone:
+                raise gone.exceptions[0] from None
+        return failed
+
     def remember(self, question: str, answer: str) -> None:
         """A question that was answered elsewhere, as a turn of this conversation."""
         self._turns.append(Turn(question, answer))
@@ -232,11 +294,12 @@ class Asking:
         prompt = self._app.prompt("name")
         return await understand(question, vocabulary, model=self._opened(), prompt=prompt, known=self._known)
 
-    def _opened(self) -> VllmModel:
+    def _opened(self) -> Model:
+        """The model; in a batch it lets questions of others go first, and waits for its turn."""
         if self._model is None:
-            self._model = self._open.enter_context(self._app.model(self._told))
+            self._model = self._open.enter_context(self._app.model(self._told, BATCH if self._pace else 0))
             self._open.callback(self._close)
-        return self._model
+        return self._model if self._pace is None else Remembering(self._model, self._pace, lambda _: None)
 
     def _close(self) -> None:
         if self._model is not None:

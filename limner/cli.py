@@ -20,11 +20,11 @@ from evals import calibration
 from limner import doctor as examination
 from limner import settings, show
 from limner.app import App
-from limner.asking import Asking, questions, tell
+from limner.asking import Asking, Unanswered, questions, tell
 from limner.backtesting import backtest_cli
 from limner.command import EXAMPLES, Json, command, moment, opened, stages
 from limner.conversing import converse
-from limner.domain import Change, Language, Override, Polarity, Tag
+from limner.domain import Change, Language, Override, Polarity, Reply, Tag
 from limner.errors import InputError
 from limner.evaluation import eval_cli
 from limner.verdicts import promote, promote_model, promote_taxonomy
@@ -592,7 +592,9 @@ def ask(
                 show.document(whole)
 
         if file is not None:
-            show.lines(asking.ask(each, user=user, schema=wanted).reply for each in questions(file))
+            failed = ask_every(list(questions(file)), asking, user, wanted)
+            if failed:
+                raise typer.Exit(1)
         elif question is not None:
             one(question)
         else:
@@ -601,6 +603,23 @@ def ask(
                 raise InputError("No question came: give one, or --file FILE, or a line each on stdin.")
             if failed:
                 raise typer.Exit(1)
+
+
+def ask_every(asked: list[str], asking: Asking, user: str | None, schema: shape.Schema | None) -> int:
+    """The answers to many questions as JSON Lines, each as soon as those before it are there; how many failed."""
+    done = 0
+    with show.bar("Asking", "questions") as bar:
+
+        def put(answer: Reply | Unanswered) -> None:
+            nonlocal done
+            show.lines([answer])
+            sys.stdout.flush()
+            bar.at(done := done + 1, len(asked))
+
+        failed = asking.every(asked, user=user, schema=schema, put=put)
+    if failed:
+        show.failure(f"{failed} of {len(asked)} questions could not be answered: their lines say why.")
+    return failed
 
 
 @command(prompts_cli, "list", examples="limner prompts list")

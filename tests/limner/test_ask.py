@@ -208,3 +208,36 @@ def test_a_schema_that_cannot_be_used_is_wrong_use(reader: FaultyServer, tmp_pat
     said = limner("ask", "Which users dislike musicals?", "--schema", file)
     assert (said.code, said.out) == (2, "")
     assert "does not take this schema" in said.words
+
+
+def test_a_file_is_asked_at_once_in_order_behind_others_and_one_bad_question_does_not_end_it(
+    reader: FaultyServer, tmp_path: Path
+) -> None:
+    words = ("piano", "theatre", "songs", "ending", "sister", "music")
+    file = tmp_path / "questions.txt"
+    file.write_text("\n".join(f"What did they say about the {word}?" for word in words))
+    reader.slow_seconds = 0.5
+    reader.choose(
+        lambda body: Fault.PROSE if "the songs?" in str(body) else Fault.SLOW if "the piano?" in str(body) else None
+    )
+    said = limner("ask", "--file", file, "--user", "nell")
+    got = [orjson.loads(line) for line in said.out.splitlines()]
+    assert [one["question"] for one in got] == file.read_text().splitlines()
+    assert [one["error"] for one in got if "error" in one] == ["AnswerError"]
+    assert got[2]["message"].startswith("The model's answer cannot be used")
+    assert (said.code, "1 of 6 questions" in said.err) == (1, True)
+    assert {body.get("priority") for body in reader.chats} == {1}
+    first = next(at for at, body in enumerate(reader.chats) if "the piano?" in str(body))
+    assert first < len(reader.chats) - 1, "the others did not wait for the slow one"
+
+
+def test_a_batch_of_questions_ends_where_the_server_is_gone(
+    reader: FaultyServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "questions.txt"
+    file.write_text("How many films did they rate?\n" + "What did they say about the piano?\n" * 3)
+    reader.always(Fault.DENIED)
+    said = limner("ask", "--file", file, "--user", "nell")
+    assert said.code == 1
+    assert "LIMNER_MODEL_KEY" in said.err
+    assert [orjson.loads(line)["scope"] for line in said.out.splitlines()] == ["user"]
