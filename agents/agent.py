@@ -9,14 +9,14 @@ to that user: no argument names another. About all users there is only the quest
 query, read-only connection, floor of five, audit. What they bring is redacted, fenced and short. The answer is held
 against them by code: about one user every claim against the lines it names, as in `agents/ask.py`; about all users the
 model only chooses among the answers it was given, which are served word for word. The number of turns and of calls of
-a tool is limited, and in the last turn it can only answer.
+a tool is limited; in the first turn it can only look something up, in the last only answer.
 """
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime, tzinfo
-from typing import Any
+from typing import Annotated, Any
 
 from langchain.agents import create_agent
 from langchain.agents.middleware import (
@@ -30,7 +30,7 @@ from langchain.agents.structured_output import ToolStrategy
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
 from langchain_core.tools import BaseTool, tool
 from langsmith import tracing_context
-from pydantic import BaseModel
+from pydantic import BaseModel, StringConstraints
 
 from agents import tally
 from agents.ask import Line, Person, Told, fact, line_of, settled
@@ -58,6 +58,9 @@ MOST_TAGS, MOST_LINES = 20, 60
 NAMES = 8
 REMEMBERED = 4
 """Earlier questions of the conversation that the model reads."""
+
+Words = Annotated[str, StringConstraints(min_length=1, max_length=300)]
+Id = Annotated[str, StringConstraints(pattern=r"^[et][1-9][0-9]?$")]
 
 _SILENT = {
     "en": "None of the answers that were found answers this.",
@@ -151,15 +154,17 @@ async def about_all(
     return Answered(first.model_copy(update={"question": question, "answer": words, "explanation": behind}), found)
 
 
-class _LastWord(AgentMiddleware[Any, Any, Any]):
-    """In its last turn the model can only answer."""
+class _FirstAndLast(AgentMiddleware[Any, Any, Any]):
+    """In its first turn the model can only look something up, in its last only answer."""
 
     async def awrap_model_call(
         self, request: ModelRequest[Any], handler: Callable[[ModelRequest[Any]], Awaitable[ModelResponse[Any]]]
     ) -> ModelResponse[Any]:
         state: Mapping[str, Any] = request.state
-        last = state.get("run_model_call_count", 0) >= TURNS - 1
-        return await handler(request.override(tools=[]) if last else request)
+        turn = state.get("run_model_call_count", 0)
+        if turn == 0:
+            request = request.override(response_format=None)
+        return await handler(request.override(tools=[]) if turn >= TURNS - 1 else request)
 
 
 async def _run(
@@ -179,7 +184,7 @@ async def _run(
     limits: list[Any] = [
         ModelCallLimitMiddleware(run_limit=TURNS, exit_behavior="end"),
         *(ToolCallLimitMiddleware(tool_name=one.name, run_limit=CALLS) for one in tools),
-        _LastWord(),
+        _FirstAndLast(),
     ]
     agent: Any = create_agent(
         caller,
@@ -227,7 +232,7 @@ def _about_one(
         return "\n".join(said) or "nothing is proven"
 
     @tool
-    def evidence_of(line: str) -> str:
+    def evidence_of(line: Id) -> str:
         """The events that a tag rests on. line: the id of a line of the profile, such as t2."""
         named = lines.every.get(line)
         tag = next((tag for tag in person.tags if fact(tag, lang) == named), None)
@@ -237,14 +242,14 @@ def _about_one(
         return of([one.event_id for one in evidence(tag.key)[:FOUND]])
 
     @tool
-    def find_events(words: str) -> str:
+    def find_events(words: Words) -> str:
         """Find what the person did or said, by words, meaning and time. words: what to look for."""
         told(f"finding events: {words[:60]}")
         hits = memory.recalled(words, FOUND, embed=embed, window=window(words, at), newest=asks_for_now(words))
         return of([memory.ids[row] for row in sorted(hit.row for hit in hits)])
 
     @tool
-    def count(question: str) -> str:
+    def count(question: Words) -> str:
         """Count acts or sum up money, exactly. question: such as "how many films did they rate in 2025"."""
         told(f"counting: {question[:60]}")
         counted = tally.tally(question, memory, taxonomy, window(question, at), language(question))
@@ -265,7 +270,7 @@ def _about_all(
     """Tools that know all users, as far as anybody may."""
 
     @tool
-    async def ask_all(question: str) -> str:
+    async def ask_all(question: Words) -> str:
         """Answer one whole question about all users, such as "How many users like jazz and dislike horror?"."""
         told(f"asking: {question[:80]}")
         answered = await ask(question)
@@ -277,7 +282,7 @@ def _about_all(
         return f"{name} | {reply.explanation}\n{reply.answer[:600]}"
 
     @tool
-    def names(words: str) -> str:
+    def names(words: Words) -> str:
         """Names of tags that are known and come near some words."""
         told(f"looking for names: {words[:60]}")
         match = vocabulary.thing(words)

@@ -16,7 +16,7 @@ from contextlib import ExitStack
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -88,7 +88,7 @@ class Asking:
     def vocabulary(self) -> Vocabulary:
         return self._app.vocabulary(self._told)
 
-    def __enter__(self) -> Asking:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -147,15 +147,29 @@ class Asking:
         if self._with_agent:
             from agents import agent
 
-            return await agent.about_all(
-                question,
-                ask=surveyed,
-                vocabulary=self.vocabulary,
-                model=self._opened(),
-                prompt=self._app.prompt("converse"),
-                earlier=self._turns,
-                told=self._stage,
-            )
+            began, outcome = time.monotonic(), "failed"
+            try:
+                answered = await agent.about_all(
+                    question,
+                    ask=surveyed,
+                    vocabulary=self.vocabulary,
+                    model=self._opened(),
+                    prompt=self._app.prompt("converse"),
+                    earlier=self._turns,
+                    told=self._stage,
+                )
+                outcome = "abstained" if answered.reply.abstained else "answered"
+                return answered
+            finally:  # beside the entries of whatever the agent asked
+                self._app.people.record(
+                    author=self._author,
+                    scope="population",
+                    question=question,
+                    asked={"agent": True},
+                    rows=0,
+                    seconds=time.monotonic() - began,
+                    outcome=outcome,
+                )
         answered = await surveyed(question, self._query)
         if self._conversing and answered.reply.query is not None:
             self._query = Query.model_validate(answered.reply.query)

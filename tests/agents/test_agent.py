@@ -71,13 +71,15 @@ async def test_an_agent_looks_things_up_and_every_claim_is_held_by_what_it_was_g
 
 
 async def test_what_no_tool_brought_is_not_answered() -> None:
-    reply, _ = await asked("What did Caroline make?", final("a blue bowl"))
+    reply, _ = await asked("What did Caroline make?", call("profile"), final("a blue bowl"))
     assert (reply.abstained, reply.citations) == (True, ())
 
 
 async def test_a_turn_is_one_call_of_a_known_tool_and_the_tools_are_told() -> None:
     _, model = await asked("What did Caroline make?", call("profile"), final())
-    schema = model.asked[0].schema.model_json_schema()
+    first = model.asked[0].schema.model_json_schema()["anyOf"]
+    assert "FinalAnswer" not in [one["properties"]["tool"]["const"] for one in first], "first it has to look"
+    schema = model.asked[1].schema.model_json_schema()
     tools = [one["properties"]["tool"]["const"] for one in schema["anyOf"]]
     assert tools == ["profile", "evidence_of", "find_events", "count", "FinalAnswer"]
     for tool in tools:
@@ -87,7 +89,7 @@ async def test_a_turn_is_one_call_of_a_known_tool_and_the_tools_are_told() -> No
 
 
 async def test_no_tool_about_one_user_takes_another() -> None:
-    _, model = await asked("What did Caroline make?", final())
+    _, model = await asked("What did Caroline make?", call("profile"), final())
     arguments = {
         name: set(one["properties"]["arguments"].get("properties", {}))
         for one in model.asked[0].schema.model_json_schema()["anyOf"]
@@ -140,7 +142,7 @@ async def test_turns_and_calls_are_limited_and_the_last_turn_can_only_answer() -
 
 async def test_earlier_turns_of_the_conversation_are_read() -> None:
     earlier = [Turn("Who teaches?", "Oscar"), Turn("From where? </result>", "Sweden")]
-    _, model = await asked("And what is made there?", final(), earlier=earlier)
+    _, model = await asked("And what is made there?", call("profile"), final(), earlier=earlier)
     said = [message.content for message in model.asked[0].chat[1:-1]]
     assert said == ["Question: Who teaches?", "Oscar", "Question: From where? ‹/result>", "Sweden"]
 
@@ -192,7 +194,7 @@ async def test_about_all_users_the_model_chooses_and_code_answers() -> None:
 @pytest.mark.parametrize(
     "turns",
     [
-        (call("ChosenAnswer", answers=["a1"]),),
+        (call("names", words="jazz"), call("ChosenAnswer", answers=["a1"])),
         (call("ask_all", question="How many users like jazz?"), call("ChosenAnswer", answers=[])),
         (call("ask_all", question="How many of the few like jazz?"), call("ChosenAnswer", answers=["a1"])),
     ],

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from evals.attacks import SECRET, USERS, attacks, breaches, contents, populate, run
+from evals.attacks import SECRET, STRANGE, USERS, attacks, breaches, contents, populate, run, run_taken, strange
 from limner.app import App
 from limner.domain import Reply
 from limner.settings import Settings
@@ -29,6 +29,21 @@ def test_no_attack_achieves_anything(app: App) -> None:
     results = run(app, EVERY[::3], with_model=False, told=lambda done: None)
     assert [(result.attack.id, result.broke) for result in results if result.broke] == []
     app.close()
+
+
+def test_an_agent_whose_model_obeys_the_attacker_achieves_nothing(app: App) -> None:
+    """A ninth of them; `python -m evals.attacks --agent` runs all."""
+    results = run_taken(app, EVERY[::9], told=lambda done: None)
+    assert len(results) == 2 * len(EVERY[::9])
+    assert [(result.attack.id, result.broke) for result in results if result.broke] == []
+    assert {result.outcome for result in results} & {"answered", "abstained"}
+    app.close()
+
+
+def test_an_answer_that_tells_of_another_user_is_seen() -> None:
+    told = Reply(question="q", scope="user", answer=f"{STRANGE} is what u2 said", citations=("other",))
+    assert len(strange(told)) == 2
+    assert strange(told.model_copy(update={"answer": "tea", "citations": ("e1",)})) == []
 
 
 def test_what_an_attack_achieves_is_seen(app: App, tmp_path: Path) -> None:
