@@ -3,6 +3,12 @@
 A thing comes from an item's attributes or from words of a text. Ratings are read against the user's own mean, so that
 a generous rater's 4 and a harsh rater's 3 mean what they mean to them; purchases, plays and likes speak for a thing,
 skips and returns against it. All of it is counting; no model is asked.
+
+An opinion without stars (a review, a comment, a post about an item) is read as the stars that its words foretell: so
+much above or below the user's own mean as its feeling lies above or below that of their other opinions, with the error
+that such a forecast has. Both numbers were measured on reviews whose stars are known (`python -m evals.feelings`).
+That a text feels good says next to nothing: most do, and bare counts of it agree with a user's own stars in one genre
+of four. Of somebody with few opinions there is no mean to speak of, and what they praise or run down is counted.
 """
 
 from __future__ import annotations
@@ -17,7 +23,7 @@ from typing import NamedTuple
 from limner.domain import Counts, Event, History, Label, SignalKind
 from prompts.taxonomy import Named, Taxonomy
 
-VERSION = 2
+VERSION = 3
 
 EXPLICIT = frozenset({"rating", "review"})
 LIKES = frozenset(
@@ -30,6 +36,8 @@ TAKES = frozenset(
 REFUSALS = frozenset({"skip", "return", "refund", "cancel", "remove"})
 TAKEN_BACK = frozenset({"return", "refund", "cancel"})
 SPEECH = frozenset({"post", "message", "comment", "review", "search", "question", "chat", "tweet", "note"})
+OPINIONS = EXPLICIT | {"post", "comment", "tweet", "note"}
+"""Kinds whose words, where they are about an item and no stars are given, tell what the user thinks of it."""
 AGAINST = frozenset({SignalKind.EXPLICIT_NEGATIVE, SignalKind.IMPLICIT_NEGATIVE})
 IMPLICIT = frozenset({SignalKind.IMPLICIT_POSITIVE, SignalKind.IMPLICIT_NEGATIVE})
 KNOWN_KINDS = (
@@ -58,6 +66,13 @@ PRIOR_MEAN, PRIOR_WEIGHT = 3.5, 2.0
 """Below `FEW_RATINGS`, the own mean is drawn towards the middle of the scale as if by two ratings."""
 SPREAD_PRIOR = 4.0
 """Ratings that the user's own spread weighs like, so that three equal ratings of a thing are no proof."""
+STARS_A_FEELING = 0.9
+"""By how many stars a text's rating is higher where its feeling is higher by 1, within a user: 0.89 on one half of
+Douban's users, 0.92 on the other."""
+UNTOLD = 0.8
+"""Standard deviation, in stars, of a rating around what its text foretells."""
+CLEAR_FEELING = 0.4
+"""Feeling from which on a text is for or against what it is about, where it cannot be compared with others."""
 SHORT_DWELL, LONG_DWELL = 5.0, 30.0
 """Seconds: a view left sooner speaks against its item, one held longer for it, in between and unknown for it weakly."""
 
@@ -75,6 +90,12 @@ _FOR = re.compile(
     r"喜欢|热爱|超爱|最爱|爱看|爱听|爱吃|爱玩|爱好|好看|好听|好吃|过瘾|推荐|迷上|精彩|痴迷",
     re.IGNORECASE,
 )
+_DENIED = re.compile(
+    r"(?:\b(?:not|never|no|hardly|cannot|isnt|dont|doesnt|didnt|wouldnt|wasnt)|n't)(?: [a-z]{1,9}){0,2} $|"
+    r"(?:不|没有?|并非|别|未必|无法)(?:是|很|太|能|会|想|再|敢|觉得|那么|怎么|特别|非常){0,2}$",
+    re.IGNORECASE,
+)
+"""Before a word that is for or against something, what turns it round."""
 _LOW = re.compile(
     r"\b(?:dislik\w*|hat(?:es|ed|ing)|avoid\w*|below|lower|low|less|least|poor(?:ly)?|badly|worse|worst|seldom|"
     r"rarely|negative|disappoint\w*|unimpressed|averse|aversion|critical|struggles?|not)\b|不太|不高|不佳|较低|偏低|低于|低[0-9一二两三半]|不感兴趣|反感|差评|很少|失望|回避",
@@ -92,7 +113,12 @@ class Reading(NamedTuple):
     deviation: float | None = None
     """Rating minus the user's own mean, in five-star units; None where nothing was rated, or all of it the same."""
     span: str | None = None
-    """The words of the text that name the thing, where words did."""
+    """The words of the text that name the thing, where words did, or that tell what the user thinks of it."""
+
+    @property
+    def foretold(self) -> bool:
+        """Whether the rating is what the words of the text foretell."""
+        return self.deviation is not None and self.span is not None
 
 
 class Lift(NamedTuple):
@@ -185,7 +211,8 @@ def lift(readings: Sequence[Reading], spread: float, weights: Sequence[float]) -
     mean = sum([weight * deviation for weight, deviation in rated]) / total
     squares = worth / total * sum([weight * (deviation - mean) ** 2 for weight, deviation in rated])
     variance = (squares + SPREAD_PRIOR * spread**2) / (worth - 1 + SPREAD_PRIOR)
-    return Lift(mean, math.sqrt(variance / worth), len(rated))
+    untold = sum([weights[reading.at] ** 2 for reading in readings if reading.foretold]) * (UNTOLD / total) ** 2
+    return Lift(mean, math.sqrt(variance / worth + untold), len(rated))
 
 
 def signals(history: History, taxonomy: Taxonomy) -> Signals:
@@ -196,25 +223,26 @@ def signals(history: History, taxonomy: Taxonomy) -> Signals:
     relative = len(set(stars.values())) > 1
     middle = mean if relative else PRIOR_MEAN
     deviations = {index: star - middle for index, star in stars.items()}
-    regretted = _regretted(events, deviations)
+    opinions = _opinions(events, taxonomy)
+    if not stars and opinions:
+        _, spread = _mean_and_spread([one.deviation for one in opinions.values() if one.deviation is not None])
+    regretted = _regretted(events, deviations, opinions)
     things: dict[str, Thing] = {}
     facts: dict[str, Thing] = {}
     carried: list[tuple[str, ...]] = []
     for index, event in enumerate(events):
         deviation = deviations.get(index)
         if deviation is not None:
-            signal = _rated(deviation)
-            deviation = deviation if relative else None
-        else:
-            signal = None if event.kind in TAKES and event.item_id in regretted else _signal(event)
+            reading = Reading(index, _rated(deviation), deviation if relative else None)
+        elif (reading := opinions.get(index)) is None:
+            reading = Reading(index, None if event.kind in TAKES and event.item_id in regretted else _signal(event))
         about = attributed(event, taxonomy)
         carried.append(tuple(about))
-        if signal is not None or deviation is not None:
-            reading = Reading(index, signal, deviation)
+        if reading.signal is not None or reading.deviation is not None:
             for named in about.values():
                 _thing(things, named.key, named.facet, named.label).readings.append(reading)
         if event.text and event.kind in SPEECH:
-            _read_text(index, event.text, signal, about, taxonomy, things, facts)
+            _read_text(index, event.text, reading.signal, about, taxonomy, things, facts)
     found = Signals(events, things, facts, len(stars), mean, spread, _ages(events), stars, tuple(carried))
     for thing in things.values():
         weights = found.weights(taxonomy.facets[thing.facet].half_life_days)
@@ -275,11 +303,34 @@ def attributed(event: Event, taxonomy: Taxonomy) -> dict[str, Named]:
     return found
 
 
-def _regretted(events: Sequence[Event], deviations: Mapping[int, float]) -> set[str | None]:
-    """Items rated low or sent back: that they were bought or played before speaks for nothing."""
+def _opinions(events: Sequence[Event], taxonomy: Taxonomy) -> dict[int, Reading]:
+    """What the user's words tell of the items that they are about and give no stars to, by the place of the event."""
+    told = [
+        (index, event.text, feeling)
+        for index, event in enumerate(events)
+        if event.item and event.value is None and event.text and event.kind in OPINIONS
+        if (feeling := taxonomy.feeling(event.text)).score
+    ]
+    few = len(told) < FEW_RATINGS
+    mean = 0.0 if few else sum([feeling.score for _, _, feeling in told]) / len(told)
+    found: dict[int, Reading] = {}
+    for index, text, feeling in told:
+        span, deviation = text[feeling.start : feeling.end], STARS_A_FEELING * (feeling.score - mean)
+        if not few:
+            found[index] = Reading(index, _rated(deviation), deviation, span)
+        elif abs(feeling.score) >= CLEAR_FEELING:
+            found[index] = Reading(index, _rated(feeling.score), None, span)
+    return found
+
+
+def _regretted(
+    events: Sequence[Event], deviations: Mapping[int, float], opinions: Mapping[int, Reading]
+) -> set[str | None]:
+    """Items rated low, run down or sent back: that they were bought or played before speaks for nothing."""
     returned = {event.item_id for event in events if event.kind in TAKEN_BACK}
     rated_low = {events[index].item_id for index, deviation in deviations.items() if deviation <= -NEUTRAL_BAND}
-    return (returned | rated_low) - {None}
+    run_down = {events[at].item_id for at, one in opinions.items() if one.signal is SignalKind.EXPLICIT_NEGATIVE}
+    return (returned | rated_low | run_down) - {None}
 
 
 def _rated(deviation: float) -> SignalKind | None:
@@ -302,9 +353,14 @@ def _signal(event: Event) -> SignalKind | None:
 def said(text: str, start: int, end: int) -> SignalKind:
     """How the clause around text[start:end] speaks about what it names."""
     clause = _clause(text, start, end)
-    if _AGAINST.search(clause):
-        return SignalKind.EXPLICIT_NEGATIVE
-    return SignalKind.EXPLICIT_POSITIVE if _FOR.search(clause) else SignalKind.IMPLICIT_POSITIVE
+    against, favour = _AGAINST.search(clause), _FOR.search(clause)
+    if against:
+        denied = _DENIED.search(clause, 0, against.start())
+        return SignalKind.IMPLICIT_POSITIVE if denied else SignalKind.EXPLICIT_NEGATIVE
+    if favour is None:
+        return SignalKind.IMPLICIT_POSITIVE
+    denied = _DENIED.search(clause, 0, favour.start()) and " enough" not in clause[favour.end() :]
+    return SignalKind.EXPLICIT_NEGATIVE if denied else SignalKind.EXPLICIT_POSITIVE
 
 
 def says_against(text: str, start: int, end: int) -> bool:

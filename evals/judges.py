@@ -22,8 +22,7 @@ from agents.embedder import Embedder
 from agents.model import VllmModel, messages
 from evals.datasets.histories import rows
 from evals.datasets.ratings import DOUBAN, MOVIELENS
-from evals.ranking import auc
-from evals.scorers import Metric, by_user
+from evals.scorers import Metric, area, by_user
 from evals.task import Dataset, found
 from limner import settings, show
 from limner.app import App
@@ -79,12 +78,6 @@ def pairs(events: Path, films: int, *, seed: int = 7) -> list[Pair]:
         if other:
             lacks.append(Pair(title, known[title][1], draw.choice(other), False))
     return draw.sample(has + lacks, len(has) + len(lacks))
-
-
-def area(says: NDArray[np.float64], has: NDArray[np.float64]) -> float:
-    """The area under the ROC curve; 0.5, which is chance, where all pairs are of one kind."""
-    found = auc(says, has)
-    return 0.5 if found is None else found
 
 
 def could_speak(says: NDArray[np.float64], has: NDArray[np.float64], least: int = 20) -> float:

@@ -209,13 +209,28 @@ def probability(log_odds: float) -> float:
     return 1 / (1 + math.exp(-log_odds))
 
 
+def macro_f1(said: NDArray[np.float64], true: NDArray[np.float64]) -> float:
+    """The mean over the true classes of the F1 of each; a class is a number.
+
+    Source:
+        Sokolova and Lapalme, A Systematic Analysis of Performance Measures (Information Processing and Management 45,
+        2009), table 3, with the F1 taken before the mean.
+    """
+    classes = np.unique(true)
+    hits = np.array([((said == one) & (true == one)).sum() for one in classes], float)
+    either = np.array([(said == one).sum() + (true == one).sum() for one in classes], float)
+    return float((2 * hits / either).mean())
+
+
 MEASURES: dict[str, Callable[[NDArray[np.float64], NDArray[np.float64]], float]] = {
     "calibration_error": calibration_error,
     "brier": brier,
     "kappa": kappa,
     "auc": area,
+    "macro_f1": macro_f1,
 }
-"""What only all claims together have, by name: from their probabilities, and 1 or 0 for how each came out."""
+"""What only all claims together have, by name: from their probabilities, and 1 or 0 for how each came out; or from what
+each was called, and what it is."""
 
 
 def by_user(

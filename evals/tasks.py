@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from evals import nextitems
-from evals.datasets import bundled, households, injection, lastfm, later, names, personabench, ratings, upcoming
+from evals.datasets import bundled, feelings, households, injection, lastfm, later, names, personabench, ratings, upcoming
 from evals.judge import JUDGE
 from evals.portraits import LESS, POLARITY, PORTRAIT, SYSTEMS, tokens_a_right_tag
 from evals.runs import MetricKind
@@ -78,6 +78,14 @@ TASKS: Mapping[str, Task] = {
             households.COMPLETEJOURNEY,
             households.SYSTEMS,
             households.SCORERS,
+        ),
+        *(
+            Task(dataset.name, 1, f"how well {what} by their words", dataset, feelings.SYSTEMS, feelings.SCORERS)
+            for dataset, what in (
+                (feelings.DOUBAN, "Chinese film reviews without their stars speak of a film"),
+                (feelings.CPED, "lines of Chinese television speak"),
+                (feelings.SAMPLE, "reviews of the bundled people speak of what they bought"),
+            )
         ),
         *(
             Task(

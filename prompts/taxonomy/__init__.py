@@ -11,6 +11,8 @@ A facet's frames under `heard` find statements about oneself whose names no list
 (`hearing.py`). A facet without frames is not heard; one that is off neither, and its pattern `tells` keeps what speaks
 of it out of other facets.
 
+What a word feels about what it stands with is under `feelings` (`feeling.py`).
+
 An owner's file with `extends: starter` is laid over the starter, field by field; `null` takes a field or a whole
 term away. A term that takes the place of others names their keys in `was`, so that what is stored can follow it.
 Problems are named with file and line.
@@ -28,6 +30,7 @@ from typing import Literal, NamedTuple
 from limner.domain import Label
 from limner.errors import TaxonomyError
 from prompts.taxonomy import reading
+from prompts.taxonomy.feeling import Feeling, Feelings
 from prompts.taxonomy.hearing import Hearing
 from prompts.taxonomy.words import Found, Frames, Matcher, compact, fold, in_both_numbers, slug, with_plural
 
@@ -229,6 +232,14 @@ class Taxonomy:
     def hearing(self) -> Hearing:
         """Finds where a text says something of its author that is of a facet served."""
         return self._source.hearing({name for name, facet in self.facets.items() if facet.served == "default"})
+
+    def feeling(self, text: str) -> Feeling:
+        """How well a text speaks of what it is about."""
+        return self._feelings.of(text)
+
+    @cached_property
+    def _feelings(self) -> Feelings:
+        return self._source.feelings()
 
     def reveals(self, text: str) -> bool:
         """Whether words of a text tell of something that is kept out of profiles."""

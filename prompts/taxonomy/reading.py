@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from limner.domain import Polarity
 from limner.errors import TaxonomyError
 from prompts.document import Document, Place, read
+from prompts.taxonomy.feeling import Cue, Feelings
 from prompts.taxonomy.hearing import STATEMENTS, Hearing, Way
 from prompts.taxonomy.words import Frames, compact, fold, with_plural
 
@@ -34,6 +35,7 @@ FIELDS: Mapping[str, Mapping[str, str]] = {
         "tails": "a mapping of lists of texts",
         "macros": "a mapping of texts",
         "statements": "a mapping of texts",
+        "feelings": "a mapping",
     },
     "facets": {
         "label": "a mapping with en and zh, both texts",
@@ -54,6 +56,12 @@ FIELDS: Mapping[str, Mapping[str, str]] = {
         "sensitive": "true or false",
         "says": "a list of texts",
     },
+    "feelings": {
+        "words": "a list of texts",
+        "value": "a number",
+        "times": "a number",
+        "turns": "true or false",
+    },
     "attributes": {"groups": "a list of texts", "aliases": "a list of texts", "ignored": "a list of texts"},
     "terms": {
         "en": "a text",
@@ -72,7 +80,7 @@ FIELDS: Mapping[str, Mapping[str, str]] = {
     },
 }
 """Of each section, its fields and what each must be; "" is the file itself."""
-NEEDED = {"facets": ("label", "hint"), "groups": ("facet",), "attributes": ("groups",), "terms": ("en", "zh")}
+NEEDED = {"facets": ("label", "hint"), "groups": ("facet",), "attributes": ("groups",), "terms": ("en", "zh"), "feelings": ("words",)}
 RULE = (
     "min_explicit",
     "min_implicit",
@@ -231,6 +239,16 @@ class Source:
         )
         return Hearing(frames, said)
 
+    def feelings(self) -> Feelings:
+        """What tells how well a text speaks of what it is about; a later entry's word stands for an earlier one's."""
+        return Feelings(
+            {
+                fold(word): Cue(entry.get("value", 0.0), entry.get("times"), entry.get("turns", False))
+                for entry in self.data.get("feelings", {}).values()
+                for word in entry["words"]
+            }
+        )
+
     def framed(self, terms: Mapping[str, Term]) -> Iterator[tuple[tuple[str, ...], str, dict[str, str]]]:
         """Where each frame stands, the frame, and the names that may fill it with the keys they give."""
         for group, entry in self.groups.items():
@@ -283,6 +301,7 @@ class Source:
                     elif not KINDS[kind](value):
                         yield self._place(section, str(name), part), f"{name}: {part}: must be {kind}."
         yield from self._parts_of_facets()
+        yield from self._parts_of_feelings()
         yield from self._links()
         yield from self._promises()
 
@@ -303,6 +322,13 @@ class Source:
                 else:
                     continue
                 yield self._place("facets", name, "rule", part), f"{name}: rule: {problem}"
+
+    def _parts_of_feelings(self) -> Iterator[tuple[Place, str]]:
+        for name, entry in self.data.get("feelings", {}).items():
+            if len(entry.keys() & {"value", "times", "turns"}) != 1:
+                yield self._place("feelings", name), f"{name}: needs one of value, times and turns."
+            if not -4 <= entry.get("value", 0) <= 4:
+                yield self._place("feelings", name, "value"), f"{name}: value: must lie between -4 and 4."
 
     def _links(self) -> Iterator[tuple[Place, str]]:
         for section in ("groups", "terms"):
@@ -416,6 +442,7 @@ KINDS: Mapping[str, Callable[[Any], bool]] = {
     "a list of texts": _are_texts,
     "a mapping with en and zh, both texts": _is_label,
     "a number, 0 or more": _is_number,
+    "a number": lambda value: isinstance(value, (int, float)) and not isinstance(value, bool),
     "a mapping": _is_mapping,
     "a mapping of texts": lambda value: _is_mapping(value) and _are_texts(list(value.values())),
     "a mapping of lists of texts": lambda value: _is_mapping(value) and all(map(_are_texts, value.values())),

@@ -107,15 +107,14 @@ class Matcher:
         words: Folded surface form to key.
         ignored: Longer forms that contain a word but do not mean it: 咖啡色 is a colour.
         """
-        self._automaton = _automaton({**dict.fromkeys(ignored), **words})
+        self._automaton = automaton({**dict.fromkeys(ignored), **words})
 
     def find(self, text: str) -> list[Found]:
         """Keys with the span that means them, left to right, never overlapping, the longest where several begin."""
-        hits = list(_hits(self._automaton, fold(text)))
-        hits.sort(key=_leftmost_longest)
+        every = sorted(hits(self._automaton, fold(text)), key=leftmost_longest)
         found = []
         taken = 0
-        for start, end, key in hits:
+        for start, end, key in every:
             if start >= taken:
                 taken = end
                 if key is not None:
@@ -139,7 +138,7 @@ class Frames:
         for frame, names in frames:
             for name, key in names.items():
                 said.setdefault(name, []).append((frame, name, key))
-        self._automaton = _automaton({name: tuple(ways) for name, ways in said.items()})
+        self._automaton = automaton({name: tuple(ways) for name, ways in said.items()})
         self._first_person, self._before, self._after = map(re.compile, (first_person, before, after))
 
     def find(self, text: str) -> list[Found]:
@@ -148,7 +147,7 @@ class Frames:
         if not self._first_person.search(folded):
             return []
         found = set()
-        for ways in {ways for _, _, ways in _hits(self._automaton, folded)}:
+        for ways in {ways for _, _, ways in hits(self._automaton, folded)}:
             for frame, name, key in ways:
                 for match in pattern(frame, name).finditer(folded):
                     start, end = match.span("span")
@@ -176,7 +175,8 @@ class _Word(NamedTuple):
     right: bool
 
 
-def _automaton(words: Mapping[str, Any]) -> Any:
+def automaton(words: Mapping[str, Any]) -> Any:
+    """What finds all of these folded words in one pass, each with its payload."""
     automaton = ahocorasick.Automaton()
     for word, payload in words.items():
         automaton.add_word(word, _Word(len(word), payload, _latin(word[0]), _latin(word[-1])))
@@ -184,7 +184,7 @@ def _automaton(words: Mapping[str, Any]) -> Any:
     return automaton
 
 
-def _hits(automaton: Any, folded: str) -> Iterator[tuple[int, int, Any]]:
+def hits(automaton: Any, folded: str) -> Iterator[tuple[int, int, Any]]:
     """Start, end and payload of every word that stands between word boundaries."""
     if not automaton:
         return
@@ -203,5 +203,6 @@ def _latin(character: str) -> bool:
     return character < "\u0250" and character.isalnum()
 
 
-def _leftmost_longest(hit: tuple[int, int, Any]) -> tuple[int, int]:
+def leftmost_longest(hit: tuple[int, int, Any]) -> tuple[int, int]:
+    """Sorts hits so that of two that overlap the one to be taken comes first."""
     return hit[0], -hit[1]
