@@ -7,6 +7,18 @@ from collections.abc import Mapping
 from evals import nextitems
 from evals.datasets import bundled, feelings, households, injection, lastfm, later, names, personabench, ratings, upcoming
 from evals.judge import JUDGE
+from evals.datasets import (
+    bundled,
+    feelings,
+    households,
+    injection,
+    lastfm,
+    later,
+    names,
+    personabench,
+    ratings,
+    upcoming,
+)
 from evals.portraits import LESS, POLARITY, PORTRAIT, SYSTEMS, tokens_a_right_tag
 from evals.runs import MetricKind
 from evals.systems import VERIFIED
@@ -37,6 +49,14 @@ TASKS: Mapping[str, Task] = {
                 },
             )
             for dataset, whose in ((ratings.MOVIELENS, "film raters"), (ratings.DOUBAN, "Chinese film reviewers"))
+        ),
+        Task(
+            "douban-unstarred",
+            1,
+            "genre tags of Chinese film reviewers by their words, against stars that are hidden; no model is asked",
+            ratings.UNSTARRED,
+            {"verified": VERIFIED, "counts": SYSTEMS["counts"]},
+            {**POLARITY, **PORTRAIT},
         ),
         Task(
             "lastfm",

@@ -40,8 +40,8 @@ def labelled(files: Sequence[Path], taxonomy: Taxonomy) -> list[Sample]:
 
 
 def starred(files: Sequence[Path], taxonomy: Taxonomy) -> list[Sample]:
-    """A sample a text with stars: 4 and 5 are positive, 3 is neutral."""
-    return [
+    """A sample a text with stars, each event once: 4 and 5 are positive, 3 is neutral."""
+    samples = (
         Sample(
             row["event_id"],
             {"text": row["text"]},
@@ -51,7 +51,8 @@ def starred(files: Sequence[Path], taxonomy: Taxonomy) -> list[Sample]:
         )
         for row in rows(files[0])
         if row["kind"] in ("rating", "review") and row.get("text") and row.get("value") is not None
-    ]
+    )
+    return list({sample.id: sample for sample in samples}.values())
 
 
 def _language(text: str) -> str:

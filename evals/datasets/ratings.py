@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from evals.datasets.histories import histories, rows
 from evals.portraits import named_by
 from evals.task import DATA, Dataset, Sample
+from limner.domain import History
 from prompts.taxonomy import Taxonomy
 
 POLARITY = {"like": 1, "dislike": -1, "neutral": 0, "too_few": None}
@@ -33,6 +35,19 @@ def read(files: Sequence[Path], taxonomy: Taxonomy) -> list[Sample]:
     ]
 
 
+def unstarred(files: Sequence[Path], taxonomy: Taxonomy) -> list[Sample]:
+    """The same, with no stars in what a system may see."""
+    return [replace(sample, given=_without_stars(sample.history)) for sample in read(files, taxonomy)]
+
+
+def _without_stars(history: History) -> History:
+    events = tuple(event.model_copy(update={"value": None}) for event in history.events)
+    return History(user_id=history.user_id, events=events)
+
+
+UNSTARRED = Dataset(
+    "douban-unstarred", (DATA / "douban" / "events.jsonl", DATA / "douban" / "gold_tags.jsonl"), unstarred
+)
 MOVIELENS, DOUBAN = (
     Dataset(name, (DATA / name / "events.jsonl", DATA / name / "gold_tags.jsonl"), read)
     for name in ("movielens", "douban")

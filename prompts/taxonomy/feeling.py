@@ -81,9 +81,7 @@ class Feelings:
         if not found:
             return NONE
         if turn >= 0:
-            found = [
-                (begin, end, value * (BEFORE_TURN if begin < turn else AFTER_TURN)) for begin, end, value in found
-            ]
+            found = [(begin, end, value * (BEFORE_TURN if begin < turn else AFTER_TURN)) for begin, end, value in found]
         total = sum([value for _, _, value in found])
         begin, end, _ = max(found, key=lambda word: word[2] * total)
         return Feeling(total / math.sqrt(total * total + SCALE), begin, end)

@@ -80,7 +80,13 @@ FIELDS: Mapping[str, Mapping[str, str]] = {
     },
 }
 """Of each section, its fields and what each must be; "" is the file itself."""
-NEEDED = {"facets": ("label", "hint"), "groups": ("facet",), "attributes": ("groups",), "terms": ("en", "zh"), "feelings": ("words",)}
+NEEDED = {
+    "facets": ("label", "hint"),
+    "groups": ("facet",),
+    "attributes": ("groups",),
+    "terms": ("en", "zh"),
+    "feelings": ("words",),
+}
 RULE = (
     "min_explicit",
     "min_implicit",
@@ -327,7 +333,8 @@ class Source:
         for name, entry in self.data.get("feelings", {}).items():
             if len(entry.keys() & {"value", "times", "turns"}) != 1:
                 yield self._place("feelings", name), f"{name}: needs one of value, times and turns."
-            if not -4 <= entry.get("value", 0) <= 4:
+            value = entry.get("value", 0)
+            if isinstance(value, (int, float)) and not -4 <= value <= 4:
                 yield self._place("feelings", name, "value"), f"{name}: value: must lie between -4 and 4."
 
     def _links(self) -> Iterator[tuple[Place, str]]:

@@ -200,3 +200,81 @@ def test_the_lines_of_a_basket_speak_for_what_they_are() -> None:
     baskets = [event(number, "purchase", item={"lines": lines}) for number in range(3)]
     assert spoken(baskets, "brand/tarrow") == [DONE] * 3
     assert len([thing for thing in read(baskets).things.values() if len(thing.readings) == 3]) == 3
+
+
+# --- opinions without stars ---
+
+
+def reviewed(texts: list[tuple[str, str]], kind: str = "review", **fields: object) -> list[Event]:
+    """One opinion each, on an item of a genre."""
+    return [
+        event(number, kind, text=text, genre=genre, item_id=f"i{number}", **fields)
+        for number, (genre, text) in enumerate(texts)
+    ]
+
+
+PRAISE, BLAME = "A wonderful, gripping film", "Awful, tedious, a waste of time"
+
+
+@pytest.mark.parametrize("kind", ["review", "post", "comment"])
+@pytest.mark.parametrize(("good", "bad"), [(PRAISE, BLAME), ("太精彩了，强烈推荐", "难看，浪费时间")], ids=["en", "zh"])
+def test_what_few_words_praise_or_run_down_is_for_or_against_what_they_are_about(
+    kind: str, good: str, bad: str
+) -> None:
+    events = reviewed([("Jazz", good), ("Jazz", good), ("Horror", bad)], kind)
+    assert spoken(events, "music/jazz") == [POSITIVE, POSITIVE]
+    assert spoken(events, "genre/horror") == [NEGATIVE]
+    (first, *_) = read(events).things["music/jazz"].readings
+    assert first.span and first.span in good and first.deviation is None
+
+
+def test_of_many_opinions_each_is_read_against_the_others() -> None:
+    fine = "A good film"
+    events = reviewed([("Jazz", PRAISE)] * 4 + [("Pop", fine)] * 8 + [("Horror", BLAME)] * 4)
+    found = read(events)
+    for key, sign in (("music/jazz", 1), ("genre/horror", -1)):
+        lifted = found.things[key].lift
+        assert lifted is not None and lifted.mean * sign > 0.25
+        assert lifted.error > 0.35, "four texts foretell four ratings no better than that"
+    of_pop = found.things["music/pop"].lift
+    assert of_pop is not None and abs(of_pop.mean) < 0.25
+
+
+def test_who_praises_everything_prefers_nothing() -> None:
+    events = reviewed([("Jazz", PRAISE), ("Horror", PRAISE)] * 6)
+    assert all(signal is None for key in ("music/jazz", "genre/horror") for signal in spoken(events, key))
+
+
+def test_an_opinion_with_stars_keeps_its_stars() -> None:
+    events = rated([("Jazz", 5), ("Jazz", 4), ("Horror", 1), ("Horror", 2), ("Pop", 3)])
+    worded = [one.model_copy(update={"kind": "review", "text": BLAME}) for one in events]
+    assert [r.signal for r in read(worded).things["music/jazz"].readings] == [POSITIVE, POSITIVE]
+    assert not any(r.foretold for r in read(worded).things["music/jazz"].readings)
+
+
+@pytest.mark.parametrize("kind", ["message", "search", "question"])
+def test_what_is_asked_of_an_item_is_no_opinion_on_its_kind(kind: str) -> None:
+    assert spoken(reviewed([("Jazz", "it arrived broken, awful")] * 3, kind), "music/jazz") == []
+
+
+def test_what_was_bought_and_then_run_down_speaks_for_nothing() -> None:
+    bought = event(0, "purchase", genre="Jazz", item_id="i1")
+    assert spoken([bought, *reviewed([("Pop", PRAISE), ("Jazz", BLAME)])], "music/jazz") == [NEGATIVE]
+
+
+@pytest.mark.parametrize(
+    ("text", "signal"),
+    [
+        ("jazz is not boring at all", DONE),
+        ("jazz isn't great", NEGATIVE),
+        ("I still love jazz", POSITIVE),
+        ("can't get enough of jazz", POSITIVE),
+        ("我不推荐爵士乐", NEGATIVE),
+        ("爵士乐不是很精彩", NEGATIVE),
+        ("爵士乐不无聊", DONE),
+        ("爵士乐真精彩", POSITIVE),
+    ],
+)
+def test_a_denied_word_turns_round_what_a_clause_says(text: str, signal: SignalKind) -> None:
+    named = next(word for word in ("jazz", "爵士乐") if word in text)
+    assert said(text, text.index(named), text.index(named) + len(named)) is signal

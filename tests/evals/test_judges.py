@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from evals.judges import area, could_speak, pairs
+from evals.judges import could_speak, pairs
+from evals.scorers import area
 
 
 def test_the_area_is_how_often_what_belongs_is_put_first() -> None:
