@@ -234,7 +234,9 @@ def signals(history: History, taxonomy: Taxonomy) -> Signals:
         deviation = deviations.get(index)
         if deviation is not None:
             reading = Reading(index, _rated(deviation), deviation if relative else None)
-        elif (reading := opinions.get(index)) is None:
+        elif index in opinions:
+            reading = opinions[index]
+        else:
             reading = Reading(index, None if event.kind in TAKES and event.item_id in regretted else _signal(event))
         about = attributed(event, taxonomy)
         carried.append(tuple(about))
@@ -355,11 +357,11 @@ def said(text: str, start: int, end: int) -> SignalKind:
     clause = _clause(text, start, end)
     against, favour = _AGAINST.search(clause), _FOR.search(clause)
     if against:
-        denied = _DENIED.search(clause, 0, against.start())
+        denied = bool(_DENIED.search(clause, 0, against.start()))
         return SignalKind.IMPLICIT_POSITIVE if denied else SignalKind.EXPLICIT_NEGATIVE
     if favour is None:
         return SignalKind.IMPLICIT_POSITIVE
-    denied = _DENIED.search(clause, 0, favour.start()) and " enough" not in clause[favour.end() :]
+    denied = bool(_DENIED.search(clause, 0, favour.start()))
     return SignalKind.EXPLICIT_NEGATIVE if denied else SignalKind.EXPLICIT_POSITIVE
 
 

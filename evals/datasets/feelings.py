@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -82,7 +83,7 @@ def patterns(sample: Sample, taxonomy: Taxonomy) -> dict[str, float]:
 
 def vader(sample: Sample, taxonomy: Taxonomy) -> dict[str, float]:
     """The library by itself, made for English."""
-    return {"feeling": VADER.polarity_scores(_text(sample))["compound"]}
+    return {"feeling": _vader().polarity_scores(_text(sample))["compound"]}
 
 
 def positive(sample: Sample, taxonomy: Taxonomy) -> dict[str, float]:
@@ -106,7 +107,11 @@ def _text(sample: Sample) -> str:
     return str(sample.given["text"])
 
 
-VADER: Any = SentimentIntensityAnalyzer()
+@cache
+def _vader() -> Any:
+    return SentimentIntensityAnalyzer()
+
+
 SYSTEMS: Mapping[str, System] = {
     "limner": counting(limner),
     "patterns": counting(patterns),

@@ -97,8 +97,8 @@ def vader() -> dict[str, Cue]:
         words[fold(word)] = Cue(float(value))
     for line in (folder / "emoji_utf8_lexicon.txt").read_text("utf-8").splitlines():
         sign, told = line.split("\t")
-        if value := sum(words[word].value for word in told.split() if word in words):
-            words[sign] = Cue(value)
+        if of_all := sum(words[word].value for word in told.split() if word in words):
+            words[sign] = Cue(of_all)
     return words
 
 
