@@ -9,7 +9,8 @@ A trait is a measure compared with the population's, for what has no natural sca
 quarter, or in the bottom quarter. They must also differ from the median by more than chance where it is a share of
 occasions, and by half as much again where it is an amount or a rate: a quarter of any users is on top, however alike.
 Where a trait can be told, the habit of the same name is not asked: a discount that everybody takes says nothing about
-anybody. Without a population there are habits only.
+anybody. Without a population there are habits only. What words show (`agents/intents.py`) is a trait too, for what is
+written in one place is not what is written in another: everybody who writes to a complaints desk complains.
 
 Price-sensitive is who buys the shop's own brand more than three in four others do and takes discounts no less than
 most: either alone may be the shop's doing. The opposite is to pay full price. Where nothing tells whose brand was
@@ -31,12 +32,12 @@ from typing import NamedTuple
 from scipy.special import betaincinv
 
 from agents.basket import BOUGHT
-from agents.measures import TRADED, Measure, measures, timed
+from agents.measures import SHOWS, TRADED, Measure, measures, timed
 from agents.population import NOBODY, Population, Scale, probability
 from agents.signals import EXPLICIT, Reading, Signals
 from limner.domain import Event, SignalKind
 
-VERSION = 2
+VERSION = 3
 
 LEAST_EVENTS = 10
 """A share of fewer events than this proves nothing about a habit."""
@@ -50,6 +51,9 @@ MATERIAL = 1.5
 """Times the median, or the median times this, from which on an amount is worth a word."""
 LEAST_SHOWN = 3
 """Events that must show a trait."""
+LEAST_OF_TEXTS = 0.05
+"""Share of what somebody writes and searches for that must show a habit, however seldom others show it."""
+TEXTS = "shown by {} of what they write and search for"
 
 
 class Standing(NamedTuple):
@@ -140,7 +144,7 @@ def behaviours(signals: Signals, zone: tzinfo, population: Population = NOBODY) 
         population: Whom the user is compared with.
     """
     local = [event.ts.astimezone(zone) if event.ts else None for event in signals.events]
-    known = measures(signals.events, local, population.newest)
+    known = measures(signals.events, local, population.newest, signals.intents)
     traits, settled = _traits(known, population)
     bases = _bases(signals.events, local)
     found = [behaviour for habit in HABITS if (behaviour := _proved(habit, bases[habit.base]))]
@@ -216,8 +220,9 @@ def _traits(known: Mapping[str, Measure], population: Population) -> tuple[list[
     named: dict[str, str] = {}
     for name in known:
         named.setdefault(name.partition("/")[0], name)
-    for trait in TRAITS:
-        mine = named.get(trait.measure, "")
+    worded = [_Trait(name.removeprefix(SHOWS), name, TEXTS) for name in known if name.startswith(SHOWS)]
+    for trait in (*TRAITS, *worded):
+        mine = trait.measure if trait.measure in known else named.get(trait.measure, "")
         scale = population.scales.get(mine)
         if trait.key in settled or scale is None or not scale.tells:
             continue
@@ -233,6 +238,8 @@ def _stands(
     """The trait, where the user is in its quarter."""
     mine = known[name]
     share = scale.below(mine.value) if trait.top else scale.above(mine.value)
+    if name.startswith(SHOWS) and mine.value < LEAST_OF_TEXTS:
+        return None
     if share < QUARTER or not _differs(mine, name, scale, top=trait.top):
         return None
     told = trait.told.format(_number(mine.value, name))
@@ -270,7 +277,7 @@ def _differs(mine: Measure, name: str, scale: Scale, *, top: bool) -> bool:
 
 def _number(value: float, name: str) -> str:
     """The value of a measure as one says it."""
-    if name in SHARES:
+    if name in SHARES or name.startswith(SHOWS):
         return f"{100 * value:.0f} %"
     return f"{f'{value:,.2f}'.removesuffix('.00')} {name.partition('/')[2]}".rstrip()
 

@@ -17,15 +17,18 @@ from statistics import median
 from typing import NamedTuple
 
 from agents.basket import BOUGHT, Basket, basket, together
+from agents.intents import Intents
 from limner.domain import Event
 
-VERSION = 1
+VERSION = 2
 
 LEAST = 10
 """Baskets, views or days below which nothing is measured."""
 LEAST_WEEKS = 4.0
 """A rate of a shorter time is taken over this one."""
 MORNING, EVENING = range(6, 12), range(18, 24)
+SHOWS = "texts that show "
+"""How the measure of a habit that words show begins; its key follows."""
 TIES, UNTIES = frozenset({"friend", "follow"}), frozenset({"unfriend", "unfollow"})
 TRADED = BOUGHT | {"return", "refund"}
 
@@ -52,15 +55,20 @@ class _Visit(NamedTuple):
     basket: Basket
 
 
-def measures(events: Sequence[Event], local: Sequence[datetime | None], newest: datetime | None) -> dict[str, Measure]:
+def measures(
+    events: Sequence[Event], local: Sequence[datetime | None], newest: datetime | None, meant: Intents
+) -> dict[str, Measure]:
     """Every measure that the events of one user allow, by name.
 
     Args:
         events: Cleaned, oldest first.
         local: Their times in the zone of the user.
         newest: Time of the newest event in the store; the user's own last is used where that is later.
+        meant: What their texts show.
     """
     found = _attention(events) | _presence(events, local, newest) | _ties(events)
+    if meant.texts >= LEAST:
+        found |= _after(meant)
     bought = [at for at, event in enumerate(events) if event.kind in BOUGHT]
     if len(bought) >= LEAST:
         found |= _loyalty(events, bought)
@@ -73,6 +81,14 @@ def measures(events: Sequence[Event], local: Sequence[datetime | None], newest: 
 def timed(ts: datetime) -> bool:
     """Whether a UTC time has an hour: a date alone is stored as midnight sharp."""
     return bool(ts.hour or ts.minute or ts.second)
+
+
+def _after(meant: Intents) -> dict[str, Measure]:
+    """Of what the user writes and searches for, the share that shows each habit."""
+    return {
+        f"{SHOWS}{key}": Measure(len(places) / meant.texts, meant.texts, places, hits=len(places))
+        for key, places in meant.shown.items()
+    }
 
 
 def _visits(events: Sequence[Event], local: Sequence[datetime | None], bought: Sequence[int]) -> list[_Visit]:

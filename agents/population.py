@@ -25,8 +25,11 @@ from typing import Any
 import numpy as np
 
 from agents.clean import clean
+from agents.intents import intents
 from agents.measures import VERSION, measures
+from agents.signals import written
 from limner.domain import Value
+from prompts.taxonomy import Taxonomy
 from store.events import EventStore
 
 MOST_USERS = 1_000
@@ -74,6 +77,8 @@ class Population(Value):
 
     version: int = VERSION
     zone: str = ""
+    taxonomy: str = ""
+    """Digest of the one whose words show habits."""
     users: int = 0
     """In the store when it was measured."""
     events: int = 0
@@ -100,7 +105,12 @@ def recorded(config: Mapping[str, Any]) -> Population:
 
 
 def population(
-    events: EventStore, zone: tzinfo, before: Population, told: Callable[[int, int], None] = lambda done, total: None
+    events: EventStore,
+    zone: tzinfo,
+    before: Population,
+    told: Callable[[int, int], None] = lambda done, total: None,
+    *,
+    taxonomy: Taxonomy,
 ) -> Population:
     """The population of the store as it is, or `before` where that still holds.
 
@@ -108,7 +118,7 @@ def population(
         told: Told how many of how many users were read.
     """
     counts = events.counts()
-    if before.still_holds(zone, counts["users"], counts["events"]):
+    if before.taxonomy == taxonomy.digest and before.still_holds(zone, counts["users"], counts["events"]):
         return before
     chosen = events.sample(MOST_USERS)
     newest = events.newest()
@@ -117,10 +127,11 @@ def population(
         told(done, len(chosen))
         history = clean(events.history(user)).history.events
         local = [event.ts.astimezone(zone) if event.ts else None for event in history]
-        for name, measure in measures(history, local, newest).items():
+        meant = intents(written(history), taxonomy)
+        for name, measure in measures(history, local, newest, meant).items():
             found.setdefault(name, []).append(measure.value)
     scales = {name: scale(values) for name, values in found.items() if len(values) >= LEAST_USERS}
-    return Population(zone=str(zone), **counts, newest=newest, scales=scales)
+    return Population(zone=str(zone), taxonomy=taxonomy.digest, **counts, newest=newest, scales=scales)
 
 
 def scale(values: Iterable[float]) -> Scale:

@@ -15,11 +15,13 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import NamedTuple
 
+from agents.clauses import denied, quotations, within
+from agents.intents import NOTHING_WRITTEN, Intents, intents
 from limner.domain import Counts, Event, History, Label, SignalKind
 from prompts.taxonomy import Named, Taxonomy
 
@@ -90,12 +92,6 @@ _FOR = re.compile(
     r"喜欢|热爱|超爱|最爱|爱看|爱听|爱吃|爱玩|爱好|好看|好听|好吃|过瘾|推荐|迷上|精彩|痴迷",
     re.IGNORECASE,
 )
-_DENIED = re.compile(
-    r"(?:\b(?:not|never|no|hardly|cannot|isnt|dont|doesnt|didnt|wouldnt|wasnt)|n't)(?: [a-z]{1,9}){0,2} $|"
-    r"(?:不|没有?|并非|别|未必|无法)(?:是|很|太|能|会|想|再|敢|觉得|那么|怎么|特别|非常){0,2}$",
-    re.IGNORECASE,
-)
-"""Before a word that is for or against something, what turns it round."""
 _LOW = re.compile(
     r"\b(?:dislik\w*|hat(?:es|ed|ing)|avoid\w*|below|lower|low|less|least|poor(?:ly)?|badly|worse|worst|seldom|"
     r"rarely|negative|disappoint\w*|unimpressed|averse|aversion|critical|struggles?|not)\b|不太|不高|不佳|较低|偏低|低于|低[0-9一二两三半]|不感兴趣|反感|差评|很少|失望|回避",
@@ -164,6 +160,7 @@ class Signals:
     """The ratings in five-star units, by the place of their event."""
     carried: tuple[tuple[str, ...], ...] = ()
     """Of each event, the keys that its item's attributes name."""
+    intents: Intents = NOTHING_WRITTEN
     _weights: dict[float | None, tuple[float, ...]] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def weights(self, half_life_days: float | None) -> tuple[float, ...]:
@@ -245,11 +242,17 @@ def signals(history: History, taxonomy: Taxonomy) -> Signals:
                 _thing(things, named.key, named.facet, named.label).readings.append(reading)
         if event.text and event.kind in SPEECH:
             _read_text(index, event.text, reading.signal, about, taxonomy, things, facts)
-    found = Signals(events, things, facts, len(stars), mean, spread, _ages(events), stars, tuple(carried))
+    meant = intents(written(events), taxonomy)
+    found = Signals(events, things, facts, len(stars), mean, spread, _ages(events), stars, tuple(carried), meant)
     for thing in things.values():
         weights = found.weights(taxonomy.facets[thing.facet].half_life_days)
         thing.lift = lift(thing.readings, spread, weights)
     return found
+
+
+def written(events: Sequence[Event]) -> Iterator[tuple[int, str, str]]:
+    """Place, kind and text of what the user wrote and searched for."""
+    return ((at, event.kind, event.text) for at, event in enumerate(events) if event.text and event.kind in SPEECH)
 
 
 def _read_text(
@@ -263,12 +266,15 @@ def _read_text(
 ) -> None:
     """Add what the words of a text name, and what it states about its author; a thing counts once a text.
 
-    A review of a film tells what happens in it: there, only words for what kind of work it is are the user's own.
+    A review of a film tells what happens in it: there, only words for what kind of work it is are the user's own. Words
+    that the text quotes are somebody else's.
     """
     heard: set[str] = set(attributed)
-    for key, start, end in taxonomy.matcher.find(text):
+    found = taxonomy.matcher.find(text)
+    others = quotations(text) if found else []
+    for key, start, end in found:
         term = taxonomy.terms[key]
-        if key not in heard and (not attributed or term.group in OF_WORKS):
+        if key not in heard and (not attributed or term.group in OF_WORKS) and not within(start, others):
             heard.add(key)
             reading = Reading(index, signal or said(text, start, end), None, text[start:end])
             _thing(things, key, term.facet, term.label).readings.append(reading)
@@ -357,12 +363,12 @@ def said(text: str, start: int, end: int) -> SignalKind:
     clause = _clause(text, start, end)
     against, favour = _AGAINST.search(clause), _FOR.search(clause)
     if against:
-        denied = bool(_DENIED.search(clause, 0, against.start()))
-        return SignalKind.IMPLICIT_POSITIVE if denied else SignalKind.EXPLICIT_NEGATIVE
+        turned = denied(clause, against.start())
+        return SignalKind.IMPLICIT_POSITIVE if turned else SignalKind.EXPLICIT_NEGATIVE
     if favour is None:
         return SignalKind.IMPLICIT_POSITIVE
-    denied = bool(_DENIED.search(clause, 0, favour.start()))
-    return SignalKind.EXPLICIT_NEGATIVE if denied else SignalKind.EXPLICIT_POSITIVE
+    turned = denied(clause, favour.start())
+    return SignalKind.EXPLICIT_NEGATIVE if turned else SignalKind.EXPLICIT_POSITIVE
 
 
 def says_against(text: str, start: int, end: int) -> bool:

@@ -139,7 +139,11 @@ def _verified(bench: Bench) -> str:
     take_in(bench)
     app = bench.app
     others = population.population(
-        app.events, app.zone, NOBODY, lambda done, of: bench.told("population", done, of, "users")
+        app.events,
+        app.zone,
+        NOBODY,
+        lambda done, of: bench.told("population", done, of, "users"),
+        taxonomy=app.taxonomy,
     )
     counted = _Counted(app, others)
     for sample in bench.left:

@@ -319,7 +319,11 @@ class App:
                 users = self.runs.failed_users(run)
             elif run is None:
                 measured = population.population(
-                    self.events, self.zone, self._population(), lambda done, of: told("population", done, of, "users")
+                    self.events,
+                    self.zone,
+                    self._population(),
+                    lambda done, of: told("population", done, of, "users"),
+                    taxonomy=self.taxonomy,
                 )
                 parts = parts._replace(population=measured)
                 total = self.events.counts()["users"]

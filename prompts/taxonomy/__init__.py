@@ -6,6 +6,8 @@ A term has up to four sorts of surface forms, because a form that is safe in one
 - `values`: names that mean it only as the value of an item attribute of its group: "Music" among genres.
 - `words`: what means it in free text. "drama" may be a quarrel there, so it is not one of them.
 - `names`: what stands for it inside a statement about oneself: "piano" in "I'm learning the piano".
+- `shown_by`, `searched_by`: of a behaviour, words that show it wherever a user writes them ("promo code"), and words
+  that do where they are searched for ("cheapest").
 
 A facet's frames under `heard` find statements about oneself whose names no list holds: "I've really gotten into ___"
 (`hearing.py`). A facet without frames is not heard; one that is off neither, and its pattern `tells` keeps what speaks
@@ -232,6 +234,11 @@ class Taxonomy:
     def hearing(self) -> Hearing:
         """Finds where a text says something of its author that is of a facet served."""
         return self._source.hearing({name for name, facet in self.facets.items() if facet.served == "default"})
+
+    @cached_property
+    def shown(self) -> tuple[Matcher, Matcher, tuple[str, ...]]:
+        """What finds the habits that texts show, what finds those that searches show, and the keys of all of them."""
+        return self._source.shown()
 
     def feeling(self, text: str) -> Feeling:
         """How well a text speaks of what it is about."""

@@ -15,7 +15,7 @@ from limner.errors import TaxonomyError
 from prompts.document import Document, Place, read
 from prompts.taxonomy.feeling import Cue, Feelings
 from prompts.taxonomy.hearing import STATEMENTS, Hearing, Way
-from prompts.taxonomy.words import Frames, compact, fold, with_plural
+from prompts.taxonomy.words import Frames, Matcher, compact, fold, with_plural
 
 if TYPE_CHECKING:
     from prompts.taxonomy import Term
@@ -72,6 +72,8 @@ FIELDS: Mapping[str, Mapping[str, str]] = {
         "but_not": "a list of texts",
         "names": "a list of texts",
         "says": "a list of texts",
+        "shown_by": "a list of texts",
+        "searched_by": "a list of texts",
         "facet": "a text",
         "kind": "thing, behaviour or fact",
         "sensitive": "true or false",
@@ -245,6 +247,20 @@ class Source:
         )
         return Hearing(frames, said)
 
+    def shown(self) -> tuple[Matcher, Matcher, tuple[str, ...]]:
+        """What finds the habits that texts show, what finds those that searches show, and the keys of all of them."""
+        of_text, of_search = (
+            {
+                form: key
+                for key, entry in self.terms.items()
+                for part in parts
+                for word in entry.get(part, ())
+                for form in with_plural(fold(word))
+            }
+            for parts in (("shown_by",), ("shown_by", "searched_by"))
+        )
+        return Matcher(of_text), Matcher(of_search), tuple(dict.fromkeys(of_search.values()))
+
     def feelings(self) -> Feelings:
         """What tells how well a text speaks of what it is about; a later entry's word stands for an earlier one's."""
         return Feelings(
@@ -362,6 +378,9 @@ class Source:
             group = self.groups.get(str(key).partition("/")[0], {})
             if entry.get("kind", group.get("kind")) == "behaviour" and "description" not in entry:
                 yield self._place("terms", str(key)), f"{key}: a behaviour needs a description of its statistic."
+            for part in ("shown_by", "searched_by"):
+                if part in entry and entry.get("kind", group.get("kind")) != "behaviour":
+                    yield self._place("terms", str(key), part), f"{key}: {part}: only a behaviour is shown by words."
             if ("says" in entry or "says" in group) and not entry.get("names"):
                 yield self._place("terms", str(key)), f"{key}: a fact that is stated needs names."
 
@@ -379,6 +398,7 @@ class Source:
         names: dict[tuple[str, str], str] = {}
         values: dict[tuple[str, str], str] = {}
         words: dict[str, str] = {}
+        habits: dict[str, str] = {}
         for key, entry in self.terms.items():
             group = key.partition("/")[0]
             facet = entry.get("facet", self.groups[group]["facet"])
@@ -388,6 +408,11 @@ class Source:
                 *(("synonyms", names, (facet, compact(name)), name) for name in named),
                 *(("values", values, (group, compact(name)), name) for name in (*named, *entry.get("values", ()))),
                 *(("words", words, fold(word), word) for word in said),
+                *(
+                    (part, habits, fold(word), word)
+                    for part in ("shown_by", "searched_by")
+                    for word in entry.get(part, ())
+                ),
             ]
             for part, seen, form, shown in lists:
                 first = seen.setdefault(form, key)  # type: ignore[attr-defined]

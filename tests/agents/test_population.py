@@ -16,7 +16,7 @@ from agents.population import NOBODY, Population, population, probability, recor
 from limner.domain import Event
 from store.database import Database
 from store.events import EventStore
-from tests.agents.histories import NOON, event, read
+from tests.agents.histories import NOON, TAXONOMY, event, read
 
 LONDON = ZoneInfo("UTC")
 VALUES = st.lists(st.floats(0, 1e6), min_size=30, max_size=200)
@@ -46,7 +46,7 @@ SHOPPERS = [shopper(f"u{n:02}", 10.0 + n, saved=(n * 7 % 40) / 4, own=n % 2 == 0
 
 @pytest.fixture(scope="module")
 def others() -> Population:
-    return population(store(SHOPPERS), LONDON, NOBODY)
+    return population(store(SHOPPERS), LONDON, NOBODY, taxonomy=TAXONOMY)
 
 
 @given(VALUES, st.floats(-1, 2e6))
@@ -85,7 +85,7 @@ def test_a_recorded_population_comes_back_as_it_was(others: Population) -> None:
 
 def test_more_users_than_are_read_are_drawn_the_same_way_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(populations, "MOST_USERS", 32)
-    drawn = [population(store(users), LONDON, NOBODY) for users in (SHOPPERS, SHOPPERS[::-1])]
+    drawn = [population(store(users), LONDON, NOBODY, taxonomy=TAXONOMY) for users in (SHOPPERS, SHOPPERS[::-1])]
     assert drawn[0] == drawn[1]
     assert drawn[0].users == 40
     assert drawn[0].scales["discount"].users == 32
@@ -111,7 +111,7 @@ def test_high_spenders_are_the_top_quarter_and_more_than_chance_would_have(other
 
 
 def test_where_all_are_alike_nobody_stands_out() -> None:
-    alike = population(store(shopper(f"u{n}", 20 + n / 100) for n in range(40)), LONDON, NOBODY)
+    alike = population(store(shopper(f"u{n}", 20 + n / 100) for n in range(40)), LONDON, NOBODY, taxonomy=TAXONOMY)
     assert not found(shopper("u39", 20.39), alike)
 
 
@@ -120,7 +120,7 @@ def test_price_sensitive_takes_own_brands_and_discounts(others: Population) -> N
         shopper(f"u{n}", own=False)[: 12 - n % 12] + shopper(f"u{n}", saved=n % 12, own=True)[12 - n % 12 :]
         for n in range(48)
     ]
-    known = population(store(mixed), LONDON, NOBODY)
+    known = population(store(mixed), LONDON, NOBODY, taxonomy=TAXONOMY)
     keen = found(mixed[11], known)["behaviour/price-sensitive"]
     assert keen.standing is not None
     assert keen.standing.words == (
@@ -134,7 +134,7 @@ def test_price_sensitive_takes_own_brands_and_discounts(others: Population) -> N
 
 def test_without_brands_price_sensitivity_rests_on_discounts() -> None:
     plain = [[one.model_copy(update={"item": {}, "meta": {"saved": n}}) for one in shopper(f"u{n}")] for n in range(40)]
-    known = population(store(plain), LONDON, NOBODY)
+    known = population(store(plain), LONDON, NOBODY, taxonomy=TAXONOMY)
     assert "behaviour/price-sensitive" in found(plain[39], known)
     assert "behaviour/full-price" in found(plain[0], known)
     assert "behaviour/price-sensitive" not in found(plain[25], known), "more than half of all take a third off"
@@ -147,7 +147,7 @@ def test_coupons_are_compared_beyond_chance() -> None:
             [one.model_copy(update={"meta": {"coupon": at < used}}) for at, one in enumerate(shopper(f"u{n}"))]
             for n, used in enumerate(times)
         ]
-        known = population(store(users), LONDON, NOBODY)
+        known = population(store(users), LONDON, NOBODY, taxonomy=TAXONOMY)
         return [n for n, events in enumerate(users) if "behaviour/coupon-user" in found(events, known)]
 
     assert users_of_coupons([n // 4 for n in range(40)]) == list(range(28, 40))
