@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from evals import nextitems
-from evals.datasets import bundled, feelings, households, injection, lastfm, later, names, personabench, ratings, upcoming
-from evals.judge import JUDGE
 from evals.datasets import (
     bundled,
     feelings,
@@ -19,6 +17,7 @@ from evals.datasets import (
     ratings,
     upcoming,
 )
+from evals.judge import JUDGE
 from evals.portraits import LESS, POLARITY, PORTRAIT, SYSTEMS, tokens_a_right_tag
 from evals.runs import MetricKind
 from evals.systems import VERIFIED
