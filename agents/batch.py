@@ -200,7 +200,7 @@ class Batch:
         self._budget = budget_tokens
         self._report = report
         self._config = parts.config_digest()
-        self._baseline = baseline(parts.events, parts.taxonomy)
+        self._baseline = baseline(parts.events, parts.taxonomy, parts.population)
         self._embedded: set[str] = set()
         self._units: set[asyncio.Task[None]] = set()
         self._waiting: list[_Job] = []
@@ -459,13 +459,14 @@ def _bytes(vector: np.ndarray) -> bytes:
     return vector.astype(np.float32).tobytes()
 
 
-def baseline(events: EventStore, taxonomy: Taxonomy) -> dict[str, float]:
-    """Share of all events that carry a key; empty while the population is too small to compare anybody with."""
+def baseline(events: EventStore, taxonomy: Taxonomy, population: Population) -> dict[str, float]:
+    """Share of all events that carry a key, by the attributes of their items or by the users' own words; empty while
+    the population is too small to compare anybody with."""
     counts = events.baseline()
     total = counts.get(("", ""), 0)
     if total < LEAST_POPULATION:
         return {}
-    shares: dict[str, float] = {}
+    shares = dict(population.mentions)
     for (name, value), carrying in counts.items():
         if (named := taxonomy.named(name, value)) is not None:
             shares[named.key] = shares.get(named.key, 0.0) + carrying / total

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left, bisect_right
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, tzinfo
 from statistics import NormalDist
@@ -27,7 +28,7 @@ import numpy as np
 from agents.clean import clean
 from agents.intents import intents
 from agents.measures import VERSION, measures
-from agents.signals import written
+from agents.signals import attributed, mentioned, written
 from limner.domain import Value
 from prompts.taxonomy import Taxonomy
 from store.events import EventStore
@@ -85,6 +86,8 @@ class Population(Value):
     newest: datetime | None = None
     """Time of the newest event then."""
     scales: Mapping[str, Scale] = {}
+    mentions: Mapping[str, float] = {}
+    """By key, the share of all events whose own words name it."""
 
     def still_holds(self, zone: tzinfo, users: int, events: int) -> bool:
         """Whether a store with so many users and events is near enough to the one that was measured."""
@@ -123,6 +126,7 @@ def population(
     chosen = events.sample(MOST_USERS)
     newest = events.newest()
     found: dict[str, list[float]] = {}
+    named, read = Counter[str](), 0
     for done, user in enumerate(chosen):
         told(done, len(chosen))
         history = clean(events.history(user)).history.events
@@ -130,8 +134,14 @@ def population(
         meant = intents(written(history), taxonomy)
         for name, measure in measures(history, local, newest, meant).items():
             found.setdefault(name, []).append(measure.value)
+        read += len(history)
+        for at, _, text in written(history):
+            named.update(one.key for one in mentioned(text, attributed(history[at], taxonomy), taxonomy))
+    mentions = {key: times / read for key, times in named.items()} if len(chosen) >= LEAST_USERS else {}
     scales = {name: scale(values) for name, values in found.items() if len(values) >= LEAST_USERS}
-    return Population(zone=str(zone), taxonomy=taxonomy.digest, **counts, newest=newest, scales=scales)
+    return Population(
+        zone=str(zone), taxonomy=taxonomy.digest, **counts, newest=newest, scales=scales, mentions=mentions
+    )
 
 
 def scale(values: Iterable[float]) -> Scale:

@@ -24,6 +24,7 @@ from agents.clauses import denied, quotations, within
 from agents.intents import NOTHING_WRITTEN, Intents, intents
 from limner.domain import Counts, Event, History, Label, SignalKind
 from prompts.taxonomy import Named, Taxonomy
+from prompts.taxonomy.words import Found
 
 VERSION = 3
 
@@ -264,20 +265,13 @@ def _read_text(
     things: dict[str, Thing],
     facts: dict[str, Thing],
 ) -> None:
-    """Add what the words of a text name, and what it states about its author; a thing counts once a text.
-
-    A review of a film tells what happens in it: there, only words for what kind of work it is are the user's own. Words
-    that the text quotes are somebody else's.
-    """
+    """Add what the words of a text name, and what it states about its author; a thing counts once a text."""
     heard: set[str] = set(attributed)
-    found = taxonomy.matcher.find(text)
-    others = quotations(text) if found else []
-    for key, start, end in found:
+    for key, start, end in mentioned(text, attributed, taxonomy):
+        heard.add(key)
         term = taxonomy.terms[key]
-        if key not in heard and (not attributed or term.group in OF_WORKS) and not within(start, others):
-            heard.add(key)
-            reading = Reading(index, signal or said(text, start, end), None, text[start:end])
-            _thing(things, key, term.facet, term.label).readings.append(reading)
+        reading = Reading(index, signal or said(text, start, end), None, text[start:end])
+        _thing(things, key, term.facet, term.label).readings.append(reading)
     for key, start, end in taxonomy.facts(text):
         if key not in heard:
             heard.add(key)
@@ -285,6 +279,26 @@ def _read_text(
             _thing(facts, key, term.facet, term.label).readings.append(
                 Reading(index, SignalKind.STATED, None, text[start:end])
             )
+
+
+def mentioned(text: str, attributed: Mapping[str, Named], taxonomy: Taxonomy) -> list[Found]:
+    """The things that a text names in the user's own words, each once, beside those that its item is.
+
+    A review of a film tells what happens in it: there, only words for what kind of work it is are the user's own. Words
+    that the text quotes are somebody else's.
+    """
+    found = taxonomy.matcher.find(text)
+    if not found:
+        return []
+    others = quotations(text)
+    own = {
+        one.key: one
+        for one in reversed(found)
+        if one.key not in attributed
+        and (not attributed or taxonomy.terms[one.key].group in OF_WORKS)
+        and not within(one.start, others)
+    }
+    return list(own.values())[::-1]
 
 
 def _ages(events: Sequence[Event]) -> tuple[float, ...]:

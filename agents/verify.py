@@ -20,7 +20,7 @@ from agents.signals import AGAINST, Lift, Signals, counted, lift
 from limner.domain import Counts
 from prompts.taxonomy import Facet, Rule
 
-VERSION = 3
+VERSION = 4
 
 MANY = 10
 """Signals from which on the rule is on rates: a heavy user dislikes some of what they love."""
@@ -76,7 +76,7 @@ def verify(claim: Claim, facet: Facet, signals: Signals, baseline: Mapping[str, 
     if holds and rated is not None and rated.mean * (claim.polarity or 1) < rule.min_lift:
         holds, reason = False, f"{reason}; {rated.mean:+.2f} stars against the own mean: its ratings do not bear it out"
     share: Share | None = None
-    if claim.polarity > 0 and claim.key in baseline:
+    if claim.polarity > 0 and claim.key in baseline and not _says_so(claim, rule):
         carrying = sum(weights[at] for at in {reading.at for reading in claim.readings})
         share = Share(carrying, sum(weights), baseline[claim.key])
         if holds:
@@ -168,6 +168,12 @@ def _outnumbered(polarity: int, rule: Rule, deeds: Counts) -> bool:
         agreeing, explicit, implicit = explicit + implicit, deeds.explicit_positive, deeds.implicit_positive
     beyond = explicit > rule.max_explicit_negative or implicit > rule.max_implicit_negative
     return beyond and explicit + implicit > agreeing
+
+
+def _says_so(claim: Claim, rule: Rule) -> bool:
+    """Whether the user says it often enough in words of their own that it matters little what others do."""
+    words = [one for one in claim.readings if one.span is not None and one.deviation is None]
+    return counted(words).explicit_positive >= rule.min_explicit
 
 
 def _above_population(share: Share, rule: Rule, reason: str) -> tuple[bool, str]:

@@ -207,7 +207,7 @@ class _Counted:
 
     def __init__(self, app: App, others: Population) -> None:
         self._app, self._others = app, others
-        self._baseline = batch.baseline(app.events, app.taxonomy)
+        self._baseline = batch.baseline(app.events, app.taxonomy, others)
         self._fit = app.calibrations.newest() or calibrate.DEFAULT
 
     def portrait(self, user_id: str) -> dict[str, Any]:

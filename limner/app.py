@@ -362,7 +362,7 @@ class App:
 
         Of a sample of users, where there are many.
         """
-        shares = batch.baseline(self.events, self.taxonomy)
+        shares = batch.baseline(self.events, self.taxonomy, self._population())
         users = self.events.sample(BACKTESTED)
         found: list[backtest.Check] = []
         for done, user_id in enumerate(users, 1):

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agents import attribute, calibrate, merge
 from agents import population as populations
 from agents.behaviour import Behaviour, behaviours
 from agents.population import NOBODY, Population, population, probability, recorded, scale
@@ -201,3 +202,40 @@ def test_a_name_a_gender_or_a_region_changes_no_computed_tag(
         )
 
     assert told(one) == told(other)
+
+
+# --- what is written about ---
+
+
+def writes(user: str, about: int, texts: int = 40, said: str = "more jazz tonight") -> list[Event]:
+    """Somebody who names jazz in so many of their posts."""
+    return [
+        event(number, "post", user, text=f"{said if number < about else 'late again'} {number}")
+        for number in range(texts)
+    ]
+
+
+def topics(events: list[Event], others: Population) -> set[str]:
+    counted = read(events)
+    claims = attribute.attribute(counted, [], [], TAXONOMY)
+    tags = merge.tags(claims, counted, TAXONOMY, others.mentions, calibrate.DEFAULT)
+    return {tag.key for tag in tags if tag.status == "verified"}
+
+
+def test_what_everybody_writes_about_says_nothing_of_anybody() -> None:
+    everybody = population(store(writes(f"u{n}", 8) for n in range(40)), LONDON, NOBODY, taxonomy=TAXONOMY)
+    assert everybody.mentions["music/jazz"] == pytest.approx(0.2)
+    assert topics(writes("u", 8), NOBODY) == {"music/jazz"}
+    assert topics(writes("u", 8), everybody) == set()
+    assert topics(writes("u", 24), everybody) == {"music/jazz"}
+    assert topics(writes("u", 2, said="I love jazz"), everybody) == {"music/jazz"}, "who says so need not say it more"
+
+
+def test_few_users_are_nobody_to_compare_words_with() -> None:
+    few = population(store(writes(f"u{n}", 8) for n in range(20)), LONDON, NOBODY, taxonomy=TAXONOMY)
+    assert few.mentions == {}
+
+
+def test_words_of_others_are_no_topic_of_the_user() -> None:
+    quoting = [event(n, "post", text=f"“There will be more jazz tonight, {n}” says the poster") for n in range(5)]
+    assert topics(quoting, NOBODY) == set()
