@@ -17,7 +17,7 @@ from statistics import median
 from typing import NamedTuple
 
 from agents.basket import BOUGHT, Basket, basket, together
-from agents.intents import Intents
+from agents.intents import NOTHING_WRITTEN, Intents
 from limner.domain import Event
 
 VERSION = 2
@@ -56,7 +56,7 @@ class _Visit(NamedTuple):
 
 
 def measures(
-    events: Sequence[Event], local: Sequence[datetime | None], newest: datetime | None, meant: Intents
+    events: Sequence[Event], local: Sequence[datetime | None], newest: datetime | None, meant: Intents = NOTHING_WRITTEN
 ) -> dict[str, Measure]:
     """Every measure that the events of one user allow, by name.
 
