@@ -352,12 +352,12 @@ async def test_no_more_questions_are_in_flight_than_the_pace_allows(lab: Lab, sl
     class Watched(ScriptedModel):
         flying = most = 0
 
-        async def _attempt(self, *args: Any) -> Any:
+        async def _attempt(self, *args: Any, **named: Any) -> Any:
             self.flying += 1
             self.most = max(self.most, self.flying)
             await asyncio.sleep(0.002)
             try:
-                return await super()._attempt(*args)
+                return await super()._attempt(*args, **named)
             finally:
                 self.flying -= 1
 
