@@ -13,9 +13,9 @@ once; best of three rounds on a busy machine):
 
     AsyncOpenAI.post 1.46 · httpx.AsyncClient.post 2.26 · aiohttp 0.12
 
-ChatOpenAI, which stands on AsyncOpenAI, took twice as long as that again when it was measured. It remains right for
-agents that call tools. aiohttp is imported where it is first needed: that takes a quarter of a second, which
-`limner status` should not.
+ChatOpenAI, which stands on AsyncOpenAI, took twice as long as that again when it was measured. Agents that call tools
+come through this seam as well (`agents/chat.py`). aiohttp is imported where it is first needed: that takes a quarter of
+a second, which `limner status` should not.
 """
 
 from __future__ import annotations

@@ -2,6 +2,13 @@ from __future__ import annotations
 
 import io
 import json
+import os
+import pty
+import select
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,7 +17,7 @@ import pytest
 
 from limner import show
 from tests.faulty_server import Body, Fault, FaultyServer
-from tests.limner.terminal import Said, environment, limner
+from tests.limner.terminal import ROOT, Said, environment, limner
 
 pytestmark = pytest.mark.usefixtures("profiled")
 
@@ -241,3 +248,31 @@ def test_a_batch_of_questions_ends_where_the_server_is_gone(
     assert said.code == 1
     assert "LIMNER_MODEL_KEY" in said.err
     assert [orjson.loads(line)["scope"] for line in said.out.splitlines()] == ["user"]
+
+
+def test_ctrl_c_leaves_a_conversation_at_a_terminal(profiled: Path) -> None:
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "limner", "ask"]
+    with subprocess.Popen(
+        command, stdin=theirs, stdout=theirs, stderr=theirs, cwd=ROOT, env={**os.environ, "TERM": "dumb"}
+    ) as talking:
+        os.close(theirs)
+        shown = b""
+
+        def shows(words: bytes) -> bool:
+            nonlocal shown
+            until = time.monotonic() + 60
+            while words not in shown and time.monotonic() < until:
+                if select.select([ours], [], [], 0.5)[0]:
+                    shown += os.read(ours, 4096)
+            _, found, shown = shown.partition(words)
+            return bool(found)
+
+        assert shows(b"? ")
+        os.write(ours, b"Which users dislike musicals?\n")
+        assert shows(b": nell.")
+        assert shows(b"? ")
+        talking.send_signal(signal.SIGINT)
+        assert talking.wait(30) == 0
+    os.close(ours)
+    assert b"Traceback" not in shown
