@@ -1,8 +1,10 @@
 """Claims about a user, each with every event that speaks about it.
 
-Counted things, stated facts and habits are claims by themselves. A tag the model proposed becomes one where attributes
-or words decide which events it is about: its label names a known thing, or several at once ("sci-fi thrillers": events
-that are both). One whose words merely stand in the user's own texts keeps those as evidence and stays a candidate.
+Counted things, stated facts and habits are claims by themselves. Where somebody says that something is over, only what
+they said or did after that counts for it; without any, the claim stays as one that has ended. A tag the model proposed
+becomes one where attributes or words decide which events it is about: its label names a known thing, or several at
+once ("sci-fi thrillers": events that are both). One whose words merely stand in the user's own texts keeps those as
+evidence and stays a candidate.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ from agents.signals import AGAINST, SPEECH, Lift, Reading, Signals, Thing, said
 from limner.domain import Basis, Label, Polarity, SignalKind
 from prompts.taxonomy import Taxonomy, Term
 
-VERSION = 3
+VERSION = 4
 
 _WORD = re.compile(r"[^\W_]+(?:[-'][^\W_]+)*")
 _FILLER = frozenset(
@@ -73,6 +75,8 @@ class Claim:
     behaviour: Behaviour | None = None
     proposed: bool = False
     """Whether the model named it; counted claims stand without."""
+    over: Reading | None = None
+    """Where the user said that it is over: of a stated claim the last word, of a counted one the readings are later."""
 
 
 def attribute(
@@ -84,7 +88,8 @@ def attribute(
         for thing in signals.things.values()
         if len(thing.readings) >= LEAST_READINGS
     }
-    claims |= {fact.key: _stated(fact, signals) for fact in signals.facts.values()}
+    told = (_stated(fact, signals, taxonomy) for fact in signals.facts.values())
+    claims |= {claim.key: claim for claim in told if claim is not None}
     for habit in habits:
         term = taxonomy.terms[habit.key]
         claims[habit.key] = Claim(habit.key, term.facet, term.label, 0, "observed", habit.readings, behaviour=habit)
@@ -105,15 +110,40 @@ def _counted(thing: Thing, signals: Signals, taxonomy: Taxonomy, *, proposed: bo
     return Claim(thing.key, thing.facet, thing.label, sign, "observed", readings, thing.lift, proposed=proposed)
 
 
-def _stated(fact: Thing, signals: Signals) -> Claim:
-    """What the user said last of a thing, with all that counting knows of it."""
-    last = fact.readings[-1].signal
-    sign: Polarity = 0 if last is SignalKind.STATED else -1 if last in AGAINST else 1
-    said = {reading.at for reading in fact.readings}
-    counted = signals.things.get(fact.key) if sign else None
-    others = [reading for reading in counted.readings if reading.at not in said] if counted else []
-    readings = sorted((*fact.readings, *others), key=lambda reading: reading.at)
+def _stated(fact: Thing, signals: Signals, taxonomy: Taxonomy) -> Claim | None:
+    """What the user said last of a thing, with all that counting knows of it; None where nothing is claimed of it."""
+    said = [reading for reading in fact.readings if not reading.ends]
+    counted = signals.things.get(fact.key) or Thing(fact.key, fact.facet, fact.label)
+    ends = [reading for reading in fact.readings if reading.ends]
+    end = next((end for end in reversed(ends) if _ends(end, said, counted, signals, taxonomy)), None)
+    later = [reading for reading in said if end is None or reading.at > end.at]
+    if not later and end is not None:
+        done = [reading for reading in counted.readings if reading.at > end.at]
+        if len(done) >= LEAST_READINGS:
+            return replace(_counted(Thing(fact.key, fact.facet, fact.label, done), signals, taxonomy), over=end)
+        sign: Polarity = 0 if said and said[-1].signal is SignalKind.STATED else 1 if end.signal in AGAINST else -1
+        spoken = {reading.at for reading in (*said, *ends)}
+        done = [reading for reading in counted.readings if reading.at not in spoken]
+        readings = sorted((*said, *done, end), key=lambda reading: reading.at)
+        return Claim(fact.key, fact.facet, fact.label, sign, "stated", tuple(readings), over=end)
+    if not later:
+        return _counted(counted, signals, taxonomy) if len(counted.readings) >= LEAST_READINGS else None
+    last = later[-1].signal
+    sign = 0 if last is SignalKind.STATED else -1 if last in AGAINST else 1
+    spoken = {reading.at for reading in later}
+    since = -1 if end is None else end.at
+    others = [reading for reading in counted.readings if reading.at not in spoken and reading.at > since]
+    readings = sorted((*later, *(others if sign else ())), key=lambda reading: reading.at)
     return Claim(fact.key, fact.facet, fact.label, sign, "stated", tuple(readings))
+
+
+def _ends(end: Reading, said: Sequence[Reading], counted: Thing, signals: Signals, taxonomy: Taxonomy) -> bool:
+    """Whether there was something before that could end: who used to hate a thing has not stopped liking it."""
+    stated = [reading.signal for reading in said if reading.at < end.at]
+    if stated:
+        return (stated[-1] not in AGAINST) == (end.signal in AGAINST)
+    done = [reading for reading in counted.readings if reading.at < end.at]
+    return bool(done) and (_leaning(done, counted.facet, signals, taxonomy) > 0) == (end.signal in AGAINST)
 
 
 def _leaning(readings: Sequence[Reading], facet: str, signals: Signals, taxonomy: Taxonomy) -> Polarity:

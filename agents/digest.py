@@ -16,7 +16,7 @@ from agents.signals import EXPLICIT, Signals, Thing, counted
 from limner.domain import Event, Language, SignalKind
 from prompts.taxonomy import Taxonomy
 
-VERSION = 3
+VERSION = 4
 
 BUDGET = 500
 """Most tokens a digest may take."""
@@ -88,7 +88,9 @@ def _counted_lines(signals: Signals, habits: Sequence[Behaviour], taxonomy: Taxo
             found.append((abs(rated.mean) - rated.error, f"{sign} {name}: {rated.n} ratings, {rated.mean:+.1f}"))
     lines = [f"{signals.rated} ratings, own mean {signals.mean:.1f} of 5"] if signals.rated else []
     lines += [f"* {getattr(taxonomy.terms[habit.key].label, lang)}" for habit in habits]
-    stated = [fact for fact in signals.facts.values() if taxonomy.serves(fact.key, fact.facet)]
+    stated = [
+        fact for fact in signals.facts.values() if taxonomy.serves(fact.key, fact.facet) and not fact.readings[-1].ends
+    ]
     lines += [f"{_mark(fact)} {safe(getattr(fact.label, lang))}" for fact in stated[-MOST_STATED:]]
     for found, most in ((liked, MOST_LIKED), (disliked, MOST_DISLIKED), (frequent, MOST_FREQUENT)):
         lines += [line for _, line in sorted(found, reverse=True)[:most]]

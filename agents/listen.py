@@ -6,6 +6,9 @@ the fact. Where it goes on ("making the soups my grandmother taught me") the mod
 its words are the name. Its word counts for no more than that: what it names must stand in the line, behind the words
 that state it, and name something. So the span is the proof, and a model that makes things up is not heard.
 
+What somebody says is over ("I used to love jazz") ends the fact that its words would have stated, and makes none of its
+own; code alone hears it.
+
 A text without such a line costs no model call. Lines go to the model in chunks that end where a line's own digest says
 so: a line that is added changes one chunk, and all others are asked for in the very words of the last run, which the
 ledger answers. That makes k new events cost what k events cost.
@@ -22,7 +25,7 @@ from typing import NamedTuple
 
 from agents.model import Ledger, Message, Model, messages
 from agents.redact import redact
-from agents.signals import SPEECH, Reading, Signals, Thing
+from agents.signals import AGAINST, SPEECH, Reading, Signals, Thing
 from limner.domain import Event, Label, Polarity, SignalKind
 from prompts import library
 from prompts.answers import ListenAnswer
@@ -30,7 +33,7 @@ from prompts.taxonomy import Taxonomy, Term
 from prompts.taxonomy.hearing import Opening
 from prompts.taxonomy.words import fold, slug
 
-VERSION = 1
+VERSION = 2
 
 MOST_LINES = 8
 """In a chunk; one in four ends its chunk earlier."""
@@ -85,6 +88,7 @@ _VAGUE = re.compile(
 """Words that point at something else."""
 _EDGES = " \t.,;:!?'\"“”‘’()（）。，、；：！？…~～"
 _HAN = re.compile(r"[\u4e00-\u9fff]")
+_ENDS = {0: SignalKind.EXPLICIT_NEGATIVE, 1: SignalKind.EXPLICIT_NEGATIVE, -1: SignalKind.EXPLICIT_POSITIVE}
 _SIGNALS = {0: SignalKind.STATED, 1: SignalKind.EXPLICIT_POSITIVE, -1: SignalKind.EXPLICIT_NEGATIVE}
 
 
@@ -117,6 +121,8 @@ class Heard(NamedTuple):
     label: Label
     polarity: Polarity
     span: str
+    ends: bool = False
+    """Whether the words say that it is over."""
 
 
 def lines(events: Iterable[Event], taxonomy: Taxonomy) -> list[Line]:
@@ -157,7 +163,7 @@ def chat(chunk: Sequence[Line], prompt: library.Prompt) -> list[Message]:
 
 
 async def listen(
-    events: Iterable[Event],
+    events: Sequence[Event],
     *,
     user_id: str,
     model: Model,
@@ -190,7 +196,33 @@ async def listen(
     told = [(line, plain(line, taxonomy)) for line in lines(events, taxonomy)]
     named = [fact for line, names in told for name in names for fact in believed(line, name, taxonomy)]
     read = await asyncio.gather(*map(ask, chunks([line for line, names in told if not names])))
-    return list(dict.fromkeys([*named, *(fact for facts in read for fact in facts)]))
+    return list(dict.fromkeys([*named, *(fact for facts in read for fact in facts), *over(events, taxonomy)]))
+
+
+def over(events: Iterable[Event], taxonomy: Taxonomy) -> Iterator[Heard]:
+    """What the texts of a cleaned history say is over, oldest first, each with the words that say so."""
+    for event in events:
+        if not event.text or event.kind not in SPEECH:
+            continue
+        for ending in taxonomy.hearing.endings(event.text):
+            span = event.text[ending.begin : ending.end]
+            for words in ending.ended:
+                once = event.model_copy(update={"text": words})
+                for fact in plainly([once], taxonomy):
+                    yield fact._replace(span=span, ends=True)
+                for key, _, _ in taxonomy.facts(words):
+                    term = taxonomy.terms[key]
+                    yield Heard(event.event_id, key, term.facet, term.label, 0, span, ends=True)
+
+
+def plainly(events: Iterable[Event], taxonomy: Taxonomy) -> list[Heard]:
+    """What is stated of themselves in names that code can read, oldest first."""
+    return [
+        fact
+        for line in lines(events, taxonomy)
+        for name in plain(line, taxonomy)
+        for fact in believed(line, name, taxonomy)
+    ]
 
 
 def believed(line: Line, name: str, taxonomy: Taxonomy) -> Iterator[Heard]:
@@ -198,7 +230,11 @@ def believed(line: Line, name: str, taxonomy: Taxonomy) -> Iterator[Heard]:
     text, spot = line.event.text, line.opening
     value = _tidy(name)
     place = _place(fold(value), fold(text), spot)
-    if place is None or taxonomy.hearing.names_nothing(value) or taxonomy.hearing.is_taken_back(text, place[1]):
+    if (
+        place is None
+        or taxonomy.hearing.names_nothing(value)
+        or taxonomy.hearing.is_taken_back(text, place[1], spot.polarity)
+    ):
         return
     if _REST[spot.polarity].match(text, place[1], spot.end):
         return
@@ -304,18 +340,38 @@ def _of_facet(name: str, facet: str, taxonomy: Taxonomy) -> Term | None:
 
 
 def told(signals: Signals, heard: Sequence[Heard]) -> Signals:
-    """The signals with what was heard among the stated facts; an event states a fact once."""
+    """The signals with what was heard among the stated facts; an event states a fact once, and ends what is known."""
     if not heard:
         return signals
     places = {event.event_id: at for at, event in enumerate(signals.events)}
     facts = {key: Thing(key, fact.facet, fact.label, list(fact.readings)) for key, fact in signals.facts.items()}
-    stated = {(key, reading.at) for key, fact in facts.items() for reading in fact.readings}
-    for fact in heard:
+    stated = {(key, reading.at): reading for key, fact in facts.items() for reading in fact.readings}
+    for fact in sorted(heard, key=lambda fact: fact.ends):
         at = places.get(fact.event_id)
-        if at is not None and (fact.key, at) not in stated:
-            stated.add((fact.key, at))
-            thing = facts.setdefault(fact.key, Thing(fact.key, fact.facet, fact.label))
-            thing.readings.append(Reading(at, _SIGNALS[fact.polarity], None, fact.span))
+        if at is None:
+            continue
+        before = stated.get((fact.key, at))
+        if fact.ends:
+            if (fact.key not in facts and fact.key not in signals.things) or _outlives(before, fact, signals, at):
+                continue
+            if before is not None:
+                facts[fact.key].readings.remove(before)
+        elif before is not None:
+            continue
+        signal = (_ENDS if fact.ends else _SIGNALS)[fact.polarity]
+        stated[fact.key, at] = reading = Reading(at, signal, None, fact.span, fact.ends)
+        named = signals.things.get(fact.key, fact)
+        facts.setdefault(fact.key, Thing(fact.key, named.facet, named.label)).readings.append(reading)
     for thing in facts.values():
-        thing.readings.sort(key=lambda reading: reading.at)
+        thing.readings.sort(key=lambda reading: (reading.at, reading.ends))
     return replace(signals, facts=facts)
+
+
+def _outlives(before: Reading | None, end: Heard, signals: Signals, at: int) -> bool:
+    """Whether what an event states holds although the event also ends it: it is the opposite, or is said after that."""
+    if before is None:
+        return False
+    if before.ends or (before.signal in AGAINST) == (_ENDS[end.polarity] in AGAINST):
+        return True
+    text = signals.events[at].text
+    return text.rfind(before.span or "") >= text.find(end.span) + len(end.span)

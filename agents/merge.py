@@ -20,7 +20,7 @@ from agents.verify import Verdict, verify
 from limner.domain import Conflict, Evidence, Fit, Tag
 from prompts.taxonomy import Facet, Taxonomy
 
-VERSION = 3
+VERSION = 4
 
 EVIDENCE = TypeAdapter(tuple[Evidence, ...])
 MOST_EVIDENCE = 20
@@ -68,13 +68,20 @@ def tags(
         if verdict.holds and odds < LEAST_ODDS:
             verdict = verdict._replace(holds=False, reason=f"{verdict.reason}: other signals speak against it")
         sure = probability(odds, way(claim, verdict), fit)
+        if claim.over is not None and claim.basis == "stated":
+            candidates.append(_Judged(claim, verdict, 1 - sure, signals.events[claim.over.at].ts))
+            continue
+        if claim.over is not None and not verdict.holds:
+            verdict = verdict._replace(reason=f'said to be over: "{claim.over.span}"; since then {verdict.reason}')
         if verdict.holds and (reason := unsure(sure, facet, fit)):
             verdict = verdict._replace(holds=False, reason=f"{verdict.reason}; {reason}")
         judged = _Judged(claim, verdict, sure)
         (verified if verdict.holds else candidates).append(judged)
     for facet in taxonomy.facets.values():
         if facet.single_valued:
-            _settle([judged for judged in verified if judged.claim.facet == facet.id], signals, verified, candidates)
+            of_facet = (judged for judged in (*verified, *candidates) if judged.claim.facet == facet.id)
+            rivals = [judged for judged in of_facet if judged.verdict.holds or judged.is_over]
+            _settle(rivals, signals, verified, candidates)
     published: list[_Judged] = []
     room = {(facet.id, False): facet.most for facet in taxonomy.facets.values()}
     room |= {(facet, True): MOST_STATED for facet, _ in room}
@@ -88,18 +95,23 @@ def tags(
 
 
 def _settle(rivals: Sequence[_Judged], signals: Signals, verified: list[_Judged], candidates: list[_Judged]) -> None:
-    """Of several values where one can hold, the one spoken of last stays verified; the others are set aside."""
+    """Of several values where one can hold, the one stated last stays as it is; the others are set aside.
+
+    Where that one has ended, no older one takes its place again.
+    """
     if len(rivals) < 2:
         return
-    *older, newest = sorted(rivals, key=lambda judged: max(reading.at for reading in judged.claim.readings))
+    *older, newest = sorted(rivals, key=_stated_last)
     since = _since(newest.claim, signals)
     for judged in older:
+        if judged.is_over:
+            continue
         reason = f"{judged.verdict.reason}; {newest.claim.key} was said later, and one of them can hold"
         verified.remove(judged)
         candidates.append(
             judged._replace(
                 verdict=judged.verdict._replace(holds=False, reason=reason),
-                probability=min(judged.probability, 1 - newest.probability),
+                probability=min(judged.probability, newest.probability, 1 - newest.probability),
                 until=since,
             )
         )
@@ -141,7 +153,16 @@ class _Judged(NamedTuple):
     verdict: Verdict
     probability: float
     until: datetime | None = None
-    """When another claim took its place."""
+    """When another claim took its place, or the user said that it is over."""
+
+    @property
+    def is_over(self) -> bool:
+        return self.claim.over is not None and self.claim.basis == "stated"
+
+
+def _stated_last(judged: _Judged) -> int:
+    """The place of the last event that states the claim."""
+    return max(reading.at for reading in judged.claim.readings if not reading.ends)
 
 
 def _surest(judged: _Judged) -> tuple[float, int, str]:
@@ -182,12 +203,13 @@ def _since(claim: Claim, signals: Signals) -> datetime | None:
 def _evidence(claim: Claim, signals: Signals, most: int) -> tuple[Evidence, ...]:
     """The events to cite: those that agree with the claim by strength and recency, then those against it.
 
-    Of what is stated, the words that state it come before all else.
+    Of what is stated, the words that state it come before all else; of what has ended, those that say so.
     """
     favour, stated = claim.polarity >= 0, claim.basis == "stated"
     spoken = sorted(
         [
             (
+                not reading.ends,
                 (reading.signal in AGAINST) == favour,
                 stated and reading.signal in IMPLICIT,
                 -abs(reading.deviation or 0.0),

@@ -111,6 +111,8 @@ class Reading(NamedTuple):
     """Rating minus the user's own mean, in five-star units; None where nothing was rated, or all of it the same."""
     span: str | None = None
     """The words of the text that name the thing, where words did, or that tell what the user thinks of it."""
+    ends: bool = False
+    """Whether these words say that it is over."""
 
     @property
     def foretold(self) -> bool:

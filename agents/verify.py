@@ -62,6 +62,8 @@ def verify(claim: Claim, facet: Facet, signals: Signals, baseline: Mapping[str, 
     counts = counted(claim.readings)
     if claim.behaviour is not None:
         return Verdict(True, claim.behaviour.reason, counts)
+    if claim.over is not None and claim.basis == "stated":
+        return Verdict(False, f'said to be over: "{claim.over.span}"', counts)
     if claim.basis == "stated":
         return _by_word(claim, rule, counts, signals, weights)
     if claim.basis == "inferred":

@@ -138,8 +138,7 @@ def published(history: History, heard: Sequence[listen.Heard], known: Taxonomy) 
 
 def plain(history: History, known: Taxonomy) -> list[listen.Heard]:
     """What code names alone."""
-    told = listen.lines(history.events, known)
-    return [fact for line in told for name in listen.plain(line, known) for fact in listen.believed(line, name, known)]
+    return [*listen.plainly(history.events, known), *listen.over(history.events, known)]
 
 
 def score(

@@ -3,19 +3,36 @@
 A frame of a facet is a pattern with an open `slot`: "I'm really into ___", 我最喜欢的电影是___. It settles who speaks,
 and of whom, which facet it is about and which way it leans; what the words in the slot name is for others to say. A
 frame is tried only where a first person or a clause begins, so that a text costs some microseconds.
+
+What somebody says is over ("I used to love jazz", 我不打网球了) is put back into the statement that it ends ("I love
+jazz", 我打网球), so that every frame and every pattern of a fact can be ended, in the words it is stated with.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from limner.domain import Polarity
 from prompts.taxonomy.words import fold
 
-STATEMENTS = ("first_person", "before", "after", "ends", "restricts", "conditions", "nothing", "others", "asks")
+STATEMENTS = (
+    "first_person",
+    "before",
+    "after",
+    "ends",
+    "restricts",
+    "conditions",
+    "nothing",
+    "others",
+    "asks",
+    "any_more",
+    "still",
+)
 """Patterns of a taxonomy on what makes a statement of words, and what does not."""
+FACTUAL = ("first_person", "before", "after", "any_more")
+"""Those that a fact's pattern is held against."""
 MOST_ITEMS = 6
 """Further items of a list that a slot may hold beyond its clause."""
 
@@ -55,14 +72,33 @@ class Opening(NamedTuple):
     """Of the words that say so, where they go on behind the slot: 对…感兴趣; otherwise as `end`."""
 
 
-class Hearing:
-    """Finds openings."""
+class Ending(NamedTuple):
+    """A place in a text where its author says that something is over."""
 
-    def __init__(self, frames: Iterable[tuple[str, Way]], statements: Mapping[str, str]) -> None:
+    begin: int
+    end: int
+    ended: tuple[str, ...]
+    """What could have been said before, each a statement about the author."""
+
+
+class Hearing:
+    """Finds openings and endings."""
+
+    def __init__(
+        self,
+        frames: Iterable[tuple[str, Way]],
+        statements: Mapping[str, str],
+        endings: Mapping[str, Mapping[str, Sequence[str]]],
+    ) -> None:
         """Args:
         frames: Patterns over folded text, each with one group `slot`, and what they make of it.
         statements: The patterns of the taxonomy's section of that name; missing ones match nothing.
+        endings: By a word without which none is there, patterns, each with the statements it ends, in which the
+            pattern's groups stand in braces.
         """
+        self._endings = [
+            (cue, [(re.compile(frame), tuple(ended)) for frame, ended in ways.items()]) for cue, ways in endings.items()
+        ]
         framed = list(frames)
         self._ways = [way for _, way in framed]
         numbered = (frame.replace("(?P<slot>", f"(?P<slot{at}>") for at, (frame, _) in enumerate(framed))
@@ -77,15 +113,43 @@ class Hearing:
             self._nothing,
             self._others,
             self._asks,
+            self._any_more,
+            self._still,
         ) = (re.compile(statements.get(name, "(?!)")) for name in STATEMENTS)
 
     def names_nothing(self, value: str) -> bool:
         """Whether words name no thing: it, that, what you said."""
         return self._nothing.match(fold(value)) is not None
 
-    def is_taken_back(self, text: str, end: int) -> bool:
-        """Whether what follows takes a statement back: anymore, the other day, 的话."""
-        return self._after.match(fold(text[end : end + 24])) is not None
+    def is_taken_back(self, text: str, end: int, polarity: Polarity) -> bool:
+        """Whether what follows takes a statement back: anymore, the other day, 的话; a dislike is none the less one."""
+        follows = fold(text[end : end + 24])
+        if polarity < 0 and self._any_more.match(follows):
+            return False
+        return self._after.match(follows) is not None
+
+    def endings(self, text: str) -> list[Ending]:
+        """Where a text says that something is over, with what it ends, from left to right."""
+        folded = fold(text)
+        if not self._first_person.search(folded) and not _HAN.search(folded):
+            return []
+        return sorted(
+            Ending(match.start(), match.end(), tuple(said.format_map(match.groupdict()) for said in ended))
+            for cue, ways in self._endings
+            if cue in folded
+            for frame, ended in ways
+            for match in frame.finditer(folded)
+            if self._is_over(folded, match.start(), match.end())
+        )
+
+    def _is_over(self, folded: str, begin: int, end: int) -> bool:
+        clause = _CLAUSE_BEFORE.split(folded[max(0, begin - 40) : begin])[-1]
+        return not (
+            self._before.search(clause)
+            or self._is_asked(folded, begin, end)
+            or self._still.match(folded, end)
+            or (not _SPEAKER.match(folded, begin) and self._of_another(folded, begin))
+        )
 
     def find(self, text: str) -> list[Opening]:
         """The openings of a text, from left to right, at most one at each place."""

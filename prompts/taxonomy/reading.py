@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Container, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -14,7 +14,7 @@ from limner.domain import Polarity
 from limner.errors import TaxonomyError
 from prompts.document import Document, Place, read
 from prompts.taxonomy.feeling import Cue, Feelings
-from prompts.taxonomy.hearing import STATEMENTS, Hearing, Way
+from prompts.taxonomy.hearing import FACTUAL, STATEMENTS, Hearing, Way
 from prompts.taxonomy.words import Frames, Matcher, compact, fold, with_plural
 
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ FIELDS: Mapping[str, Mapping[str, str]] = {
         "macros": "a mapping of texts",
         "statements": "a mapping of texts",
         "feelings": "a mapping",
+        "endings": "a mapping of mappings of lists of texts",
     },
     "facets": {
         "label": "a mapping with en and zh, both texts",
@@ -233,7 +234,7 @@ class Source:
         said = self.data.get("statements", {})
         frames = ((self.expanded(frame), names) for _, frame, names in self.framed(terms))
         never = "(?!)"
-        return Frames(frames, *(self.expanded(said.get(part, never)) for part in STATEMENTS[:3]))
+        return Frames(frames, *(self.expanded(said.get(part, never)) for part in FACTUAL))
 
     def hearing(self, served: Container[str]) -> Hearing:
         """Where texts speak of their authors, for the facets that are served."""
@@ -245,7 +246,11 @@ class Source:
             if name in served
             for frame in facet.get("heard", {}).get(leaning, ())
         )
-        return Hearing(frames, said)
+        endings = {
+            cue: {self.expanded(frame): ended for frame, ended in ways.items()}
+            for cue, ways in self.data.get("endings", {}).items()
+        }
+        return Hearing(frames, said, endings)
 
     def shown(self) -> tuple[Matcher, Matcher, tuple[str, ...]]:
         """What finds the habits that texts show, what finds those that searches show, and the keys of all of them."""
@@ -437,6 +442,11 @@ class Source:
                     yield from (
                         (place, f"{name}: heard: {flaw} in {frame}") for flaw in (*flaws(text), *_slotted(text))
                     )
+        for cue, ways in self.data.get("endings", {}).items():
+            for frame, ended in ways.items():
+                text = self.expanded(frame)
+                for flaw in (*flaws(text), *_ending(text, ended)):
+                    yield self._place("endings", cue), f"{cue}: {flaw} in {frame}"
         said = [
             (("groups", name, "says"), frame) for name, entry in self.groups.items() for frame in entry.get("says", ())
         ]
@@ -469,6 +479,10 @@ def _is_mapping(value: Any) -> bool:
     return isinstance(value, dict)
 
 
+def _map_to_texts(value: Any) -> bool:
+    return _is_mapping(value) and all(map(_are_texts, value.values()))
+
+
 KINDS: Mapping[str, Callable[[Any], bool]] = {
     "a text": _is_text,
     "a list of texts": _are_texts,
@@ -477,7 +491,10 @@ KINDS: Mapping[str, Callable[[Any], bool]] = {
     "a number": lambda value: isinstance(value, (int, float)) and not isinstance(value, bool),
     "a mapping": _is_mapping,
     "a mapping of texts": lambda value: _is_mapping(value) and _are_texts(list(value.values())),
-    "a mapping of lists of texts": lambda value: _is_mapping(value) and all(map(_are_texts, value.values())),
+    "a mapping of lists of texts": _map_to_texts,
+    "a mapping of mappings of lists of texts": lambda value: (
+        _is_mapping(value) and all(map(_map_to_texts, value.values()))
+    ),
     "a mapping of numbers": lambda value: _is_mapping(value) and all(map(_is_number, value.values())),
     "true or false": lambda value: isinstance(value, bool),
     "true or a list of texts": lambda value: value is True or _are_texts(value),
@@ -489,6 +506,15 @@ KINDS: Mapping[str, Callable[[Any], bool]] = {
 def _slotted(frame: str) -> Iterator[str]:
     if frame.count("(?P<slot>") != 1 or re.search(r"\((?!\?)", re.sub(r"\\.|\[[^\]]*\]", "", frame)):
         yield "needs a group (?P<slot>…) once, and no other that captures"
+    if stray := re.findall(r"@\w+", frame):
+        yield f"there is no macro {', '.join(stray)}"
+
+
+def _ending(frame: str, ended: Sequence[str]) -> Iterator[str]:
+    groups = set(re.findall(r"\(\?P<(\w+)>", frame))
+    for said in ended:
+        if unknown := set(re.findall(r"{(\w+)}", said)) - groups:
+            yield f"there is no group {', '.join(sorted(unknown))}"
     if stray := re.findall(r"@\w+", frame):
         yield f"there is no macro {', '.join(stray)}"
 

@@ -35,6 +35,7 @@ _PLURALS = (
 )
 _NO_PLURALS = frozenset({"blues", "news"})
 """Who likes blue does not like the blues."""
+_NOT_DONE = re.compile(r"\b(?:don't|do not|can't|cannot)\b")
 _CLAUSE_END = re.compile(r"[.!?;\n。！？；…，]|,(?! (?:that|if))")
 
 
@@ -126,13 +127,14 @@ class Frames:
     """Finds facts that a text states about its author: "I'm vegetarian", 我对海鲜过敏."""
 
     def __init__(
-        self, frames: Iterable[tuple[str, Mapping[str, str]]], first_person: str, before: str, after: str
+        self, frames: Iterable[tuple[str, Mapping[str, str]]], first_person: str, before: str, after: str, any_more: str
     ) -> None:
         """Args:
         frames: Patterns, each with the names that may stand for its `@name`, and the key each name gives.
         first_person: Pattern without which a text says nothing about its author.
         before: Pattern that, in the clause before a statement, takes it back: "not", "if", 不是, 如果.
         after: The same for what follows.
+        any_more: What does not take back what somebody does not do.
         """
         said: dict[str, list[tuple[str, str, str]]] = {}
         for frame, names in frames:
@@ -140,6 +142,7 @@ class Frames:
                 said.setdefault(name, []).append((frame, name, key))
         self._automaton = automaton({name: tuple(ways) for name, ways in said.items()})
         self._first_person, self._before, self._after = map(re.compile, (first_person, before, after))
+        self._any_more = re.compile(any_more)
 
     def find(self, text: str) -> list[Found]:
         """Keys with the span that states them, from left to right."""
@@ -157,7 +160,11 @@ class Frames:
 
     def _stands(self, folded: str, start: int, end: int) -> bool:
         clause = _CLAUSE_END.split(folded[max(0, start - 40) : start])[-1]
-        return not self._before.search(clause) and not self._after.match(folded[end : end + 24])
+        if self._before.search(clause):
+            return False
+        follows = folded[end : end + 24]
+        left_off = self._any_more.match(follows) and _NOT_DONE.search(folded, start, end)
+        return bool(left_off) or not self._after.match(follows)
 
 
 @lru_cache(4_096)

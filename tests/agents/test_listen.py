@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from pathlib import Path
+from random import Random
 
 import pytest
 from hypothesis import given, settings
@@ -18,6 +19,8 @@ from agents.model import Asked, ScriptedModel
 from limner.domain import Event, Polarity, Tag
 from prompts import library, taxonomy
 from prompts.answers import ListenAnswer
+from store.database import Database
+from store.events import EventStore
 from tests.agents.histories import EVENTS, TAXONOMY, TEXTS, event, history
 
 PROMPT = library.default("listen")
@@ -45,7 +48,7 @@ def silent(asked: Asked) -> ListenAnswer:
 
 
 def said(*texts: str) -> list[tuple[str, Polarity]]:
-    return [(fact.key, fact.polarity) for fact in heard(*texts)]
+    return [(fact.key, fact.polarity) for fact in heard(*texts) if not fact.ends]
 
 
 # --- what is heard --------------------------------------------------------------------------------------------------
@@ -220,3 +223,157 @@ def test_a_newer_job_takes_the_place_of_the_older() -> None:
     found = tags([event(1, "message", text="I work as a nurse."), event(2, "message", text="I work as a teacher now.")])
     assert (found["profession/teacher"].status, found["profession/nurse"].status) == ("verified", "candidate")
     assert found["profession/nurse"].valid_to == event(2).ts
+
+
+# --- what is over ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "key"),
+    [
+        ("I love jazz.", "I used to love jazz, but now I love classical music.", "music/jazz"),
+        ("I love playing tennis.", "I don't play tennis any more, my knee hurts.", "sport/tennis"),
+        ("I'm learning Italian.", "I've stopped learning Italian.", "learning/italian"),
+        ("I love coffee.", "I finally gave up coffee two months ago.", "food/coffee"),
+        ("I'm a big fan of anime", "I've lost interest in anime.", "genre/anime"),
+        ("I'm vegetarian.", "I'm no longer vegetarian.", "diet/vegetarian"),
+        ("I'm vegetarian.", "Last week I started eating meat again.", "diet/vegetarian"),
+        ("I work as a nurse.", "I left my job as a nurse.", "profession/nurse"),
+        ("I'm a college student.", "I'm not a student anymore.", "life_stage/student"),
+        ("My dog loves the park.", "My dog passed away last week.", "household/dog"),
+        ("I don't smoke.", "I started smoking again.", "lifestyle/non-smoker"),
+        ("I hate mushrooms.", "I used to hate mushrooms.", "open/mushrooms"),
+        ("我喜欢打篮球。", "我以前喜欢打篮球，现在没时间。", "sport/basketball"),
+        ("我特别喜欢打网球。", "我已经不打网球了。", "sport/tennis"),
+        ("我喜欢喝咖啡。", "我戒了咖啡。", "food/coffee"),
+        ("我很喜欢摇滚。", "我对摇滚失去了兴趣。", "music/rock"),
+        ("我是一名护士。", "我以前是护士。", "profession/nurse"),
+        ("我是老师。", "我不当老师了。", "profession/teacher"),
+        ("我在学法语。", "我不学法语了。", "learning/french"),
+        ("我经常熬夜。", "我不再熬夜了。", "lifestyle/stays-up-late"),
+        ("我吃素。", "我又开始吃肉了。", "diet/vegetarian"),
+        ("我家有一只小狗。", "我家的狗去年去世了。", "household/dog"),
+    ],
+)
+def test_what_is_over_is_served_no_longer_until_it_is_said_again(before: str, after: str, key: str) -> None:
+    first, end = event(1, "message", text=before), event(2, "message", text=after)
+    assert tags([first])[key].status == "verified"
+    ended = tags([first, end])[key]
+    assert (ended.status, ended.valid_from, ended.valid_to) == ("candidate", first.ts, end.ts)
+    assert ended.reason.startswith("said to be over: ")
+    assert (ended.evidence[0].event_id, ended.evidence[1].event_id) == ("e2", "e1")
+    assert ended.evidence[0].span
+    assert ended.evidence[0].span in after
+    again = tags([first, end, event(3, "message", text=before)])[key]
+    assert (again.status, again.valid_from, again.valid_to) == ("verified", event(3).ts, None)
+    assert key not in tags([end])
+
+
+@pytest.mark.parametrize(
+    ("text", "fact"),
+    [
+        ("I don't like horror films anymore.", ("genre/horror", -1)),
+        ("I've stopped eating mushrooms.", ("diet/mushrooms", -1)),
+        ("我不再喜欢恐怖片了", ("genre/horror", -1)),
+        ("我不再喝牛奶了", ("food/milk", -1)),
+    ],
+)
+def test_what_is_said_to_be_the_opposite_now_is_heard_so(text: str, fact: tuple[str, Polarity]) -> None:
+    assert said(text) == [fact]
+
+
+@pytest.mark.parametrize("text", ["I quit smoking last month.", "I don't smoke any more", "我戒烟了", "我已经不抽烟了"])
+def test_who_has_quit_smoking_does_not_smoke(text: str) -> None:
+    assert tags([event(1, "message", text=text)])["lifestyle/non-smoker"].status == "verified"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "I used to love jazz and still do.",
+        "My sister no longer likes jazz",
+        "Do you think I used to love jazz?",
+        "If I no longer love jazz, what then?",
+        "I used to hate jazz",
+        "I don't play jazz in the morning",
+        "我姐以前喜欢爵士乐",
+        "我以前就喜欢爵士乐",
+        "你以前喜欢爵士乐吗",
+        "我不想听爵士乐了",
+        "我了解爵士乐",
+    ],
+)
+def test_a_taste_does_not_end_by_words_of_others_or_of_something_else(text: str) -> None:
+    loved = event(1, "message", text="I love jazz.")
+    assert tags([loved, event(2, "message", text=text)])["music/jazz"].status == "verified"
+
+
+def test_a_counted_taste_ends_too_and_returns_on_newer_events_that_prove_it() -> None:
+    plays = [event(at, "play", genre="Jazz", item_id=f"j{at}") for at in range(8)]
+    end = event(20, "message", text="I've lost interest in jazz.")
+    assert tags(plays)["music/jazz"].status == "verified"
+    ended = tags([*plays, end])["music/jazz"]
+    assert (ended.status, ended.valid_to) == ("candidate", end.ts)
+    later = [event(30 + at, "play", genre="Jazz", item_id=f"n{at}") for at in range(4)]
+    assert tags([*plays, end, *later[:2]])["music/jazz"].reason.startswith("said to be over")
+    renewed = tags([*plays, end, *later])["music/jazz"]
+    assert (renewed.status, renewed.valid_from, renewed.basis) == ("verified", later[0].ts, "observed")
+
+
+def test_a_job_that_ended_does_not_bring_back_the_one_before() -> None:
+    jobs = ["I work as a nurse.", "I work as a teacher now.", "I no longer work as a teacher."]
+    found = tags([event(at, "message", text=text) for at, text in enumerate(jobs)])
+    assert {key: found[key].status for key in ("profession/nurse", "profession/teacher")} == {
+        "profession/nurse": "candidate",
+        "profession/teacher": "candidate",
+    }
+    left = tags([event(at, "message", text=text) for at, text in enumerate([*jobs[:2], "I used to work as a nurse."])])
+    assert (left["profession/teacher"].status, left["profession/nurse"].status) == ("verified", "candidate")
+
+
+SPOKEN = st.lists(
+    st.sampled_from(
+        [
+            "I love jazz.",
+            "I used to love jazz.",
+            "I hate jazz.",
+            "I used to hate jazz.",
+            "I work as a nurse.",
+            "I no longer work as a nurse.",
+            "我喜欢爵士乐。",
+            "我不听爵士乐了。",
+            "我是老师。",
+            "我不当老师了。",
+            "I love jazz, though I used to hate jazz.",
+        ]
+    ),
+    max_size=8,
+)
+
+
+@settings(max_examples=40)
+@given(SPOKEN, st.randoms(use_true_random=False))
+def test_the_order_of_arrival_does_not_matter_and_what_comes_again_changes_nothing(
+    texts: list[str], chance: Random
+) -> None:
+    events = [event(at, "message", text=text) for at, text in enumerate(texts)]
+    store = EventStore(Database("sqlite://"))
+    arriving = [*events, *events]
+    chance.shuffle(arriving)
+    for one in arriving:
+        store.add([one])
+    assert tags(store.history("u1").events) == tags(events)
+
+
+@settings(max_examples=60)
+@given(SPOKEN)
+def test_what_was_said_last_of_a_thing_decides_whether_it_is_served(texts: list[str]) -> None:
+    events = [event(at, "message", text=text) for at, text in enumerate(texts)]
+    found = tags(events)
+    last = {
+        "music/jazz": [text for text in texts if "jazz" in text or "爵士" in text][-1:],
+        "profession/nurse": [text for text in texts if "nurse" in text][-1:],
+    }
+    for key, said in last.items():
+        if said and any(word in said[0] for word in ("used to love", "no longer", "不听")) and key in found:
+            assert found[key].status == "candidate" or found[key].polarity < 0
