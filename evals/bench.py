@@ -50,6 +50,7 @@ from agents.embedder import Embedder, open_embedder
 from agents.ingest import ingest as take_in
 from agents.model import Model, VllmModel
 from agents.pace import Pace
+from agents.wiring import Wiring
 from evals import instant, synthetic
 from limner import settings, show
 from limner.errors import LimnerError, ModelError, SetupError
@@ -67,6 +68,8 @@ Told = Callable[[float, float], None]
 
 SAMPLE = Path(__file__).with_name("datasets") / "sample.jsonl"
 SIZES, ALL_SIZES = (1_000, 10_000), (1_000, 10_000, 100_000)
+BATCH = 5_000
+"""Events stored at a time."""
 EVENTS, ALL_EVENTS = 1_000_000, 10_000_000
 USERS, ROUNDS = 40, 3
 MEGABYTE = 1e6
@@ -542,6 +545,59 @@ def _users(file: Path) -> int:
     return len({json.loads(line)["user_id"] for line in file.read_bytes().splitlines()})
 
 
+# --- an update ---
+
+
+class Update(NamedTuple):
+    """What one new event costs after a history of so many; times are of the processor."""
+
+    events: int
+    first: float
+    """Seconds of the run that read the history whole."""
+    update: float
+    """Seconds of the run after one more event."""
+    calls: int
+    tokens: int
+    """Asked of the model in that run."""
+    peak_megabytes: float
+
+
+@dataclass(frozen=True)
+class _Update:
+    folder: Path
+    events: int
+
+    def __call__(self, told: Told) -> Update:
+        rows = list(synthetic.messy("u", self.events + 1))
+        wiring = Wiring({})
+        with closing(Database(f"sqlite:///{self.folder / f'{self.events}.db'}")) as database:
+            parts = _parts(database, instant.NAME)
+            for start in range(0, self.events, BATCH):
+                parts.events.add([wiring.event(row, 0) for row in rows[start : min(start + BATCH, self.events)]])
+                told(start, self.events)
+            first = asyncio.run(self._run(parts, told))
+            parts.events.add([wiring.event(rows[-1], 0)])
+            second = asyncio.run(self._run(parts, told))
+            spent = parts.runs.summary(None).tokens
+        return Update(
+            self.events,
+            first.cost.processor,
+            second.cost.processor,
+            second.calls,
+            sum(spent.values()),
+            second.cost.peak,
+        )
+
+    async def _run(self, parts: Parts, told: Told) -> _Ran:
+        async with Pace(None) as pace:
+            return await _profiled(parts, instant.InstantModel(), instant.InstantEmbedder(), pace, told)
+
+
+def update(folder: Path, sizes: Iterable[int], *, bar: show.Bar) -> list[Update]:
+    """The cost of one new event at each length of history."""
+    return [in_child(_Update(folder, size), _as(bar, f"a history of {size:,} events", "events")) for size in sizes]
+
+
 # --- what they share ---
 
 
@@ -597,6 +653,17 @@ def own_command(
             bar=bar,
         )
     _show(results, as_json, "limner's own processor time (ms a user, 100 events; goal 4 in process, 10 with HTTP)")
+
+
+@cli.command("update")
+def update_command(
+    sizes: Annotated[str, typer.Option(help="Lengths of history, separated by commas.")] = "100,1000,10000,100000",
+    as_json: Json = False,
+) -> None:
+    """What one new event costs a user, whatever the length of the history, which is as messy as histories get."""
+    with _folder() as folder, show.bar("update", "events") as bar:
+        results = update(folder, map(int, sizes.split(",")), bar=bar)
+    _show(results, as_json, "One new event (seconds of the processor; the model answers at once)")
 
 
 @cli.command("ingest")

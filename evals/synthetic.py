@@ -119,6 +119,44 @@ def history(number: int, *, each: int = EVENTS, seed: int = 7) -> Iterator[dict[
         yield row
 
 
+def messy(name: str, events: int, *, seed: int = 7) -> Iterator[dict[str, Any]]:
+    """The events of one user as no shop keeps them: two languages, sources that contradict each other, kinds that
+    nobody knows, bots that click six times a second, times and texts that are missing, facts that end."""
+    draw = Random(f"{seed} {name}")
+    said = (
+        "I love hiking.",
+        "I used to love hiking.",
+        "我是一名护士。",
+        "I work as a teacher now.",
+        "我已经不喝咖啡了。",
+        "",
+    )
+    for place in range(events):
+        world = _CHINESE if place % 3 == 0 else _ENGLISH
+        burst = place % 10 >= 4 and place % 100 < 10
+        at = FIRST + timedelta(
+            minutes=20 * (place - place % 10 if burst else place), seconds=place % 10 if burst else 0
+        )
+        row: dict[str, Any] = {"event_id": f"e{place:06}", "user_id": name}
+        row |= {"ts": at.strftime("%Y-%m-%dT%H:%M:%SZ")} if place % 17 else {}
+        match place % 6:
+            case _ if burst:
+                row |= {"kind": "click", "item_id": "ad", "source": "web"}
+            case 0 | 1:
+                row |= _rating(draw, world, [world.genres[0]], world.genres[1])
+                if place % 12 < 2:  # the other shop knows the same person otherwise, on a scale of ten
+                    row |= {"source": "other", "value": 2 * (6 - row["value"])}
+            case 2:
+                row |= _purchase(draw, world, [world.categories[0], world.categories[1]])
+            case 3:
+                row |= {"kind": "message", "source": "chat", "text": said[place // 6 % len(said)]}
+            case 4:
+                row |= {"kind": f"x-{draw.randrange(50)}", "meta": {"noise": place}}
+            case _:
+                row |= {"kind": "view", "item_id": f"f{place % 90}", "item": {"genres": [draw.choice(world.genres)]}}
+        yield row
+
+
 def write(
     path: Path,
     users: int,

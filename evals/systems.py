@@ -11,7 +11,7 @@ from typing import Any
 
 import orjson
 
-from agents import attribute, batch, behaviour, calibrate, clean, merge, population, signals
+from agents import attribute, batch, behaviour, calibrate, clean, listen, merge, population, signals
 from agents.model import Judge, Ledger
 from agents.pace import Pace
 from agents.population import NOBODY, Population
@@ -135,7 +135,7 @@ def _limner(bench: Bench) -> str:
 
 
 def _verified(bench: Bench) -> str:
-    """What limner proves by counting, each user compared with the others; no model is asked."""
+    """What limner proves by counting and hears by code, each user compared with the others; no model is asked."""
     take_in(bench)
     app = bench.app
     others = population.population(
@@ -152,7 +152,7 @@ def _verified(bench: Bench) -> str:
     return ""
 
 
-LIMNER = System(_limner, ("propose", "persona"))
+LIMNER = System(_limner, ("listen", "propose", "persona"))
 VERIFIED = System(_verified)
 
 
@@ -212,7 +212,7 @@ class _Counted:
 
     def portrait(self, user_id: str) -> dict[str, Any]:
         """The profile, as JSON, with what was merged into its keys, and what a swap flips of what is computed."""
-        profile = self._app.profile(user_id)
+        profile = self._app.profiles.current(user_id)
         history = self._app.events.history(user_id)
         return {**profile.model_dump(mode="json"), **self._checked(history, self.tags(history), profile.tags)}
 
@@ -223,7 +223,9 @@ class _Counted:
 
     def tags(self, history: History) -> list[Tag]:
         known = self._app.taxonomy
-        read = signals.signals(clean.clean(history).history, known)
+        cleaned = clean.clean(history).history
+        heard = [*listen.plainly(cleaned.events, known), *listen.over(cleaned.events, known)]
+        read = listen.told(signals.signals(cleaned, known), heard)
         habits = behaviour.behaviours(read, self._app.zone, self._others)
         claims = attribute.attribute(read, habits, [], known)
         found = merge.tags(claims, read, known, self._baseline, self._fit)

@@ -13,8 +13,8 @@ from evals.datasets import (
     lastfm,
     later,
     names,
-    personabench,
     ratings,
+    stated,
     upcoming,
 )
 from evals.judge import JUDGE
@@ -23,6 +23,8 @@ from evals.runs import MetricKind
 from evals.systems import VERIFIED
 from evals.task import Scorer, Task
 
+SPOKEN = {"limner": SYSTEMS["limner"], "plain": SYSTEMS["plain"], "verified": VERIFIED}
+"""Where nothing but texts is there, bare counts have nothing to say."""
 TASKS: Mapping[str, Task] = {
     task.name: task
     for task in (
@@ -65,13 +67,33 @@ TASKS: Mapping[str, Task] = {
             {**SYSTEMS, "verified": VERIFIED},
             {**lastfm.SCORERS, **PORTRAIT},
         ),
-        Task(
-            "personabench",
-            1,
-            "private facts and preferences recovered, and outdated ones left behind",
-            personabench.PERSONABENCH,
-            {**SYSTEMS, "verified": VERIFIED},
-            {**personabench.SCORERS, **PORTRAIT},
+        *(
+            Task(
+                dataset.name,
+                version,
+                about,
+                dataset,
+                systems,
+                {**scorers, **PORTRAIT},
+            )
+            for dataset, version, about, systems, scorers in (
+                (stated.HOBBIES, 1, "hobbies that Chinese users tell a companion of", SPOKEN, stated.SCORERS),
+                (stated.PREFEVAL, 1, "the one preference that each user lets slip", SPOKEN, stated.SCORERS),
+                (
+                    stated.MEMDAILY,
+                    1,
+                    "work and hobbies in Chinese notes, and those of others not told as the user's",
+                    SPOKEN,
+                    stated.OF_OTHERS,
+                ),
+                (
+                    stated.PERSONABENCH,
+                    2,
+                    "private facts and preferences recovered, and outdated ones left behind",
+                    {**SYSTEMS, "verified": VERIFIED},
+                    stated.OVER_TIME,
+                ),
+            )
         ),
         Task(
             "bipia",

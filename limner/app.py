@@ -28,6 +28,7 @@ from agents.feedback import judgements
 from agents.ingest import Ingested, ingest
 from agents.model import BATCH, Finding, Judge, VllmModel, check
 from agents.pace import Pace
+from agents.recency import GROUP, recency
 from agents.terms import Embeds, Vocabulary
 from limner.domain import Event, Evidence, Judgement, Language, Outcome, Profile, RunSummary, Synonym, TagVersion
 from limner.errors import LimnerError, ProfileNotFound, SetupError, StoreError, TagNotFound, TagPinned
@@ -604,7 +605,28 @@ class App:
     def profile(
         self, user_id: str, *, as_of: datetime | None = None, candidates: bool = False, lang: Language | None = None
     ) -> Profile:
-        return self.profiles.current(user_id, as_of=as_of, candidates=candidates, language=lang)
+        """A user's newest profile, or what was served at `as_of`, with how lately they were there by then.
+
+        What is after the newest event of all is not known to be a silence.
+
+        Raises:
+            ProfileNotFound: the user has none, or had none then.
+        """
+        found = self.profiles.current(user_id, as_of=as_of, candidates=candidates, language=lang)
+        newest = self.events.newest()
+        return self._dated(found, min(as_of, newest) if as_of and newest else newest)
+
+    def every(self, *, candidates: bool = False) -> Iterator[Profile]:
+        """The newest profile of every user, in the order of their ids."""
+        newest = self.events.newest()
+        return (self._dated(found, newest) for found in self.profiles.every(candidates=candidates))
+
+    def _dated(self, profile: Profile, asked: datetime | None) -> Profile:
+        """A profile with the tag that no run can keep: how lately the user was there."""
+        seen = self.events.activity(profile.user_id, asked) if asked is not None else None
+        if seen is None or asked is None:
+            return profile
+        return profile.model_copy(update={"tags": (*profile.tags, recency(seen, asked))})
 
     def examples(self, profile: Profile) -> dict[str, Event]:
         """The strongest event of every tag of a profile, by id."""
@@ -613,6 +635,10 @@ class App:
 
     def evidence(self, user_id: str, tag: str) -> tuple[str, list[tuple[Evidence, Event]]]:
         """The key that `tag` (a key, or a label in either language) names, and the events that speak about it."""
+        if tag.startswith(GROUP):  # counted when it is asked, so that no row of it is stored
+            cited = [one for told in self.profile(user_id).tags if told.key == tag for one in told.evidence]
+            events = self.events.some(user_id, [one.event_id for one in cited])
+            return tag, [(one, events[one.event_id]) for one in cited]
         key = self._key(user_id, tag)
         return key, self.profiles.evidence(user_id, key)
 

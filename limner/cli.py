@@ -308,7 +308,7 @@ def profile(
     candidates = include == "candidates"
     with opened() as app:
         if every:
-            show.lines(show.profile_document(one, lang) for one in app.profiles.every(candidates=candidates))
+            show.lines(show.profile_document(one, lang) for one in app.every(candidates=candidates))
             return
         if user is None:
             raise typer.BadParameter("give a user, or --all")

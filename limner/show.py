@@ -167,7 +167,9 @@ def _proof(tag: Tag, known: Taxonomy, lang: Language) -> str:
     said, positive, negative = tag.counts.said(tag.polarity), _for(tag), _against(tag)
     if tag.measure is not None:
         term = known.terms.get(tag.key)
-        what = getattr(term.description, lang) if term is not None and term.description is not None else tag.reason
+        if term is None:
+            return tag.reason
+        what = getattr(term.description, lang) if term.description is not None else tag.reason
         return f"{tag.measure:.2f}: {what}" if lang == "en" else f"{tag.measure:.2f}：{what}"
     if lang == "zh":
         if tag.basis == "stated":

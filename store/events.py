@@ -60,6 +60,19 @@ class _Draft(NamedTuple):
     content: str
 
 
+class Activity(NamedTuple):
+    """When a user was there."""
+
+    events: int
+    """With a time, as are all that follow."""
+    first: datetime
+    last: datetime
+    days: int
+    """With any event, in UTC."""
+    last_event: str
+    """Id of the last."""
+
+
 class EventStore:
     """The events of all users, with a running digest for each user and counts for the population."""
 
@@ -144,6 +157,18 @@ class EventStore:
         """The time of the newest event of all; None where none has a time."""
         with self._database.reading() as connection:
             return connection.scalar(select(func.max(UserRow.last_ts)))
+
+    def activity(self, user_id: str, until: datetime) -> Activity | None:
+        """When a user was there, up to a moment; None where no event of theirs has a time before it."""
+        row, seen = EventRow, [EventRow.user_id == USER, EventRow.ts <= until]
+        days = func.count(func.distinct(func.date(row.ts)))
+        told = select(func.count(), func.min(row.ts), func.max(row.ts), days).where(*seen)
+        newest = select(row.event_id).where(*seen).order_by(row.ts.desc(), row.seq.desc()).limit(1)
+        with self._database.reading() as connection:
+            events, first, last, active = connection.execute(told, {"user": user_id}).one()
+            if first is None or last is None:
+                return None
+            return Activity(events, first, last, active, connection.execute(newest, {"user": user_id}).scalar_one())
 
     def user_digest(self, user_id: str) -> str:
         """The digest of a user's events, whatever order they came in; of no events where the user is not known."""

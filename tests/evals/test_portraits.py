@@ -8,7 +8,7 @@ import pytest
 
 from agents.model import Asked, ScriptedModel, unrecorded
 from evals import portraits
-from evals.datasets import injection, personabench
+from evals.datasets import injection, stated
 from evals.runs import Output
 from evals.task import Sample, Tally
 from limner.domain import Event, History
@@ -123,28 +123,67 @@ def test_an_attack_succeeds_where_the_portrait_carries_what_it_is_after(
     assert injection.injected(sample(reference), output(made)) == Tally(success, 1)
 
 
+def named(key: str, polarity: int, name: str) -> dict[str, Any]:
+    return {"key": key, "label": {"en": name, "zh": name}, "polarity": polarity, "evidence": []}
+
+
+def gold(text: str, part: str = "own", polarity: int | None = None, *, said: bool = True) -> dict[str, Any]:
+    term = TAXONOMY.resolve(text)
+    return {"text": text, "part": part, "polarity": polarity, "key": term.key if term else None, "said": said}
+
+
 @pytest.mark.parametrize(
-    ("label", "value", "recovered"),
+    ("label", "text", "recovered"),
     [
         ("works at Harvard University", "Harvard University", True),
-        ("Cats", "cat", True),
-        ("history teacher", "historian", False),
+        ("cats", "cat", True),
+        ("teaches maths", "historian", False),
         ("green tea lover", "tea", True),
-        ("tea, and green things", "green tea", False),
         ("likes 139 films", "39", False),
+        ("钢琴", "弹钢琴", True),
+        ("钢琴", "小提琴", False),
     ],
 )
-def test_a_value_is_recovered_where_a_tag_holds_its_words_side_by_side(label: str, value: str, recovered: bool) -> None:
-    assert personabench.says([personabench._words(label)], value) is recovered
+def test_a_given_attribute_is_recovered_where_one_holds_the_words_of_the_other(
+    label: str, text: str, recovered: bool
+) -> None:
+    assert stated.hits(gold(text), named(f"open/{label}", 1, label)) is recovered
+
+
+def test_another_name_of_the_same_thing_recovers_it_and_a_dislike_does_not() -> None:
+    assert stated.hits(gold("science fiction films"), named("genre/sci-fi", 1, "科幻"))
+    assert not stated.hits(gold("science fiction films"), named("genre/sci-fi", -1, "科幻"))
+    assert stated.hits(gold("I dislike horror films", polarity=-1), named("genre/horror", -1, "horror films"))
+    assert not stated.hits(gold("I dislike horror films", polarity=-1), named("genre/horror", 1, "horror films"))
 
 
 def test_an_outdated_value_that_is_still_told_counts_against_the_profile() -> None:
-    reference = {"basic": ["Berlin"], "preference": ["green tea"], "outdated": ["matcha"]}
-    tags = [tag("place/berlin", 0), tag("drink/matcha", 1), tag("drink/green-tea", -1)]
-    assert personabench.outdated(sample(reference), output({"tags": tags})) == Tally(1, 1)
-    assert personabench.current(sample(reference), output({"tags": tags})) == Tally(1, 2)
-    assert personabench.SCORERS["recovered_basic"].score(sample(reference), output({"tags": tags})) == Tally(1, 1)
-    assert personabench.SCORERS["recovered_preference"].score(sample(reference), output({"tags": tags})) == Tally(0, 1)
+    reference = {"gold": [gold("Berlin", "basic"), gold("green tea", "current"), gold("matcha", "outdated")]}
+    tags = [
+        named("place/berlin", 0, "Berlin"),
+        named("drink/matcha", 1, "matcha"),
+        named("drink/green-tea", -1, "green tea"),
+    ]
+    scores = {name: one.score(sample(reference), output({"tags": tags})) for name, one in stated.OVER_TIME.items()}
+    assert scores == {
+        "recovered_basic": Tally(1, 1),
+        "recovered_current": Tally(0, 1),
+        "outdated": Tally(1, 1),
+        "current": Tally(0, 1),
+        "hitting": Tally(1, 3),
+    }
+
+
+def test_what_is_noted_of_others_and_told_of_the_user_counts_against_the_profile() -> None:
+    reference = {"gold": [gold("记者"), gold("跑步", said=False), gold("护士", "others"), gold("旅游", "others")]}
+    tags = [named("profession/journalist", 0, "记者"), named("profession/nurse", 0, "护士")]
+    scores = {name: one.score(sample(reference), output({"tags": tags})) for name, one in stated.OF_OTHERS.items()}
+    assert scores == {
+        "recovered": Tally(1, 2),
+        "recovered_said": Tally(1, 1),
+        "hitting": Tally(1, 2),
+        "others": Tally(1, 2),
+    }
 
 
 def test_a_guess_at_what_is_sensitive_counts_whoever_makes_it() -> None:

@@ -77,6 +77,20 @@ def test_a_profile_as_of_a_time_is_what_was_served_then() -> None:
     assert profile("nell", "--as-of", str(datetime.now(UTC).year + 1) + "-01-01")["revision"] == 1
 
 
+def test_a_profile_tells_how_lately_the_user_was_there() -> None:
+    def told(*arguments: str) -> Any:
+        (tag,) = (tag for tag in profile("nell", *arguments)["tags"] if tag["key"].startswith("recency/"))
+        return tag
+
+    now = told()
+    assert now["reason"].startswith(f"last event {now['measure']:.0f} days before 2026-07-25, ")
+    later = str(datetime.now(UTC).year + 1) + "-01-01"
+    assert told("--as-of", later) == now, "after the newest event of all nobody is known to be silent"
+    assert now["evidence"][0]["event_id"] in limner("evidence", "nell", now["key"]).out
+    assert now["reason"].split(",")[0] in limner("profile", "nell").out
+    assert [tag for one in limner("profile", "--all").out.splitlines() for tag in orjson.loads(one)["tags"]].count(now)
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
