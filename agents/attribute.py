@@ -75,6 +75,8 @@ class Claim:
     behaviour: Behaviour | None = None
     proposed: bool = False
     """Whether the model named it; counted claims stand without."""
+    worded: bool = False
+    """Whether nothing but the words of its label ties it to events."""
     over: Reading | None = None
     """Where the user said that it is over: of a stated claim the last word, of a counted one the readings are later."""
 
@@ -107,7 +109,8 @@ def _counted(thing: Thing, signals: Signals, taxonomy: Taxonomy, *, proposed: bo
     """A claim whose polarity is what the counts say, whoever named it."""
     sign = _leaning(thing.readings, thing.facet, signals, taxonomy)
     readings = tuple(thing.readings)
-    return Claim(thing.key, thing.facet, thing.label, sign, "observed", readings, thing.lift, proposed=proposed)
+    basis: Basis = "inferred" if taxonomy.facets[thing.facet].inferred else "observed"
+    return Claim(thing.key, thing.facet, thing.label, sign, basis, readings, thing.lift, proposed=proposed)
 
 
 def _stated(fact: Thing, signals: Signals, taxonomy: Taxonomy) -> Claim | None:
@@ -245,4 +248,6 @@ def _worded(proposal: Proposal, signals: Signals, taxonomy: Taxonomy, texts: Map
     sign = proposal.polarity
     if readings and sign != 0:
         sign = _leaning(readings, proposal.facet, signals, taxonomy)
-    return Claim(f"open/{slug}", proposal.facet, proposal.label, sign, "inferred", tuple(readings), proposed=True)
+    return Claim(
+        f"open/{slug}", proposal.facet, proposal.label, sign, "inferred", tuple(readings), proposed=True, worded=True
+    )

@@ -359,6 +359,7 @@ class Batch:
         parts = self._parts
         by_id: Mapping[str, Event] = {event.event_id: event for event in reading.signals.events}
         written: list[Persona] = []
+        tags = [tag for tag in tags if not parts.taxonomy.is_sensitive(tag.key, tag.facet)]
         for lang in parts.languages or (reading.lang,):
             told = facts.points(tags, by_id, lang)
             if told:

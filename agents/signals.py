@@ -287,7 +287,7 @@ def mentioned(text: str, attributed: Mapping[str, Named], taxonomy: Taxonomy) ->
     """The things that a text names in the user's own words, each once, beside those that its item is.
 
     A review of a film tells what happens in it: there, only words for what kind of work it is are the user's own. Words
-    that the text quotes are somebody else's.
+    that the text quotes are somebody else's, and what "my sister loves" is hers.
     """
     found = taxonomy.matcher.find(text)
     if not found:
@@ -299,6 +299,7 @@ def mentioned(text: str, attributed: Mapping[str, Named], taxonomy: Taxonomy) ->
         if one.key not in attributed
         and (not attributed or taxonomy.terms[one.key].group in OF_WORKS)
         and not within(one.start, others)
+        and not taxonomy.hearing.tells_of_another(text, one.start)
     }
     return list(own.values())[::-1]
 

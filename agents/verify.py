@@ -66,7 +66,7 @@ def verify(claim: Claim, facet: Facet, signals: Signals, baseline: Mapping[str, 
         return Verdict(False, f'said to be over: "{claim.over.span}"', counts)
     if claim.basis == "stated":
         return _by_word(claim, rule, counts, signals, weights)
-    if claim.basis == "inferred":
+    if claim.worded:
         return Verdict(False, "named by the model; that the user's texts hold its words proves no taste", counts)
     if facet.stated_only:
         return Verdict(False, "only the user's own words could prove it", counts)

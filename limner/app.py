@@ -622,11 +622,15 @@ class App:
         return (self._dated(found, newest) for found in self.profiles.every(candidates=candidates))
 
     def _dated(self, profile: Profile, asked: datetime | None) -> Profile:
-        """A profile with the tag that no run can keep: how lately the user was there."""
+        """A profile with what no run keeps: which of its tags are sensitive, and how lately the user was there."""
+        tags = [
+            tag.model_copy(update={"sensitive": True}) if self.taxonomy.is_sensitive(tag.key, tag.facet) else tag
+            for tag in profile.tags
+        ]
         seen = self.events.activity(profile.user_id, asked) if asked is not None else None
-        if seen is None or asked is None:
-            return profile
-        return profile.model_copy(update={"tags": (*profile.tags, recency(seen, asked))})
+        if seen is not None and asked is not None:
+            tags.append(recency(seen, asked))
+        return profile.model_copy(update={"tags": tuple(tags)})
 
     def examples(self, profile: Profile) -> dict[str, Event]:
         """The strongest event of every tag of a profile, by id."""

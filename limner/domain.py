@@ -134,6 +134,8 @@ class Tag(Value):
     """The rule that verified it, or the one it failed, in words."""
     corrected: str = ""
     """Who pinned or edited it, and why; empty where nobody did."""
+    sensitive: bool = False
+    """Whether it tells of something that is served only because the owner says so: age, health, belief …"""
     counts: Counts = Counts()
     evidence: tuple[Evidence, ...] = ()
     """At most 20, the strongest and newest first; `counts` covers all events."""

@@ -134,6 +134,7 @@ def _tags(tags: Sequence[Tag], events: Mapping[str, Event], known: Taxonomy, lan
             "  ",
             _cell(facet, room, "dim"),
             f"  {tag.probability:.2f}  ",
+            ("sensitive: " if lang == "en" else "敏感：", "red") if tag.sensitive else "",
             _proof(tag, known, lang),
         )
         out.print(_fitted(line))

@@ -78,6 +78,10 @@ class Facet:
     """The model may name tags of it; False where code alone computes or reads them."""
     stated_only: bool
     """Only the user's own words prove it, never a count."""
+    inferred: bool = False
+    """A count proves nothing of it but lets it be inferred, by a rule that no other facet's is stricter than."""
+    sensitive: bool = False
+    """Personal beyond taste: where the owner serves it, every tag of it is marked, and no persona speaks of it."""
     heard: bool = False
     """Whether there are frames in which users say it of themselves."""
     tells: str = ""
@@ -192,6 +196,10 @@ class Taxonomy:
     def serves(self, key: str, facet: str) -> bool:
         """Whether a tag may be made at all: its facet is on, and nothing in it is sensitive."""
         return self.facets[facet].served == "default" and self._sensitive.isdisjoint(key.split("+"))
+
+    def is_sensitive(self, key: str, facet: str) -> bool:
+        """Whether a tag, where it is served at all, tells of something sensitive."""
+        return (facet in self.facets and self.facets[facet].sensitive) or not self._sensitive.isdisjoint(key.split("+"))
 
     def attribute(self, name: str) -> Attribute | None:
         """The attribute of that name or alias."""
@@ -343,6 +351,8 @@ def load(extra: Path | None = None) -> Taxonomy:
             most=entry.get("most", 8),
             proposed=entry.get("proposed", True),
             stated_only=entry.get("stated_only", False),
+            inferred=entry.get("inferred", False),
+            sensitive=entry.get("sensitive", False),
             heard=bool(entry.get("heard")),
             tells=entry.get("tells", ""),
         )

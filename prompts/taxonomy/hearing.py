@@ -29,6 +29,7 @@ STATEMENTS = (
     "asks",
     "any_more",
     "still",
+    "people",
 )
 """Patterns of a taxonomy on what makes a statement of words, and what does not."""
 FACTUAL = ("first_person", "before", "after", "any_more")
@@ -115,6 +116,7 @@ class Hearing:
             self._asks,
             self._any_more,
             self._still,
+            self._people,
         ) = (re.compile(statements.get(name, "(?!)")) for name in STATEMENTS)
 
     def names_nothing(self, value: str) -> bool:
@@ -127,6 +129,14 @@ class Hearing:
         if polarity < 0 and self._any_more.match(follows):
             return False
         return self._after.match(follows) is not None
+
+    def tells_of_another(self, text: str, start: int) -> bool:
+        """Whether a sentence is about somebody else up to a place: "my sister loves", and not "my sister and I"."""
+        sentence = _SENTENCE_END.split(fold(text[max(0, start - 80) : start]))[-1]
+        spoken = [match.span() for match in self._people.finditer(sentence)]
+        return bool(spoken) and not (
+            _SPEAKER.search(sentence, 0, spoken[0][0]) or _SPEAKER.search(sentence, spoken[-1][1])
+        )
 
     def endings(self, text: str) -> list[Ending]:
         """Where a text says that something is over, with what it ends, from left to right."""

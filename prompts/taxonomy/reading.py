@@ -48,6 +48,8 @@ FIELDS: Mapping[str, Mapping[str, str]] = {
         "most": "a number, 0 or more",
         "proposed": "true or false",
         "stated_only": "true or false",
+        "inferred": "true or false",
+        "sensitive": "true or false",
         "heard": "a mapping of lists of texts",
         "tells": "a text",
     },

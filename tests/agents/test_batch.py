@@ -17,6 +17,8 @@ from agents import batch, clean, propose
 from agents.batch import Batch, Parts
 from agents.model import Asked, Model, ScriptedModel, VllmModel
 from agents.pace import Pace
+from agents.wiring import Wiring
+from evals import synthetic
 from limner.domain import Event, Profile
 from limner.errors import ProfileNotFound, StoreError, Unreachable
 from prompts import library
@@ -141,6 +143,70 @@ async def test_an_update_hears_what_is_new_and_not_all_again(lab: Lab) -> None:
     assert sum(asked.schema is ListenAnswer for asked in second.asked) == 1
     (tag,) = (tag for tag in lab.profile("u1").tags if tag.basis == "stated")
     assert tag.counts.explicit_positive == 61
+
+
+# --- long and messy histories ---------------------------------------------------------------------------------------
+
+TOKENS = 4_000
+"""More than any prompt of a run may ask."""
+
+
+def messy(events: int) -> list[Event]:
+    wiring = Wiring({})
+    return [wiring.event(row, 0) for row in synthetic.messy("u", events)]
+
+
+async def asked(lab: Lab, events: Sequence[Event]) -> list[int]:
+    """Tokens of each question of a run over these events, a token a word or sign."""
+    model = ScriptedModel(lambda asked: ListenAnswer(names=[]) if asked.schema is ListenAnswer else willing(asked))
+    lab.parts.events.add(events)
+    run, _ = await lab.run(model)
+    assert lab.users(run)["failed"] == 0
+    return [model.count_tokens("".join(message.content for message in one.chat)) for one in model.asked]
+
+
+async def test_a_long_and_messy_history_costs_the_tokens_of_a_short_one(lab: Lab, tmp_path: Path) -> None:
+    (tmp_path / "short").mkdir()
+    short = Lab(tmp_path / "short")
+    few = await asked(short, messy(1_000))
+    short.database.close()
+    many = await asked(lab, messy(20_000))
+    assert len(many) <= len(few) + 1
+    assert sum(many) <= 1.2 * sum(few) < TOKENS
+    jobs = {tag.key for tag in lab.profile("u").tags if tag.facet == "profession"}
+    assert len(jobs) == 1, "of two that are said in turn the one said last"
+
+
+@pytest.mark.parametrize(
+    "events",
+    [
+        [event(1, "view", text="")],
+        [event(1, "x-unheard-of", ts=None, meta={"a": [1, {"b": None}]})],
+        [event(1, "message", text="")],
+        [event(1, "rating", value=None)],
+        messy(1),
+        [event(at, "click", item_id="ad", ts=LATER) for at in range(300)],
+        [event(at, "message", text="\u200b 🙂" * 50, ts=None) for at in range(20)],
+        [event(at, ("play", "skip")[at % 2], genre="Jazz", source="ab"[at % 2]) for at in range(40)],
+        [event(at, "message", text=("I love jazz.", "我讨厌爵士乐。")[at % 2]) for at in range(9)],
+    ],
+    ids=[
+        "one view",
+        "unknown kind",
+        "no text",
+        "a rating without stars",
+        "one messy event",
+        "a bot",
+        "nothing but signs",
+        "sources in conflict",
+        "two languages in conflict",
+    ],
+)
+async def test_any_scrap_of_a_history_is_profiled(lab: Lab, events: list[Event]) -> None:
+    await asked(lab, events)
+    tags = lab.profile("u1" if events[0].user_id == "u1" else "u").tags
+    assert len({tag.key for tag in tags}) == len(tags)
+    assert not {tag.polarity for tag in tags if tag.key == "music/jazz" and tag.basis == "observed"}
 
 
 # --- what a run leaves behind ---------------------------------------------------------------------------------------

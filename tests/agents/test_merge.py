@@ -265,6 +265,13 @@ def test_a_tag_is_valid_from_the_oldest_event_that_supports_it() -> None:
     assert tag.valid_from is not None and tag.valid_from > NOON
 
 
+@pytest.mark.parametrize(("reviews", "status"), [(5, "candidate"), (6, "verified")])
+def test_a_value_is_inferred_from_what_is_said_again_and_again(reviews: int, status: str) -> None:
+    said = [event(at, "post", text=f"Well made, number {at}, and it shows") for at in range(reviews)]
+    (tag,) = (tag for tag in found(history(said)) if tag.key == "values/quality")
+    assert (tag.basis, tag.status) == ("inferred", status)
+
+
 def test_ratings_that_the_users_deeds_contradict_are_not_published() -> None:
     (tag,) = tags([counted(1, stars=[0.8, 0.8, 0.8], refusals=3)])
     assert tag.status == "candidate"

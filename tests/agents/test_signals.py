@@ -278,3 +278,24 @@ def test_what_was_bought_and_then_run_down_speaks_for_nothing() -> None:
 def test_a_denied_word_turns_round_what_a_clause_says(text: str, signal: SignalKind) -> None:
     named = next(word for word in ("jazz", "爵士乐") if word in text)
     assert said(text, text.index(named), text.index(named) + len(named)) is signal
+
+
+@pytest.mark.parametrize(
+    ("text", "own"),
+    [
+        ("My sister loves hiking", False),
+        ("My sister and I love hiking", True),
+        ("I took my son on a hiking tour", True),
+        ("He is into hiking", False),
+        ("Everyone here loves hiking", False),
+        ("Lovely hiking weather", True),
+        ("我叔叔特别喜欢徒步", False),
+        ("我的上司他喜欢徒步", False),
+        ("张丽华喜欢徒步。", False),
+        ("我和同事去徒步", True),
+        ("周末喜欢徒步", True),
+        ("我女儿在家，我去徒步", True),
+    ],
+)
+def test_what_a_text_tells_of_somebody_else_is_not_the_users(text: str, own: bool) -> None:
+    assert ("topic/hiking" in read([event(1, "message", text=text)]).things) is own

@@ -46,6 +46,29 @@ def test_demographic_and_sensitive_facets_exist_and_are_off() -> None:
     assert not any(STARTER.facets[name].proposed for name in off)
 
 
+def test_values_and_lifestyle_are_inferred_by_the_strictest_rule() -> None:
+    inferred = {facet.id for facet in STARTER.facets.values() if facet.inferred}
+    assert inferred == {"values", "lifestyle"}
+    for name in inferred:
+        mine = STARTER.facets[name].rule
+        for other in (facet.rule for facet in STARTER.facets.values()):
+            assert mine.min_explicit >= other.min_explicit
+            assert mine.min_implicit >= other.min_implicit
+            assert mine.confidence >= other.confidence
+            assert mine.max_explicit_negative <= other.max_explicit_negative
+            assert mine.max_implicit_negative <= other.max_implicit_negative
+
+
+def test_what_is_off_is_sensitive_and_stays_so_where_an_owner_serves_it(tmp_path: Path) -> None:
+    off = {facet.id for facet in STARTER.facets.values() if facet.served == "off"}
+    assert {facet.id for facet in STARTER.facets.values() if facet.sensitive} == off
+    own = taxonomy.load(owners(tmp_path, "version: own\nextends: starter\nfacets:\n  health: {served: default}\n"))
+    assert own.serves("health/asthma", "health")
+    assert own.is_sensitive("health/asthma", "health")
+    assert own.is_sensitive("life_stage/expecting", "life_stage")
+    assert not own.is_sensitive("topic/hiking", "interest")
+
+
 def test_the_starter_loads_fast_in_a_fresh_process() -> None:
     code = (
         "import time, limner.domain, yaml, ahocorasick\n"
