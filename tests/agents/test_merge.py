@@ -231,7 +231,7 @@ def test_verified_tags_come_first_and_the_surest_of_them_first() -> None:
 
 def test_a_facet_publishes_no_more_than_it_has_room_for() -> None:
     claims = [counted(number, deeds=3 + number) for number in range(30)]
-    claims += [counted(100 + number, facet="lifestyle", deeds=3) for number in range(9)]
+    claims += [counted(100 + number, facet="lifestyle", deeds=8) for number in range(9)]
     room = Counter(tag.facet for tag in tags(claims))
     assert room == {"interest": TAXONOMY.facets["interest"].most, "lifestyle": TAXONOMY.facets["lifestyle"].most}
     assert tags(claims)[0].key == "open/29"
