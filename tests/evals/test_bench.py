@@ -82,6 +82,14 @@ def test_the_events_of_both_files_are_taken_in(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
+def test_an_update_is_one_event_more_after_a_history(tmp_path: Path) -> None:
+    with show.bar("update", "events") as bar:
+        short, long = bench.update(tmp_path, [40, 400], bar=bar)
+    assert (short.events, long.events) == (40, 400)
+    assert 1 <= short.calls <= 3 and 1 <= long.calls <= 3
+    assert 0 < long.tokens < 2 * short.tokens
+
+
 def test_both_sides_of_a_round_do_the_same_work(tmp_path: Path) -> None:
     with instant.apart(delay=0.01, slots=4) as url, show.bar("throughput", "users") as bar:
         target = bench.Target(url, instant.NAME, "none", None)
