@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -81,9 +81,11 @@ def _hobbies(path: Path) -> Mapping[str, Sequence[Said]]:
 
 def _preferences(path: Path) -> Mapping[str, Sequence[Said]]:
     """Which way a preference leans is told by its words."""
-    return _by_user(
-        (row["user_id"], (row["tag"], "own", -1 if _AVERSE.search(row["tag"]) else 1)) for row in rows(path)
-    )
+    return _by_user((row["user_id"], (row["tag"], "own", _leaning(row["tag"]))) for row in rows(path))
+
+
+def _leaning(sentence: str) -> Polarity:
+    return -1 if _AVERSE.search(sentence) else 1
 
 
 def _attributes(path: Path) -> Mapping[str, Sequence[Said]]:
@@ -110,7 +112,7 @@ def _graph(path: Path) -> Mapping[str, Sequence[Said]]:
     return _by_user(found)
 
 
-def _by_user(told: Iterator[tuple[str, Said]] | Sequence[tuple[str, Said]]) -> Mapping[str, Sequence[Said]]:
+def _by_user(told: Iterable[tuple[str, Said]]) -> Mapping[str, Sequence[Said]]:
     users: dict[str, list[Said]] = defaultdict(list)
     for user_id, said in told:
         users[user_id].append(said)
