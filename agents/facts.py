@@ -172,7 +172,7 @@ def _much(tag: Tag, agreeing: Sequence[Event], lang: Language) -> str:
         if zh:
             return f"评分{how}{'高' if tag.lift > 0 else '低'}于自己的平均分"
         return f"rated {how} {'above' if tag.lift > 0 else 'below'} their own average"
-    if tag.basis != "observed" or tag.measure is not None:
+    if tag.basis == "stated" or tag.measure is not None:
         return ""
     kinds = {event.kind for event in agreeing}
     if len(kinds) == 1 and 1 < len(agreeing) == tag.counts.total and (done := _DONE.get(kinds.pop())):
