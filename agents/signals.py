@@ -26,7 +26,7 @@ from limner.domain import Counts, Event, History, Label, SignalKind
 from prompts.taxonomy import Named, Taxonomy
 from prompts.taxonomy.words import Found
 
-VERSION = 3
+VERSION = 4
 
 EXPLICIT = frozenset({"rating", "review"})
 LIKES = frozenset(
