@@ -58,11 +58,12 @@ LEAST_LEAD = -0.04
 """Of the one asked about over whoever else speaks, see `Memory.lead`: below it nothing is answered. A tenth of what can
 be answered in `evals.memory`'s FITTED conversations lies below it, and 0.54 of what cannot."""
 
-LEAST_SURE = -0.2
+LEAST_SURE = -0.3
 """Mean log-probability of an answer's tokens below which it is withheld. On 60 questions of the conversations that
 choices are made on, the area under the curve is 0.70 for what can be answered over what cannot, and 0.77 for right
-over wrong answers; 0.92 of all F1 and 8 of 20 answers to what cannot be answered lie above it. The model's word when
-it is asked whether the lines say so tells nothing (0.48)."""
+over wrong answers; nothing that has any F1 lies below it, and 4 of 13 answers to what cannot be answered and is not
+somebody else's do. At -0.2 it would be 9 of them, and 0.08 of the F1; half of PersonaBench's with it. The model's word
+when it is asked whether the lines say so tells nothing (0.48)."""
 
 _NUMBER = re.compile(r"\d+")
 _NEUTRAL = frozenset(tokens("yes no not likely probably currently 是的 不是 没有 可能 目前"))

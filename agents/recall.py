@@ -252,10 +252,11 @@ class Memory:
         """How much better the one a question names holds its words than whoever else speaks, -1 to 1.
 
         Either holds them as well as its best `LEADING` turns do, on average. None where the question names no one of
-        several speakers.
+        several speakers, or one who says less than a third: the best of many turns beat the best of few.
         """
         named = self._named(question)
-        if len(named) != 1 or not (others := self._of_others(named[0])).any():
+        others = self._of_others(named[0]) if len(named) == 1 else np.zeros(len(self.ids), dtype=bool)
+        if not 0 < others.sum() <= len(self.ids) * 2 / 3:
             return None
         held = self.held(question)
         own, theirs = (np.sort(held[rows])[-LEADING:].mean() for rows in (~others, others))

@@ -74,6 +74,8 @@ def test_the_one_who_says_what_is_asked_leads() -> None:
     assert memory.lead("Which bowl did she make?") is None
     assert memory.lead("Which bowl did Caroline and Melanie make?") is None
     assert remembered(SHOP).lead("Which coffee did Caroline buy?") is None
+    crowd = [turn(number, "Melanie", "We made a bowl.") for number in range(10, 20)]
+    assert remembered([*TALK, *crowd]).lead("Which bowl did Caroline make?") is None
 
 
 def test_a_rare_word_weighs_more_than_a_common_one() -> None:
