@@ -118,7 +118,7 @@ class Parts(NamedTuple):
             "steps": STEPS,
             "prompts": {prompt.id: prompt.digest for prompt in (self.listen, self.propose, self.persona)},
             "model": self.model,
-            "taxonomy": f"{self.taxonomy.version} {self.taxonomy.digest}",
+            "taxonomy": self.taxonomy.proving,
             "zone": str(self.zone),
             "languages": self.languages,
             "calibration": self.fit.model_dump(),

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import cast
 
-from limner.query import BOUGHT, RATED, Comparison, Statistic, Want
+from limner.query import BOUGHT, PLAYED, RATED, WRITTEN, Comparison, Statistic, Want
 
 # --- what is wanted ---
 
@@ -56,6 +56,11 @@ HEADS: tuple[tuple[Want, re.Pattern[str]], ...] = tuple(
         ("list", r"^(?:who|whom)\b"),
     )
 )
+COUNTED = (
+    rf"{ASK}(?:how many|(?:what (?:is|are) )?(?:the )?(?:share|percentage|percent|proportion|fraction|number|count) of|"
+    r"which|what|who are|compare)?\s*"
+)
+"""Before what is counted or listed."""
 APART = re.compile(
     r"^what (?:sets|distinguishes|separates|differentiates|marks|makes|is special about|is typical of|"
     r"is characteristic of|"
@@ -105,7 +110,7 @@ BY: tuple[tuple[re.Pattern[str], Statistic], ...] = tuple(
             r"\bpurchases?\b|\borders?\b|\bbought\b|\bbuys?\b|购买次数|购物次数|订单|购买|购物",
             Statistic(measure="events", acts=BOUGHT),
         ),
-        (r"\bplays?\b|\blistens?\b|播放", Statistic(measure="events", acts=("play", "listen"))),
+        (r"\bplays?\b|\blistens?\b|播放", Statistic(measure="events", acts=PLAYED)),
         (r"\bdays?\b|天", Statistic(measure="days")),
         (r"\btags?\b|标签", Statistic(measure="tags")),
         (r"\bactive\b|\bactivity\b|\bevents?\b|活跃|活动|事件", Statistic(measure="events")),
@@ -369,8 +374,8 @@ NOUNS: tuple[tuple[re.Pattern[str], tuple[str, ...]], ...] = tuple(
             r"\b(?:purchases?|bought|orders?|baskets?|trips?|shops?|shopping|buys?|trolley)\b|购物|购买|买|订单|单",
             BOUGHT,
         ),
-        (r"\b(?:plays?|played|listens?|listened|tracks?|songs?)\b|播放|听|首", ("play", "listen")),
-        (r"\b(?:messages?|posts?)\b|消息|帖子?", ("message", "post")),
+        (r"\b(?:plays?|played|listens?|listened|tracks?|songs?)\b|播放|听|首", PLAYED),
+        (r"\b(?:messages?|posts?)\b|消息|帖子?", WRITTEN),
     )
 )
 COMPARED: dict[str, Comparison] = {

@@ -5,7 +5,8 @@ between "and", "or" and "but not". A clause is a leaning (likes, buys, watches),
 name. Whatever of a clause is none of these and no small word must be a name, and a name must mean something: a clause
 with anything left over is not read at all (`Unread`), so that nothing is dropped silently.
 
-What has no number of its own gets a plain one, which is said with the answer: who buys a thing did so at least
+What the owner's glossary defines means what it says there. What has no number of its own otherwise gets a plain one,
+which is said with the answer: who buys a thing did so at least
 `OFTEN_ENOUGH` times; "mostly" is more than half; "often" and "a lot" are the top quarter of the users, "very" the top
 tenth.
 """
@@ -22,6 +23,8 @@ from agents.terms import Match, Vocabulary
 from limner.domain import Language
 from limner.query import (
     BOUGHT,
+    FIRST_YEAR,
+    LAST_YEAR,
     Active,
     All,
     Any,
@@ -36,13 +39,13 @@ from limner.query import (
     Statistic,
     Tagged,
 )
+from prompts.taxonomy.glossary import ACTS, NOTHING, YEARS, Definition, Thing
 
 OFTEN_ENOUGH = 3
 """Deeds that prove a leaning, as in `prompts.taxonomy.Rule`."""
 MOSTLY, MUCH, VERY_MUCH = 0.5, 0.25, 0.1
 TOP, MOST = 10, 1_000
 """Rows of a ranking, where none are named and at most."""
-LAST_YEAR = 2999
 LENGTH = 1_000
 """Characters of a question, at most."""
 
@@ -65,6 +68,8 @@ class Plan(NamedTuple):
     query: Query
     matches: tuple[Match, ...]
     """What names were taken for."""
+    defined: tuple[Definition, ...] = ()
+    """Words that mean what the owner's glossary says."""
     notes: tuple[str, ...] = ()
     """Readings that could have been others: ids of sentences in `agents.wording`."""
 
@@ -88,6 +93,14 @@ def plan(
     return _Reader(vocabulary, language(question), meant=meant, known=known or {}).question(question)
 
 
+_SAID = {
+    "lower": ("rates lower", "dislikes"), "dislikes": ("dislikes",), "mostly": ("mostly",),
+    "very much": ("very often",), "much": ("often",), "higher": ("rates higher", "likes"), "likes": ("likes",),
+    "once": ("bought",), "buys": ("buys",),
+}  # fmt: skip
+"""Leanings of a clause, and what the glossary calls them; the first that a clause has decides."""
+
+
 class _Quantity(NamedTuple):
     compare: Comparison
     value: float
@@ -105,6 +118,10 @@ class _Reader:
         self._meant = meant
         self._quoted: list[str] = []
         self._inherited: Callable[[str], Condition] | None = None
+        self._opposite: dict[Condition, tuple[set[str], str]] = {}
+        """What was read as a liking, with the leaning and the thing that are its opposite."""
+        self._now = datetime.now(UTC)
+        self.defined: list[Definition] = []
         self.matches: list[Match] = []
         self.notes: list[str] = []
 
@@ -112,8 +129,27 @@ class _Reader:
         if len(asked) > LENGTH:
             raise Unread("")
         text = phrases.MONTHS.sub(_in_numbers, self._set_quotes_aside(" ".join(asked.split())))
+        text = self._with_people(text)
         query = self._chinese(text) if self._lang == "zh" else self._english(text)
-        return Plan(query, tuple(dict.fromkeys(self.matches)), tuple(dict.fromkeys(self.notes)))
+        return Plan(
+            query,
+            matches=tuple(dict.fromkeys(self.matches)),
+            defined=tuple({one.name: one for one in self.defined}.values()),
+            notes=tuple(dict.fromkeys(self.notes)),
+        )
+
+    def _with_people(self, text: str) -> str:
+        """The text with "users who are" before what the owner calls a group of them: "How many VIPs are there?"."""
+        for phrase in self._vocabulary.taxonomy.glossary.phrases:
+            said = re.escape(phrase)
+            if _HAN.search(phrase):
+                text = re.sub(rf"^(.*?(?:多少|哪些|哪几个|几个|几位))(?={said})", r"\g<1>用户是", text)
+                text = re.sub(rf"^{said}(?=有哪些|有谁|都有谁|有多少|有几|占)", rf"是{phrase}的用户", text)
+            else:
+                text = re.sub(rf"\b({said}s?)\s+(?:who|that|which)\b", r"\g<1> and", text, flags=re.IGNORECASE)
+                head = rf"^({phrases.COUNTED}(?:(?:all|the|our|of)\s+)*)(?={said}s?\b)"
+                text = re.sub(head, r"\g<1>users who are ", text, flags=re.IGNORECASE)
+        return text
 
     def _set_quotes_aside(self, text: str) -> str:
         """The text with every quoted name as one character of the private area, which nothing takes apart."""
@@ -308,7 +344,12 @@ class _Reader:
         negated = (phrases.NEGATED if self._lang == "en" else phrases.ZH_NEGATED).match(words)
         if negated is not None and not re.match(r"\s*not (?:fans?|into)", words, re.IGNORECASE):
             rest = words[negated.end() :]
-            inner = self._positive(rest)
+            before = len(self.defined)
+            inner = self._habit(rest) or self._positive(rest)
+            if (opposite := self._opposite.get(inner)) is not None:
+                self.notes.append("not liking is disliking")
+                del self.defined[before:]
+                return self._leant(*opposite)
             if isinstance(inner, Tagged) and inner.polarity == 1:
                 self.notes.append("not liking is disliking")
                 return inner.model_copy(update={"polarity": -1})
@@ -326,7 +367,7 @@ class _Reader:
             if match is None:
                 raise Unread(said, unread.unknown) from None
             self.matches.append(match)
-            return Tagged(keys=match.keys)
+            return self._claimed(*match.keys)
 
     def _told(self, words: str) -> Condition:
         for reading in (self._of_tags_then, self._quantified, self._dated, self._leaning):
@@ -342,14 +383,45 @@ class _Reader:
             r"^(?:(?:are|is|be|have|has|do|does|tend to be|being)\s+|是)", "", words.strip(), flags=re.IGNORECASE
         )
         third = re.sub(r"^\w+", r"\g<0>s", plain)
-        for said in dict.fromkeys((words.strip(), plain, re.sub(r"^(?:a|an|the)\s+", "", plain), third)):
+        forms = dict.fromkeys((words.strip(), plain, re.sub(r"^(?:a|an|the)\s+", "", plain), third))
+        for said in forms:
+            if (own := self._vocabulary.taxonomy.glossary.phrase(self._with_quotes(said))) is not None:
+                return self._means(own, NOTHING)
+        for said in forms:
             term = self._vocabulary.taxonomy.resolve(self._with_quotes(said))
             if term is not None and self._vocabulary.is_claim(term.key):
                 match = self._vocabulary.thing(term.key)
                 assert match is not None
                 self.matches.append(match._replace(said=said))
-                return Tagged(keys=(term.key,))
+                return self._claimed(term.key)
         return None
+
+    def _claimed(self, *keys: str) -> Condition:
+        """Who has a habit, by its tag or by what the owner means by it."""
+        own = self._vocabulary.taxonomy.glossary.tag(keys[0]) if len(keys) == 1 else None
+        return Tagged(keys=keys) if own is None else self._means(own, NOTHING)
+
+    def _means(self, own: Definition, thing: Thing) -> Condition:
+        self.defined.append(own)
+        return own.condition(thing, self._now)
+
+    def _defined(self, lean: set[str], about: tuple[str, ...], thing: Thing) -> Condition | None:
+        """What the owner means by a leaning; None where the glossary does not say."""
+        first = next((name for name in _SAID if name in lean), None)
+        for name in () if first is None else _SAID[first]:
+            if (own := self._vocabulary.taxonomy.glossary.leaning(name, about)) is not None:
+                return self._means(own, thing)
+        return None
+
+    def _leant(self, lean: set[str], key: str) -> Condition:
+        """The condition that users stand to a thing in these ways."""
+        if self._vocabulary.is_claim(key):
+            return self._claimed(key)
+        acts = BOUGHT if "buys" in lean else ()
+        made = self._defined(lean, self._vocabulary.about(key), Thing(key, acts=acts)) or leant(lean, key)
+        if lean & {"likes", "higher"}:
+            self._opposite[made] = {"lower" if "higher" in lean else "dislikes"}, key
+        return made
 
     def _of_tags_then(self, words: str) -> Condition | None:
         """A clause as of an earlier day."""
@@ -470,10 +542,12 @@ class _Reader:
         if phrases.ITEMS.search(words) or re.search(r"\b(?:released|made|from)\b|上映|出版", words):
             lean = self._leans(rest)
             self._nothing_left(re.sub(r"上映|出版|影", " ", phrases.ITEMS.sub(" ", rest)))
-            first = 1000 if since is None else since.year
+            first = FIRST_YEAR if since is None else since.year
             last = LAST_YEAR if until is None else until.year - (until.month == until.day == 1)
-            statistic = Statistic(measure="share", years=(first, last))
-            return _weighed(lean, statistic, Statistic(measure="events", years=(first, last)))
+            years = (first, last)
+            return self._defined(lean, (YEARS,), Thing(years=years)) or _weighed(
+                lean, Statistic(measure="share", years=years), Statistic(measure="events", years=years)
+            )
         if since is not None and until is None:
             inner = self._positive(rest)
             if isinstance(inner, Tagged):
@@ -493,10 +567,14 @@ class _Reader:
             )
             if acts and not self._left(left):
                 top = VERY_MUCH if "very much" in lean else MUCH
-                return Standing(of=Statistic(measure="events", acts=acts), top=top)
+                sort = next(name for name, known in ACTS.items() if known == acts)
+                often = lean & {"much", "very much"} or {"very much"}
+                return self._defined(often, (sort,), NOTHING) or Standing(
+                    of=Statistic(measure="events", acts=acts), top=top
+                )
 
         def made(key: str) -> Condition:
-            return leant(lean, key, self._vocabulary)
+            return self._leant(lean, key)
 
         if not lean and self._inherited is None:
             return None
@@ -588,10 +666,8 @@ def leans_to_a_thing(clause: str) -> bool:
     return any(pattern.search(clause) for name, pattern in phrases.LEANINGS if name in {"likes", "dislikes", "buys"})
 
 
-def leant(lean: set[str], key: str, vocabulary: Vocabulary) -> Condition:
-    """The condition that users stand to a thing in these ways."""
-    if vocabulary.is_claim(key):
-        return Tagged(keys=(key,))
+def leant(lean: set[str], key: str) -> Condition:
+    """The condition that users stand to a thing in these ways, where nobody has defined another."""
     if "dislikes" in lean or "lower" in lean:
         return Tagged(keys=(key,), polarity=-1)
     if lean & {"mostly", "much", "very much"}:
@@ -713,7 +789,7 @@ def _years(words: str) -> tuple[int, int] | None:
     if span is None or not phrases.ITEMS.search(words):
         return None
     since, until, _ = span
-    return 1000 if since is None else since.year, LAST_YEAR if until is None else until.year - (
+    return FIRST_YEAR if since is None else since.year, LAST_YEAR if until is None else until.year - (
         until.month == until.day == 1
     )
 

@@ -18,6 +18,7 @@ from agents.wording import Words
 from limner import query
 from limner.domain import Reply
 from limner.errors import LimnerError, ModelError, SetupError
+from limner.query import Query
 from store.population import ROWS, Found, PopulationStore
 
 Understand = Callable[[str, Vocabulary], Awaitable[Plan]]
@@ -59,7 +60,7 @@ async def survey(
             read = leaning or await reading(question, vocabulary, understand)
         except Unread as unread:
             return Answered(_unread(question, unread, words), None)
-        asked = query.plain(read.query)
+        asked = _told(read, read.query)
         if query.empty(read.query.where) or (read.query.against is not None and query.empty(read.query.against)):
             return Answered(_empty(question, words), None)
         found = store.answer(read.query, explain=explain)
@@ -116,9 +117,15 @@ def _reply(question: str, read: Plan, found: Found, words: Words) -> Reply:
         users=found.users if named else None,
         count=found.size if asked.want in {"list", "count", "share"} else None,
         abstained=withheld,
-        query=query.plain(asked),
-        explanation=words.explanation(read.query, read.matches, read.notes, found, ROWS),
+        query=_told(read, asked),
+        explanation=words.explanation(read, found, ROWS),
     )
+
+
+def _told(read: Plan, asked: Query) -> dict[str, object]:
+    """The query as JSON, with the owner's definitions that were used for it."""
+    own = {one.name: one.means for one in read.defined}
+    return query.plain(asked) | ({"glossary": own} if own else {})
 
 
 def _unread(question: str, unread: Unread, words: Words) -> Reply:

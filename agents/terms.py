@@ -149,6 +149,12 @@ class Vocabulary:
             return self._held[key][1]
         return Label(en=key, zh=key)
 
+    def about(self, key: str) -> tuple[str, ...]:
+        """A key, its group and its facet: what the owner may have defined a word for, the most particular first."""
+        term = self.taxonomy.terms.get(key)
+        facet = term.facet if term is not None else self._held[key][0] if key in self._held else ""
+        return key, key.partition("/")[0], facet
+
     def holds(self, key: str) -> bool:
         """Whether anybody of the population has anything to do with it."""
         return key in self._held

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from agents.terms import Match, Vocabulary
+from agents.plan import Plan
+from agents.terms import Vocabulary
 from limner import query
 from limner.domain import Label, Language
 from limner.query import Condition, Query, Statistic
@@ -26,8 +27,8 @@ _ACTS: dict[tuple[str, ...], Say] = {
     query.BOUGHT: ("purchases", "次购买"),
     query.RATED: ("ratings", "个评分"),
     ("review",): ("reviews", "条评论"),
-    ("play", "listen"): ("plays", "次播放"),
-    ("message", "post"): ("messages", "条消息"),
+    query.PLAYED: ("plays", "次播放"),
+    query.WRITTEN: ("messages", "条消息"),
 }
 _COMPARED: dict[str, Say] = {
     ">=": ("at least", "至少"),
@@ -237,9 +238,9 @@ class Words(NamedTuple):
             first, last = of.years
             span = (
                 (f" of items from {first} on", f"{first}年及以后的作品")
-                if last >= 2999
+                if last >= query.LAST_YEAR
                 else (f" of items from before {last + 1}", f"{last + 1}年以前的作品")
-                if first <= 1000
+                if first <= query.FIRST_YEAR
                 else (f" of items from {first} to {last}", f"{first}至{last}年的作品")
             )
             return self.said(span)
@@ -368,12 +369,14 @@ class Words(NamedTuple):
 
     # --- what stands behind it ---
 
-    def explanation(
-        self, asked: Query, matches: Sequence[Match], notes: Sequence[str], found: Found | None, rows: int
-    ) -> str:
+    def explanation(self, read: Plan, found: Found | None, rows: int) -> str:
         """The query in words, what each term was taken for, and whatever was left out or cut."""
-        words = [self.said((f"Asked: {self.asked(asked)}.", f"查询：{self.asked(asked)}。"))]
-        for match in matches:
+        words = [self.said((f"Asked: {self.asked(read.query)}.", f"查询：{self.asked(read.query)}。"))]
+        words += [
+            self.said((f"By your glossary, “{own.name}” is: {own.means}.", f"按词汇表，“{own.name}”即：{own.means}。"))
+            for own in read.defined
+        ]
+        for match in read.matches:
             names = self.said((", ", "、")).join(
                 f"{self.said(label)} ({key})" for key, label in zip(match.keys, match.labels, strict=True)
             )
@@ -387,7 +390,7 @@ class Words(NamedTuple):
                     )
                 )
             )
-        words += [f"{self.said(NOTES[note])}{self.said(('.', '。'))}" for note in notes]
+        words += [f"{self.said(NOTES[note])}{self.said(('.', '。'))}" for note in read.notes]
         if found is not None:
             words += [
                 self.said(

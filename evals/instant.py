@@ -35,6 +35,8 @@ DIMENSIONS = 512
 
 _POINT = re.compile(r"^\d+\. (.+)$", re.MULTILINE)
 _SIGNAL = re.compile(r"^([+*-]) ([^:\n]+)", re.MULTILINE)
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9 &'-]{1,38}")
+"""What an English name of a tag may be; see `prompts.answers.Proposed`."""
 _MADE = (("weekend tinkering", "周末动手"), ("gift hunting", "挑选礼物"))
 """Tags that no event proves."""
 _LEANING = {"+": "likes", "-": "dislikes", "*": "likes"}
@@ -63,7 +65,8 @@ def _tags(asked: str) -> str:
     """Two tags that were counted, in the history's language, and two that were not."""
     counted = [(name.strip()[:20], _LEANING[sign]) for sign, name in _SIGNAL.findall(asked)]
     named = [
-        (name if name.isascii() else f"interest {at}", name, leaning) for at, (name, leaning) in enumerate(counted)
+        (name if _NAME.fullmatch(name) else f"interest {at}", name, leaning)
+        for at, (name, leaning) in enumerate(counted)
     ]
     made = [(en, zh, "likes") for en, zh in _MADE]
     tags = [{"facet": "interest", "en": en, "zh": zh, "polarity": leaning} for en, zh, leaning in [*named[:2], *made]]

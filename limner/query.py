@@ -21,6 +21,10 @@ Comparison = Literal[">=", "<=", ">", "<"]
 Want = Literal["list", "count", "share", "top users", "top tags", "compare", "apart"]
 BOUGHT = ("purchase", "order")
 RATED = ("rating", "review")
+PLAYED = ("play", "listen")
+WRITTEN = ("message", "post")
+FIRST_YEAR, LAST_YEAR = 1000, 2999
+"""Of items, where no first or last one is asked for."""
 
 
 class Statistic(Value):

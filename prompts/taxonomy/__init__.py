@@ -17,6 +17,7 @@ What a word feels about what it stands with is under `feelings` (`feeling.py`).
 
 An owner's file with `extends: starter` is laid over the starter, field by field; `null` takes a field or a whole
 term away. A term that takes the place of others names their keys in `was`, so that what is stored can follow it.
+What words of the owner's business mean in questions stands under `glossary` (`glossary.py`), and changes no tag.
 Problems are named with file and line.
 """
 
@@ -33,6 +34,7 @@ from limner.domain import Label
 from limner.errors import TaxonomyError
 from prompts.taxonomy import reading
 from prompts.taxonomy.feeling import Feeling, Feelings
+from prompts.taxonomy.glossary import Glossary, glossary
 from prompts.taxonomy.hearing import Hearing
 from prompts.taxonomy.words import Found, Frames, Matcher, compact, fold, in_both_numbers, slug, with_plural
 
@@ -145,9 +147,12 @@ class Named(NamedTuple):
 class Taxonomy:
     version: str
     digest: str
+    proving: str
+    """The same of all that decides what tags are made: a profile made under another one is made again."""
     facets: Mapping[str, Facet]
     terms: Mapping[str, Term]
     attributes: Mapping[str, Attribute]
+    glossary: Glossary
     _source: reading.Source = field(repr=False, compare=False)
     merged: Mapping[str, Named] = field(default_factory=dict, repr=False, compare=False)
     """Keys that are other names of a thing, with the thing they name: `genre/sf-movies` is `genre/sci-fi`."""
@@ -369,7 +374,16 @@ def load(extra: Path | None = None) -> Taxonomy:
         )
         for name, entry in source.attributes.items()
     }
-    return Taxonomy(source.version, source.digest, facets, terms, attributes, source)
+    return Taxonomy(
+        version=source.version,
+        digest=source.digest,
+        proving=source.proving,
+        facets=facets,
+        terms=terms,
+        attributes=attributes,
+        glossary=glossary(source.glossary),
+        _source=source,
+    )
 
 
 def lint(path: Path = STARTER) -> list[str]:

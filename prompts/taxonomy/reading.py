@@ -10,10 +10,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import orjson
+
 from limner.domain import Polarity
 from limner.errors import TaxonomyError
 from prompts.document import Document, Place, read
 from prompts.taxonomy.feeling import Cue, Feelings
+from prompts.taxonomy.glossary import Known, problems
 from prompts.taxonomy.hearing import FACTUAL, STATEMENTS, Hearing, Way
 from prompts.taxonomy.words import Frames, Matcher, compact, fold, with_plural
 
@@ -37,6 +40,7 @@ FIELDS: Mapping[str, Mapping[str, str]] = {
         "statements": "a mapping of texts",
         "feelings": "a mapping",
         "endings": "a mapping of mappings of lists of texts",
+        "glossary": "a mapping",
     },
     "facets": {
         "label": "a mapping with en and zh, both texts",
@@ -83,6 +87,14 @@ FIELDS: Mapping[str, Mapping[str, str]] = {
         "description": "a mapping with en and zh, both texts",
         "was": "a list of texts",
     },
+    "glossary": {
+        "leanings": "a list of texts",
+        "about": "a list of texts",
+        "tag": "a text",
+        "en": "a list of texts",
+        "zh": "a list of texts",
+        "where": "a mapping",
+    },
 }
 """Of each section, its fields and what each must be; "" is the file itself."""
 NEEDED = {
@@ -91,6 +103,7 @@ NEEDED = {
     "attributes": ("groups",),
     "terms": ("en", "zh"),
     "feelings": ("words",),
+    "glossary": ("where",),
 }
 RULE = (
     "min_explicit",
@@ -105,6 +118,8 @@ SHARES = ("confidence", "precision")
 """Of a rule: at least 0, below 1."""
 LEANINGS: Mapping[str, Polarity] = {"dislikes": -1, "likes": 1, "is": 0}
 """How what a facet's frames hear leans; a frame against comes before one for."""
+ASKED = frozenset({"version", "extends", "glossary"})
+"""Sections that change what questions mean, or nothing at all, but no tag."""
 _KEY = re.compile(r"[a-z][a-z0-9_]*/[a-z0-9][a-z0-9-]*")
 
 
@@ -133,9 +148,17 @@ def source(starter: Path, extra: Path | None) -> Source:
         data=data,
         places=places,
         digest=hashlib.sha256("".join(layer.digest for layer in layers).encode()).hexdigest()[:12],
+        proving=_proving(layers),
         version="+".join(str(layer.data.get("version", "unnamed")) for layer in layers),
         file=(extra or starter).name,
     )
+
+
+def _proving(layers: Sequence[Document]) -> str:
+    """12 hex digits of all that decides what tags are made: of all but the names of the files and the glossary."""
+    told = [{key: value for key, value in layer.data.items() if key not in ASKED} for layer in layers]
+    content = b"".join(orjson.dumps(one, option=orjson.OPT_NON_STR_KEYS) for one in told if one)
+    return hashlib.sha256(content).hexdigest()[:12]
 
 
 def _lay_over(below: Entry, above: Entry, depth: int) -> None:
@@ -175,6 +198,8 @@ class Source:
     data: Entry
     places: Mapping[tuple[str, ...], Place]
     digest: str
+    proving: str
+    """Of all but the glossary; see `Taxonomy.proving`."""
     version: str
     file: str
 
@@ -193,6 +218,10 @@ class Source:
     @property
     def terms(self) -> dict[str, Entry]:
         return dict(self.data.get("terms", {}))
+
+    @property
+    def glossary(self) -> dict[str, Entry]:
+        return dict(self.data.get("glossary", {}))
 
     @property
     def ignored(self) -> list[str]:
@@ -333,6 +362,7 @@ class Source:
         yield from self._parts_of_feelings()
         yield from self._links()
         yield from self._promises()
+        yield from self._defined()
 
     def _parts_of_facets(self) -> Iterator[tuple[Place, str]]:
         for name, facet in self.facets.items():
@@ -390,6 +420,13 @@ class Source:
                     yield self._place("terms", str(key), part), f"{key}: {part}: only a behaviour is shown by words."
             if ("says" in entry or "says" in group) and not entry.get("names"):
                 yield self._place("terms", str(key)), f"{key}: a fact that is stated needs names."
+
+    def _defined(self) -> Iterator[tuple[Place, str]]:
+        if not all(isinstance(entry.get("where"), dict) for entry in self.glossary.values()):
+            return  # told already
+        known = Known(self.facets, self.groups, self.terms)
+        for path, problem in problems(self.glossary, known):
+            yield self._place("glossary", *path), f"{': '.join(path)}: {problem}"
 
     def _successions(self) -> Iterator[tuple[Place, str]]:
         heirs: dict[str, str] = {}
