@@ -57,10 +57,15 @@ HEADS: tuple[tuple[Want, re.Pattern[str]], ...] = tuple(
     )
 )
 COUNTED = (
-    rf"{ASK}(?:how many|(?:what (?:is|are) )?(?:the )?(?:share|percentage|percent|proportion|fraction|number|count) of|"
-    r"which|what|who are|compare)?\s*"
+    rf"{ASK}(?:how many|(?:what\s+(?:is\s+)?)?(?:the )?"
+    r"(?:share|percentage|percent|proportion|fraction|number|count) of|which|what|who are|compare)?\s*"
 )
 """Before what is counted or listed."""
+DOES = (
+    r"(?!(?:and|or|but|with|to|against|versus|vs|by|from|are|is|apart|there|have|has|do|does|in|on|of|who|that|which|"
+    r"differ|different|except|excluding|minus|without)\b)(\w)"
+)
+"""The beginning of a clause about what a group does."""
 APART = re.compile(
     r"^what (?:sets|distinguishes|separates|differentiates|marks|makes|is special about|is typical of|"
     r"is characteristic of|"
@@ -153,6 +158,14 @@ ZH_HEADS: tuple[tuple[Want, re.Pattern[str]], ...] = tuple(
         ("list", rf"^(?:请问)?(?P<a>.*?)的{ZH_PEOPLE}(?:都)?(?:有|是)(?:谁|哪些|哪几个)[？?。]*$"),
     )
 )
+SHARE = re.compile(r"\b(?:share|percentage|percent|proportion|fraction|part)\b", re.IGNORECASE)
+OF_WHOM = re.compile(r"^(?P<a>.+?)\s+also\s+(?P<b>.+)$", re.IGNORECASE)
+"""Of a share: of which users, and what is asked of them."""
+ZH_OF_WHOM = re.compile(
+    rf"^(?P<a>.+?)的?{ZH_PEOPLE}(?:当中|之中|中|里面?)[，,]?(?:有)?(?:(?:多少|多大)比例|百分之多少|百分之几|几成)的?(?:{ZH_PEOPLE})?"
+    rf"(?:也|还|同时)*(?P<b>.+?)[？?。]*$|^(?P<a2>.+?)的?{ZH_PEOPLE}(?:当中|之中|中|里面?)[，,]?(?:也|还|同时)*(?P<b2>.+?)的?"
+    rf"(?:{ZH_PEOPLE})?(?:占|所占)(?:的)?(?:多大比例|多少比例|比例|百分比|百分之几|几成|多少)(?:是多少)?[？?。]*$"
+)
 ZH_APART = re.compile(
     rf"^(?P<a>.+?)的?{ZH_PEOPLE}?(?:和|与|跟|相比)(?P<b>.+?)(?:相比)?(?:有什么|有何|有哪些)(?:不同|区别|差别|特点|特别)(?:之处)?[？?。]*$"
     rf"|^(?P<a2>.+?)的?{ZH_PEOPLE}(?:有什么|有何|有哪些)(?:不同|特点|特别|与众不同|特征)(?:之处|的地方)?[？?。]*$"
@@ -201,7 +214,8 @@ ZH_EXCEPT = re.compile(r"[，,；;]?\s*(?:但|但是|而)?(?:不包括|不包含
 ZH_BESIDES = re.compile(r"^除了?(?P<b>.+?)(?:以外|之外|外)[，,的]?(?P<a>.*)$")
 ZH_BUT_NOT = re.compile(r"[，,；;]?\s*(?:但是?|却|而)(?:都|又|也)?(?:没有|没|并不|并没有|并未|不是)")
 ZH_AND = re.compile(
-    r"[，,；;、]\s*(?:并且|而且|同时|又|也|还|且|并)?|(?:并且|而且|同时也?|以及|且)|(?<=.)(?:又|也)(?=.)"
+    r"[，,；;、]\s*(?:但是?|不过|可是|并且|而且|同时|又|也|还|且|并)?|(?:但是?|不过|可是|并且|而且|同时也?|以及|且)|"
+    r"(?<=.)(?:又|也)(?=.)"
 )
 ZH_OR = re.compile(r"[，,]?\s*(?:或者是?|或是?)")
 ZH_TRIM = re.compile(

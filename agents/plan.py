@@ -143,12 +143,12 @@ class _Reader:
         for phrase in self._vocabulary.taxonomy.glossary.phrases:
             said = re.escape(phrase)
             if _HAN.search(phrase):
-                text = re.sub(rf"^(.*?(?:多少|哪些|哪几个|几个|几位))(?={said})", r"\g<1>用户是", text)
+                text = re.sub(rf"(?<=多少|哪些|几个|几位){said}(?=(\w)?)", _people_zh, text)
                 text = re.sub(rf"^{said}(?=有哪些|有谁|都有谁|有多少|有几|占)", rf"是{phrase}的用户", text)
             else:
                 text = re.sub(rf"\b({said}s?)\s+(?:who|that|which)\b", r"\g<1> and", text, flags=re.IGNORECASE)
-                head = rf"^({phrases.COUNTED}(?:(?:all|the|our|of)\s+)*)(?={said}s?\b)"
-                text = re.sub(head, r"\g<1>users who are ", text, flags=re.IGNORECASE)
+                head = rf"^({phrases.COUNTED}(?:(?:all|the|our|of)\s+)*)({said}s?)\b(?:\s+{phrases.DOES})?"
+                text = re.sub(head, _people, text, flags=re.IGNORECASE)
         return text
 
     def _set_quotes_aside(self, text: str) -> str:
@@ -184,6 +184,8 @@ class _Reader:
         for want, head in phrases.HEADS:
             if found := head.match(text):
                 body = text[found.end() :]
+                if want == "share" and (two := phrases.OF_WHOM.match(body)):
+                    return self._share_of(two["a"], two["b"])
                 everyone = re.search(r"\b(?:everyone|everybody|all|users|people|there)\b", found[0], re.IGNORECASE)
                 return Query(want=want, where=self._group(body, everyone=everyone is not None and want != "list"))
         raise Unread("")
@@ -205,10 +207,16 @@ class _Reader:
         if found := phrases.ZH_BESIDES.match(text):
             read = self._chinese(found["a"])
             return read.model_copy(update={"where": _all(read.where, Not(of=self._group(found["b"])))})
+        if found := phrases.ZH_OF_WHOM.match(text):
+            return self._share_of(found["a"] or found["a2"], found["b"] or found["b2"])
         for want, head in phrases.ZH_HEADS:
             if found := head.match(text):
                 return Query(want=want, where=self._group(found["a"], everyone=want != "list"))
         raise Unread("")
+
+    def _share_of(self, whom: str, what: str) -> Query:
+        group = self._group(whom)
+        return Query(want="share", where=_all(group, self._group(what)), against=group)
 
     def _top_tags(self, what: str, most: str | None, group: str | None) -> Query:
         where = Everyone() if group is None else self._group(group, everyone=True)
@@ -232,7 +240,9 @@ class _Reader:
             if pattern.search(words):
                 left = phrases.SMALL.sub(" ", pattern.sub(" ", words))
                 left = re.sub(
-                    r"\b(?:highest|lowest|fewest|top|gave|written|wrote|total)\b|活跃|最|多|高|少|低|大", " ", left
+                    r"\b(?:highest|lowest|fewest|top|gave|written|wrote|total|number|count|amount)\b|数量|次数|活跃|最|多|高|少|低|大",
+                    " ",
+                    left,
                 )
                 return statistic if not left.strip() else None
         return None
@@ -246,7 +256,12 @@ class _Reader:
             body = re.sub(
                 rf"^(?:the\s+|all\s+)*{phrases.PEOPLE}{phrases.WHO}\s*|^(?:who|that)\s+", "", body, flags=re.IGNORECASE
             )
-            body = re.sub(r"^(?:are|is) there\s*", "", body, flags=re.IGNORECASE)
+            body = re.sub(
+                r"^(?:are|is) there\s*|\s+(?:(?:are|is) there|(?:do|have) we (?:have|got))$",
+                "",
+                body,
+                flags=re.IGNORECASE,
+            )
         else:
             body = phrases.ZH_TRIM.sub("", body)
         if not body.strip():
@@ -690,6 +705,17 @@ def _weighed(lean: set[str], share: Statistic, count: Statistic) -> Condition:
     if lean & {"much", "very much"}:
         return _all(Standing(of=share, top=VERY_MUCH if "very much" in lean else MUCH), enough)
     return enough
+
+
+def _people(match: re.Match[str]) -> str:
+    """What the owner calls a group, as people; what they do besides is another clause."""
+    join = "also" if phrases.SHARE.search(match[1]) else "and"
+    return f"{match[1]}users who are {match[2]}" + (f" {join} {match[3]}" if match[3] else "")
+
+
+def _people_zh(match: re.Match[str]) -> str:
+    more = match[1] is not None and match[1] not in "的有占和与跟"
+    return f"用户是{match[0]}" + ("，" if more else "")
 
 
 def _without_leanings(words: str) -> str:

@@ -37,6 +37,11 @@ SPELT = 0.86
 """Least likeness of letters, `difflib`'s ratio."""
 
 _HAN = re.compile("[\u3400-\u9fff]")
+_NO_NAME = re.compile(
+    r"\b(?:and|but|or|not|no|nor|never|without|hardly|rarely|seldom|little|who|than|least|most|n't)\b|n[’']t\b|\d|"
+    r"[但不没且并却或谁除]|很少|从未|以[上下内外]",
+    re.IGNORECASE,
+)
 _WORD = re.compile(r"[^\W_]+")
 _SMALL = frozenset("a an the of for from with in on to by at and or some any other things stuff".split())  # noqa: SIM905
 
@@ -106,11 +111,18 @@ class Vocabulary:
         return None
 
     def meant(self, said: str) -> Match | None:
-        """What a name means by its vector, where letters do not say; None without an embedder or a clear nearest."""
+        """What a name means by its vector, where letters do not say; None without an embedder or a clear nearest.
+
+        A vector does not see what joins, negates or counts: words that do are no part of a name.
+        """
+        if _NO_NAME.search(said):
+            return None
         return self._clear(said, self.nearest(said, 2), ALIKE, ACROSS)
 
     def habit(self, said: str) -> Match | None:
-        """The habit that a clause means by its vector; None where none is clearly the nearest."""
+        """The habit that a clause means by its vector; None where none is clearly the nearest; see `meant`."""
+        if _NO_NAME.search(said):
+            return None
         return self._clear(said, self.nearest(said, 2, habits=True), HABIT, HABIT)
 
     def _clear(self, said: str, nearest: Sequence[Near], within: float, across: float) -> Match | None:

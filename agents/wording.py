@@ -87,7 +87,13 @@ class Words(NamedTuple):
             case "count":
                 return self.said((f"how many users {group}", f"有多少用户{group}"))
             case "share":
-                return self.said((f"what share of the users {group}", f"{group}的用户占多大比例"))
+                whom = "" if asked.against is None else self.group(asked.against)
+                return self.said(
+                    (
+                        f"what share of the users{f' who {whom}' if whom else ''} {group}",
+                        f"{f'{whom}的用户中' if whom else ''}{group}的用户占多大比例",
+                    )
+                )
             case "top users":
                 by, order = self.statistic(asked.by), ("lowest" if asked.lowest else "highest")
                 return self.said(
@@ -276,13 +282,7 @@ class Words(NamedTuple):
                 )
             )
         if asked.want == "share":
-            share = found.size / found.people if found.people else 0
-            return self.said(
-                (
-                    f"{100 * share:.1f} % of the users ({found.size:,} of {found.people:,}) {group}.",
-                    f"{100 * share:.1f}%的用户（{found.people:,}个中的{found.size:,}个）{group}。",
-                )
-            )
+            return self._share(found)
         if asked.want == "top tags":
             lines = [self._ranked(one, found.size) for one in found.tags]
             head = self.said((f"Of the {found.size:,} users who {group}: ", f"{group}的{found.size:,}个用户中："))
@@ -297,6 +297,24 @@ class Words(NamedTuple):
                 )
             )
         return self._compared(found)
+
+    def _share(self, found: Found) -> str:
+        """A share of all users, or of those of a group; never of one that is smaller than the floor."""
+        assert found.size is not None
+        asked, whom, of = found.query, ("", ""), found.people
+        if asked.against is not None:
+            if not found.second:
+                return self.said((f"Fewer than {FLOOR} users are asked about.", f"所问的用户少于{FLOOR}个。"))
+            among, of = self.group(asked.against), found.second
+            whom = (f" who {among}", f"{among}的")
+        share = 100 * found.size / of if of else 0
+        group = self.group(asked.where)
+        return self.said(
+            (
+                f"{share:.1f} % of the users{whom[0]} ({found.size:,} of {of:,}) {group}.",
+                f"{whom[1]}用户（{of:,}个）中{share:.1f}%（{found.size:,}个）{group}。",
+            )
+        )
 
     def _list(self, found: Found) -> str:
         group = self.group(found.query.where)

@@ -25,7 +25,8 @@ from store.database import Database
 from store.population import PopulationStore
 from store.profiles import HEAD, WRITTEN
 from store.runs import RunStore
-from store.tables import ProfileRow, TagRow, TallyRow, UserRow
+from store.sets import encoded
+from store.tables import ProfileRow, TagKeyRow, TagRow, TagSetRow, TallyRow, UserRow
 from store.tallies import COLUMNS
 
 USERS, TAGS, KEYS = 100_000, 20, 400
@@ -41,29 +42,37 @@ def fill(database: Database, users: int, told: Callable[[int], None]) -> None:
     keys = [f"topic/{number:03d}" for number in range(KEYS)]
     weights = [1 / (rank + 3) for rank in range(KEYS)]
     born = database.moment(BORN)
+    numbers = {key: number for number, key in enumerate(keys, 1)}
+    with database.connection() as connection:
+        database.write(connection, TagKeyRow, ("number", "key"), [(number, key) for key, number in numbers.items()])
     for start in range(0, users, BATCH):
         people: list[tuple[Any, ...]] = []
         heads: list[tuple[Any, ...]] = []
         tags: list[tuple[Any, ...]] = []
         tallies: list[tuple[Any, ...]] = []
+        served: list[tuple[str, str]] = []
         for number in range(start, min(start + BATCH, users)):
             user, seen = f"user-{number:07d}", database.moment(datetime.fromtimestamp(1.5e9 + 2_000 * number, UTC))
             people.append((user, 100, "d", born, seen, 0))
             heads.append((user, 1, run, "m", "{}", "t", "d", born))
             tallies.append((user, "", "", 100, 40, 0.0, 50, 150.0 + number % 100))
             tallies.append((user, "", "purchase", 50, 30, float(rng.randrange(10, 2_000)), 0, 0.0))
-            for key in dict.fromkeys(rng.choices(keys, weights, k=3 * TAGS)[: 3 * TAGS]):
-                if len(tags) - (number - start) * TAGS == TAGS:
+            own: list[str] = []
+            for key in dict.fromkeys(rng.choices(keys, weights, k=3 * TAGS)):
+                if len(own) == TAGS:
                     break
                 polarity = 1 if rng.random() < 0.8 else -1
                 said = ("interest", key, polarity, rng.uniform(0.6, 1), "observed", "verified", None, None, "", "")
                 tags.append((user, 1, run, born, "", b"d", *said, born, None, key, key, 3, 0, 0, 0, 0))
                 tallies.append((user, key, "purchase", rng.randrange(1, 20), 3, 9.0, 0, 0.0))
+                own.append(encoded(numbers[key], polarity))
+            served.append((user, "".join(sorted(own))))
         with database.connection() as connection:
             database.write(connection, UserRow, USER, people)
             database.write(connection, ProfileRow, HEAD, heads)
             database.write(connection, TagRow, WRITTEN, tags)
             database.write(connection, TallyRow, COLUMNS, tallies)
+            database.write(connection, TagSetRow, ("user_id", "tags"), served)
         told(start + BATCH)
 
 

@@ -1,52 +1,54 @@
-"""Population questions of the data sets, asked as they are and in other words: `python -m evals.questions`.
+"""Population questions of the data sets, asked as they are and in other words: the tasks `questions-*`.
 
 The answers of the sets are computed from data by a rule that stands beside each question, with numbers of its own ("at
-least ten ratings, a quarter star above the own mean"). limner means something else by "likes": a claim that passes its
-rule. So three things are told apart:
+least ten ratings, a quarter star above the own mean"). limner without a glossary means something else by "likes": a
+claim that passes its rule. So the sets are asked twice, by `glossary` with the set's own definitions, as an owner would
+write them down (`datasets/*.glossary.yaml`), and by `default` without. Of each three things are told apart:
 
 - **read**: whether the typed query brings back what the right one does, the right one being written here for each
   meaning. This is the reader's part.
-- **as asked**: set F1 against the set's answer. What the right query loses by the same measure is the part of the
-  definitions, which no reader could win back.
-- **defined**: the same questions with the rule's numbers in their words, where limner can count them.
+- **set F1**: against the set's answer.
+- **ceiling**: what the right query has of that. What it loses is the part of the definitions, which no reader could
+  win back.
 
 Every question is asked in the set's own words, in three wordings of `datasets/paraphrases.json`, once in the other
-language, and where it can be defined, twice with its numbers. Profiles are made by counting; no model names a tag.
-Last.fm's answers rest on words its users wrote, which are not among the events: there, reading alone can be judged.
+language, in two of `datasets/fresh.json`, for which no rule was made, and where it can be defined, twice with its
+numbers. Profiles are made by counting; no model names a tag. Last.fm's answers rest on words its users wrote, which are
+not among the events.
+
+    python -m evals.questions RUN      the wordings of a run that were read wrong or not at all
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple, get_args
 
-import numpy as np
 import orjson
 import typer
-from scipy.stats import binomtest, bootstrap
 
 from agents.plan import Unread
 from agents.terms import Vocabulary
+from evals import instant
 from evals.datasets.histories import rows
-from evals.scorers import RESAMPLES, Metric
-from evals.task import DATA
+from evals.runs import Output, Runs
+from evals.task import DATA, Bench, Dataset, Sample, Scorer, System, Tally, found
 from limner import query, settings, show
 from limner.app import App
 from limner.asking import Asking
 from limner.domain import Language
 from limner.query import Condition, Query
+from prompts.taxonomy import Taxonomy
 from store.population import PopulationStore
 
-PARAPHRASES: dict[str, Any] = orjson.loads(
-    Path(__file__).with_name("datasets").joinpath("paraphrases.json").read_bytes()
-)
+HERE = Path(__file__).with_name("datasets")
+PARAPHRASES, FRESH = (orjson.loads((HERE / name).read_bytes()) for name in ("paraphrases.json", "fresh.json"))
 SETS: dict[str, Language] = {"movielens": "en", "lastfm": "en", "douban": "zh", "completejourney": "en"}
-Form = Literal["own words", "paraphrased", "other language", "defined"]
-WORDINGS = 3
+Form = Literal["own words", "paraphrased", "fresh", "other language", "with numbers"]
+WORDINGS, NEW = 3, 2
 
 
 class Atom(NamedTuple):
@@ -65,22 +67,6 @@ class Asked(NamedTuple):
     atoms: tuple[Atom, ...]
     joined: Literal["", "and", "not"]
     gold: frozenset[str] | int
-
-
-class Scored(NamedTuple):
-    """One wording of one question."""
-
-    question: str
-    form: Form
-    words: str
-    read: bool | None
-    """None where it was not read at all."""
-    f1: float
-    """Against the set's answer: of the sets of users, or 1 where the numbers are equal."""
-    ceiling: float
-    """The same of the right query."""
-    listed: bool
-    """Whether users are asked for, not their number."""
 
 
 _RULES: tuple[tuple[str, str], ...] = (
@@ -147,26 +133,27 @@ def wordings(asked: Asked, number: int, own: Language) -> Iterator[tuple[Form, s
     yield "own words", asked.words
     other: Language = "zh" if own == "en" else "en"
     for at in range(WORDINGS):
-        yield "paraphrased", _said(asked, number + at, own, None)
+        yield "paraphrased", _said(asked, number + at, own, PARAPHRASES)
+    for at in range(NEW):
+        yield "fresh", _said(asked, number + at, own, FRESH)
     if "into" not in {atom.meaning for atom in asked.atoms}:
-        yield "other language", _said(asked, number, other, None)
-    for at, lang in enumerate((own, other)):
-        exact = _said(asked, number + at, lang, "exact")
-        if exact:
-            yield "defined", exact
+        yield "other language", _said(asked, number, other, PARAPHRASES)
+    if all("exact" in PARAPHRASES["meanings"][_exactly(atom.meaning)] for atom in asked.atoms):
+        for at, lang in enumerate((own, other)):
+            yield "with numbers", _said(asked, number + at, lang, PARAPHRASES, exactly=True)
 
 
-def _said(asked: Asked, at: int, lang: Language, exact: str | None) -> str:
-    frames = PARAPHRASES["frames"][lang]
+def _exactly(meaning: str) -> str:
+    return {"likes": "rates high", "dislikes": "rates low"}.get(meaning, meaning)
+
+
+def _said(asked: Asked, at: int, lang: Language, written: Mapping[str, Any], *, exactly: bool = False) -> str:
+    frames = written["frames"][lang]
     phrases: list[str] = []
     for place, atom in enumerate(asked.atoms):
-        meaning = atom.meaning
-        if exact and meaning in {"likes", "dislikes"}:
-            meaning = {"likes": "rates high", "dislikes": "rates low"}[meaning]
-        said = PARAPHRASES["meanings"][meaning]
-        if exact and exact not in said:
-            return ""
-        choices = said[exact][lang] if exact else said[lang]
+        meaning = _exactly(atom.meaning) if exactly else atom.meaning
+        said = written["meanings"][meaning]
+        choices = said["exact"][lang] if exactly else said[lang]
         things = PARAPHRASES["things"].get(atom.thing, {}).get(lang, [atom.thing])
         phrase = choices[(at + place) % len(choices)]
         phrases.append(phrase.format(x=things[at % len(things)], n=atom.n))
@@ -178,9 +165,17 @@ def _said(asked: Asked, at: int, lang: Language, exact: str | None) -> str:
 # --- the right query ---
 
 
-def right(asked: Asked, vocabulary: Vocabulary, *, exact: bool) -> list[Query]:
-    """The typed queries that mean a question, any of them; [] where a definition cannot be said in them."""
-    options = [_conditions(atom, vocabulary, exact=exact) for atom in asked.atoms]
+def right(asked: Asked, vocabulary: Vocabulary, *, defined: bool | None) -> list[Query]:
+    """The typed queries that mean a question, any of them; [] where a definition cannot be said in them.
+
+    Args:
+        defined: By the set's definitions; None where they can be said, else by limner's.
+    """
+    options = [
+        _conditions(atom, vocabulary, exact=defined is not False)
+        or (_conditions(atom, vocabulary, exact=False) if defined is None else [])
+        for atom in asked.atoms
+    ]
     if not all(options):
         return []
     firsts, lasts = options[0], options[-1]
@@ -222,7 +217,8 @@ def _conditions(atom: Atom, vocabulary: Vocabulary, *, exact: bool) -> list[Cond
             "rates high": [measured(lift, ">=", 0.25, int(n))],
             "dislikes": [measured(lift, "<=", -0.25, int(n))],
             "rates low": [measured(lift, "<=", -0.25, int(n))],
-            "active": [query.Active(since=_YEAR)],
+            "active": [query.Active(since=_YEAR), query.Active(since=_YEAR, until=_YEAR.replace(year=2019))],
+            "into": [measured(query.Statistic(measure="events", acts=query.PLAYED, key=key), ">=", 5)],
             "modern": [measured(modern, ">=", 0.4)],
             "old": [measured(old, ">=", 0.3)],
             "generous": [measured(stars, ">=", n)],
@@ -269,130 +265,191 @@ _YEAR = datetime(2018, 1, 1, tzinfo=UTC)
 
 def _key(atom: Atom, vocabulary: Vocabulary) -> str:
     """The key that the set's own name of a thing has in the events."""
-    attribute = {"buys": "categories", "into": "tags", "mainly": "regions"}.get(atom.meaning, "genres")
+    attribute = {"buys": "categories", "mainly": "regions"}.get(atom.meaning, "genres")
     named = vocabulary.taxonomy.named(attribute, atom.thing) if atom.thing else None
     return "" if named is None else named.key
 
 
-# --- scoring ---
+# --- the data set ---
 
 
-def score(folder: Path, asking: Asking, store: PopulationStore, told: show.Bar) -> list[Scored]:
-    """Every wording of every question of a data set, read, run and compared."""
-    results: list[Scored] = []
-    every = questions(folder)
-
-    fitting: dict[str, frozenset[str]] = {}
-
-    def users(query: Query) -> frozenset[str]:
-        key = query.model_dump_json()
-        if key not in fitting:
-            fitting[key] = frozenset(store.answer(query).users)
-        return fitting[key]
-
-    for number, asked in enumerate(every):
-        told.at(number, len(every), title=folder.name)
-        meant = [users(one) for one in right(asked, asking.vocabulary, exact=False)]
-        exact = [users(one) for one in right(asked, asking.vocabulary, exact=True)]
-        for form, words in wordings(asked, number, SETS[folder.name]):
-            wanted = exact if form == "defined" else meant
-            if form == "defined" and not exact:
-                continue
-            correct, f1 = None, 0.0
-            with suppress(Unread):
-                read = asking.read(words).query
-                got = users(read.model_copy(update={"want": "list"}))
-                correct = got in wanted and read.want == asked.want
-                f1 = agreement(got, asked.gold) if read.want == asked.want else 0.0
-            ceiling = max(agreement(one, asked.gold) for one in wanted)
-            results.append(Scored(asked.id, form, words, correct, f1, ceiling, asked.want == "list"))
-    return results
+def _read(files: Sequence[Path], taxonomy: Taxonomy) -> list[Sample]:
+    """A sample a question."""
+    folder = files[0].parent
+    samples: list[Sample] = []
+    for number, asked in enumerate(questions(folder)):
+        said = [[form, words] for form, words in wordings(asked, number, SETS[folder.name])]
+        gold = sorted(asked.gold) if isinstance(asked.gold, frozenset) else asked.gold
+        samples.append(Sample(asked.id, {"wordings": said}, {"want": asked.want, "gold": gold}))
+    return samples
 
 
-def agreement(got: frozenset[str], gold: frozenset[str] | int) -> float:
-    """F1 of a set of users against the true one; of their number, 1 where it is equal and 0 where not.
+def dataset(name: str) -> Dataset:
+    theirs = ("questions.jsonl", "events.jsonl", *(("items.jsonl",) if name == "lastfm" else ()))
+    ours = ("paraphrases.json", "fresh.json", f"{name}.glossary.yaml")
+    return Dataset(name, (*(DATA / name / file for file in theirs), *(HERE / file for file in ours)), _read)
+
+
+# --- the systems ---
+
+
+def _system(name: str, *, glossary: bool, with_model: bool = False) -> System:
+    """limner's reader over a data set, by the set's glossary or without one."""
+
+    def solve(bench: Bench) -> str:
+        _profiled(bench, name)
+        own = HERE / f"{name}.glossary.yaml" if glossary else None
+        app = App(bench.app.settings.model_copy(update={"taxonomy": own or bench.app.settings.taxonomy}))
+        every = {asked.id: asked for asked in questions(DATA / name)}
+        try:
+            with Asking(app, "evaluation", lambda *_: None, with_model=with_model) as asking:
+                fitting = _Fitting(app.people)
+                for sample in bench.left:
+                    bench.finish(sample, _answered(sample, every[sample.id], asking, fitting, glossary=glossary))
+        finally:
+            app.close()
+        return ""
+
+    return System(solve, ("name",) if with_model else ())
+
+
+class _Fitting:
+    """Who fits a query; each is run once."""
+
+    def __init__(self, store: PopulationStore) -> None:
+        self._store = store
+        self._known: dict[str, list[str]] = {}
+
+    def __call__(self, one: Query) -> list[str]:
+        key = one.model_dump_json()
+        if key not in self._known:
+            self._known[key] = list(self._store.answer(one.model_copy(update={"want": "list"})).users)
+        return self._known[key]
+
+
+def _answered(sample: Sample, asked: Asked, asking: Asking, fitting: _Fitting, *, glossary: bool) -> dict[str, Any]:
+    """How each wording was read and whom that names, and whom the right queries name."""
+    assert isinstance(sample.given, Mapping)
+    meant = [fitting(one) for one in right(asked, asking.vocabulary, defined=None if glossary else False)]
+    exactly = [fitting(one) for one in right(asked, asking.vocabulary, defined=True)]
+    said: list[dict[str, Any]] = []
+    for form, words in sample.given["wordings"]:
+        try:
+            read = asking.read(words).query
+        except Unread as unread:
+            said.append({"form": form, "words": words, "unknown": unread.unknown})
+        else:
+            asks = {"want": read.want, "users": fitting(read), "query": query.plain(read)}
+            said.append({"form": form, "words": words, **asks})
+    return {"wordings": said, "right": meant, "exactly": exactly}
+
+
+def _profiled(bench: Bench, name: str) -> None:
+    """The population of a data set, profiled by counting; of what the instant model names nothing is proven."""
+    app = bench.app
+    latest = app.runs.latest()
+    if latest is not None and app.runs.summary(latest).state == "done":
+        return
+    events = found(DATA / name / "events.jsonl")
+    assert events is not None
+    if name == "lastfm":  # what listeners call an artist are the artist's genres
+        called = {row["item_id"]: [tag for tag, _ in row["top_tags"]] for row in rows(DATA / name / "items.jsonl")}
+        named = app.settings.home / "events.jsonl"
+        with named.open("wb") as file:
+            for row in rows(events):
+                item = {**row["item"], "genres": called.get(row["item_id"], [])}
+                file.write(orjson.dumps(row | {"item": item}) + b"\n")
+        events = named
+    app.ingest([events], {}, lambda done, total, n: bench.told("ingesting", done, total, "B"))
+    with instant.apart() as url:
+        counting = {"model_url": url, "model": instant.NAME, "embedder": f"{url}#{instant.NAME}"}
+        profiling = App(app.settings.model_copy(update=counting))
+        try:
+            profiling.run(
+                told=bench.told, report=lambda total, at: bench.told("profiling", at.done + at.failed, total, "users")
+            )
+        finally:
+            profiling.close()
+
+
+def systems(name: str) -> Mapping[str, System]:
+    return {
+        "glossary": _system(name, glossary=True),
+        "default": _system(name, glossary=False),
+        "model": _system(name, glossary=True, with_model=True),
+    }
+
+
+# --- the scorers ---
+
+
+def _over(form: Form, judge: Callable[[Mapping[str, Any], Sample, Output], float | None]) -> Scorer:
+    """The mean of a judgement over the wordings of a form; questions weigh the same."""
+
+    def score(sample: Sample, output: Output) -> Tally | None:
+        judged = [judge(one, sample, output) for one in output.output["wordings"] if one["form"] == form]
+        told = [value for value in judged if value is not None]
+        return Tally(sum(told) / len(told), 1) if told else None
+
+    return Scorer(score)
+
+
+def is_right(one: Mapping[str, Any], sample: Sample, output: Output) -> float:
+    """Whether a wording was read as a query that names whom the right one names."""
+    wanted = output.output["exactly" if one["form"] == "with numbers" else "right"]
+    return float(one.get("want") == sample.reference["want"] and one["users"] in wanted)
+
+
+def _f1(one: Mapping[str, Any], sample: Sample, output: Output) -> float | None:
+    if sample.reference["want"] != "list":
+        return None
+    return agreement(one["users"], sample.reference["gold"]) if one.get("want") == "list" else 0.0
+
+
+def _number(one: Mapping[str, Any], sample: Sample, output: Output) -> float | None:
+    if sample.reference["want"] != "count":
+        return None
+    return float(one.get("want") == "count" and len(one["users"]) == sample.reference["gold"])
+
+
+def ceiling(sample: Sample, output: Output) -> float | None:
+    """The best F1 of the queries that are right."""
+    gold = sample.reference["gold"]
+    return max(agreement(one, gold) for one in output.output["right"]) if isinstance(gold, list) else None
+
+
+def agreement(got: Sequence[str], gold: Sequence[str]) -> float:
+    """F1 of a set of users against the true one.
 
     Source:
         Manning, Raghavan and Schütze, Introduction to Information Retrieval (2008), section 8.3.
     """
-    if isinstance(gold, int):
-        return float(len(got) == gold)
-    return 2 * len(got & gold) / (len(got) + len(gold)) if got or gold else 1.0
+    return 2 * len({*got} & {*gold}) / (len(got) + len(gold)) if got or gold else 1.0
 
 
-def mean(results: Sequence[Scored], values: Sequence[float]) -> Metric:
-    """The mean of one value a wording, each question weighing the same, with an interval resampled by question."""
-    by_question: dict[str, list[float]] = {}
-    for result, value in zip(results, values, strict=True):
-        by_question.setdefault(result.question, []).append(value)
-    means = [sum(own) / len(own) for own in by_question.values()]
-    if not means:
-        return Metric(float("nan"), float("nan"), float("nan"), 0)
-    average = sum(means) / len(means)
-    if len(set(means)) == 1:
-        low, high = _extreme(average, len(means))
-        return Metric(average, low, high, len(means))
-    spread = bootstrap((means,), np.mean, method="percentile", n_resamples=RESAMPLES, rng=7).confidence_interval
-    return Metric(average, float(spread.low), float(spread.high), len(means))
-
-
-def _extreme(share: float, n: int) -> tuple[float, float]:
-    """The exact interval where all are right, or none is."""
-    if share not in (0, 1):
-        return share, share
-    interval = binomtest(round(share * n), n).proportion_ci(method="exact")
-    return float(interval.low), float(interval.high)
+SCORERS: Mapping[str, Scorer] = {
+    **{f"read_{form.replace(' ', '_')}": _over(form, is_right) for form in get_args(Form)},
+    **{f"set_f1_{form.replace(' ', '_')}": _over(form, _f1) for form in get_args(Form)},
+    "numbers_right": _over("own words", _number),
+    "ceiling": Scorer(ceiling),
+}
 
 
 # --- the command ---
 
 
 def main(
-    database: Annotated[list[str], typer.Argument(help="NAME=URL of databases that hold the sets, profiled.")],
-    data: Annotated[Path, typer.Option(help="Folder of the data sets.")] = DATA,
-    with_model: Annotated[bool, typer.Option("--model", help="Let the model read what rules do not.")] = False,
-    failures: Annotated[int, typer.Option(help="Wordings to show that were read wrong or not at all.")] = 0,
-    as_json: Annotated[bool, typer.Option("--json")] = False,
+    run: Annotated[str | None, typer.Argument(help="A run of a task questions-*; the newest if not given.")] = None,
+    form: Annotated[str, typer.Option(help="Only wordings of this form.")] = "",
 ) -> None:
-    """Questions read right, and set F1, by form of wording."""
-    rows: list[dict[str, Any]] = []
-    wrong: list[Scored] = []
-    with show.bar("questions", "questions") as bar:
-        for named in database:
-            name, _, url = named.partition("=")
-            app = App(settings.read().model_copy(update={"database_url": url}))
-            with Asking(app, "evaluation", lambda *_: None, with_model=with_model) as asking:
-                results = score(data / name, asking, app.people, bar)
-            app.close()
-            wrong += [result for result in results if not result.read]
-            for form in get_args(Form):
-                chosen = [result for result in results if result.form == form]
-                listed = [result for result in chosen if result.listed]
-                if chosen:
-                    rows.append(
-                        {
-                            "set": name,
-                            "form": form,
-                            "wordings": len(chosen),
-                            "read right": mean(chosen, [float(result.read or False) for result in chosen]),
-                            "not read": sum(result.read is None for result in chosen),
-                            "read wrong": sum(result.read is False for result in chosen),
-                            "set F1": mean(listed, [result.f1 for result in listed]),
-                            "F1 of the right query": mean(listed, [result.ceiling for result in listed]),
-                            "numbers right": mean(
-                                [one for one in chosen if not one.listed], [one.f1 for one in chosen if not one.listed]
-                            ),
-                        }
-                    )
-    if as_json:
-        show.document({"questions": rows, "failures": wrong})
-        return
-    show.table(
-        tuple(rows[0]),
-        [[cell.counted() if isinstance(cell, Metric) else str(cell) for cell in row.values()] for row in rows],
-    )
-    for result in wrong[:failures]:
-        show.line(f"{'not read' if result.read is None else 'wrong   '}  {result.form}: {result.words}")
+    """The wordings that were read wrong or not at all, with what of them was not understood."""
+    stored = Runs(settings.read().home).open(run)
+    for output in stored.outputs().values():
+        sample = Sample(output.sample, {}, output.reference)
+        for one in output.output["wordings"]:
+            if form in ("", one["form"]) and not is_right(one, sample, output):
+                told = orjson.dumps(one["query"]).decode() if "query" in one else f"unknown: {one['unknown']}"
+                show.line(f"{output.sample}  {one['form']}: {one['words']}  →  {told}")
 
 
 if __name__ == "__main__":

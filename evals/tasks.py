@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from evals import nextitems
+from evals import nextitems, questions
 from evals.datasets import (
     bundled,
     feelings,
@@ -156,6 +156,22 @@ TASKS: Mapping[str, Task] = {
                 (upcoming.MOVIELENS, "films", nextitems.SYSTEMS),
                 (upcoming.LASTFM, "artists", nextitems.UNDATED),
                 (upcoming.COMPLETEJOURNEY, "kinds of goods", nextitems.SYSTEMS),
+            )
+        ),
+        *(
+            Task(
+                f"questions-{name}",
+                1,
+                f"questions about all {whom} in many wordings, read and answered",
+                questions.dataset(name),
+                questions.systems(name),
+                questions.SCORERS,
+            )
+            for name, whom in (
+                ("movielens", "film raters"),
+                ("douban", "Chinese film reviewers"),
+                ("lastfm", "listeners"),
+                ("completejourney", "grocery shoppers"),
             )
         ),
     )

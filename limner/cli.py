@@ -706,7 +706,7 @@ def taxonomy_show(
     key: Annotated[str | None, typer.Argument(help="A key or label; everything if not given.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Facets with their rules, and terms with their names in both languages."""
+    """Facets with their rules, your glossary, and terms with their names in both languages."""
     known = taxonomy.load(settings.read().taxonomy)
     if key is not None:
         term = known.resolve(key)
@@ -718,11 +718,23 @@ def taxonomy_show(
         terms = list(known.terms.values())
     if as_json:
         facets = {} if key else {facet.id: facet for facet in known.facets.values()}
-        show.document({"version": known.version, "digest": known.digest, "facets": facets, "terms": terms})
+        glossary = [] if key else known.glossary.definitions
+        show.document(
+            {
+                "version": known.version,
+                "digest": known.digest,
+                "facets": facets,
+                "glossary": glossary,
+                "terms": terms,
+            }
+        )
         return
     if key is None:
         rows = ((f.id, f.label.en, f.label.zh, f.served, str(f.most), needs(f)) for f in known.facets.values())
         show.table(("facet", "en", "zh", "served", "most", "proven by"), rows)
+    if key is None and known.glossary.definitions:
+        own = known.glossary.definitions
+        show.table(("in your words", "said as", "means"), [(one.name, one.said, one.means) for one in own])
     show.table(
         ("key", "facet", "en", "zh", "also"),
         ((t.key, t.facet, t.label.en, t.label.zh, ", ".join(t.synonyms)) for t in terms),

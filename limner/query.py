@@ -111,7 +111,7 @@ class Query(Value):
     want: Want
     where: Condition
     against: Condition | None = None
-    """The second group of a comparison; everybody else where None."""
+    """The second group of a comparison; everybody else where None. Of a share, whom it is a share of."""
     by: Statistic | None = None
     """What users are ranked or groups compared by; tags where None."""
     facet: str = ""

@@ -43,8 +43,9 @@ from sqlalchemy.sql.expression import ClauseElement
 from limner import query
 from limner.domain import Label, Polarity
 from limner.query import Condition, Measured, Query, Standing, Statistic
+from store import sets
 from store.database import Database
-from store.tables import AnyRow, AuditRow, EventRow, ProfileRow, TagRow, TallyRow, UserRow
+from store.tables import AnyRow, AuditRow, EventRow, ProfileRow, TagKeyRow, TagRow, TallyRow, UserRow
 
 AnySelect = Select[*tuple[Any, ...]]
 """A SELECT, whatever its columns."""
@@ -91,7 +92,7 @@ class Found(NamedTuple):
     size: int | None
     """Users in the group; None where they are fewer than the floor, and only counted."""
     second: int | None
-    """The same of the other group."""
+    """The same of the other group, or of whom a share is a share."""
     users: tuple[str, ...]
     values: tuple[float, ...]
     """What users were ranked by, in their order."""
@@ -191,6 +192,8 @@ class _Run:
                 users, values = tuple(row.user_id for row in rows), tuple(row.value for row in rows)
             case "top tags":
                 tags, withheld = self._top_tags(group, asked)
+            case "share" if against is not None:
+                second = self._count(PEOPLE.where(condition(against)))
             case "compare" | "apart":
                 rest = PEOPLE.where(not_(condition(where)) if against is None else condition(against))
                 second = self._count(rest)
@@ -241,7 +244,7 @@ class _Run:
         return measured
 
     def _top_tags(self, group: AnySelect, asked: Query) -> tuple[tuple[Ranked, ...], int]:
-        told, few = self._held(group, asked.facet)
+        told, few = self._held(None if asked.where == query.Everyone() else group, asked.facet)
         order = 1 if asked.lowest else -1
         told.sort(key=lambda one: (order * one.users, one.key))
         return tuple(told[: asked.most]), few
@@ -249,23 +252,31 @@ class _Run:
     def _shared(self, group: AnySelect, rest: AnySelect | None) -> tuple[tuple[Ranked, ...], int]:
         """The tags that enough of a group have, with how many of the rest, or of everybody else, have them."""
         told, few = self._held(group, "")
-        row = TagRow
-        counted = select(row.key, row.polarity, func.count().label("users")).where(SERVED)
-        if rest is not None:
-            counted = counted.where(row.user_id.in_(rest))
-        every = {(one.key, one.polarity): one.users for one in self._rows(counted.group_by(row.key, row.polarity))}
+        every = self._counted(rest)
         others = (every.get((one.key, one.polarity), 0) - (one.users if rest is None else 0) for one in told)
         return tuple(one._replace(others=n) for one, n in zip(told, others, strict=True)), few
 
-    def _held(self, group: AnySelect, facet: str) -> tuple[list[Ranked], int]:
+    def _held(self, group: AnySelect | None, facet: str) -> tuple[list[Ranked], int]:
         """The tags that enough of a group have, and how many there are that too few have."""
-        row = TagRow
-        held = select(row.key, row.polarity, func.count().label("users")).where(SERVED, row.user_id.in_(group))
+        every = self._counted(group)
         if facet:
-            held = held.where(row.facet == facet)
-        every = self._rows(held.group_by(row.key, row.polarity))
-        told = [Ranked(one.key, one.polarity, one.users, 0) for one in every if one.users >= FLOOR]
+            of_it = self._keys_of(facet)
+            every = {tag: users for tag, users in every.items() if tag[0] in of_it}
+        told = [Ranked(key, polarity, users, 0) for (key, polarity), users in every.items() if users >= FLOOR]
         return told, len(every) - len(told)
+
+    def _counted(self, group: AnySelect | None) -> dict[tuple[str, Polarity], int]:
+        """How many of a group, or of everybody, have each tag."""
+        texts = self._rows(sets.joined(group))[0][0] or ""
+        found = sets.counted(texts)
+        keys = {row.number: row.key for row in self._rows(select(TagKeyRow.number, TagKeyRow.key))}
+        return {(keys[number], polarity): users for (number, polarity), users in found.items()}
+
+    def _keys_of(self, facet: str) -> set[str]:
+        """Every key that a served tag of a facet has: one look into the index for each."""
+        row = TagRow
+        own = select(row.facet).where(SERVED, row.key == TagKeyRow.key).limit(1).scalar_subquery()
+        return {row.key for row in self._rows(select(TagKeyRow.key).where(own == facet))}
 
     def _mean(self, by: Statistic, group: AnySelect) -> Mean | None:
         number = statistic(by)

@@ -40,6 +40,7 @@ from store import tallies
 from store.database import Database, Direct
 from store.events import EventStore
 from store.runs import settle
+from store.sets import TagSets
 from store.tables import (
     AnyRow,
     ConflictRow,
@@ -154,6 +155,7 @@ class ProfileStore:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._settle = settle(database)
+        self._sets = TagSets(database)
 
     def save(self, draft: Draft, outcome: Outcome) -> int | None:
         """Store a profile and how its user fared, in one short transaction.
@@ -181,6 +183,7 @@ class ProfileStore:
                 connection,
                 item | {"state": outcome.state, "error_kind": "", "error": "", "seconds": outcome.seconds},
             )
+        self._sets.kept()
         return revision
 
     def write(self, connection: Connection, draft: Draft, last: AnyRow | None) -> tuple[int, datetime]:
@@ -193,6 +196,7 @@ class ProfileStore:
         self._database.write(connection, ProfileRow, HEAD, [head])
         open_rows = {} if last is None else {row.key: row for row in connection.execute(DIGESTS, {"user": user})}
         self._save_tags(connection, draft, revision, now, open_rows)
+        self._sets.replace(connection, user, draft.tags)
         self._save_conflicts(connection, draft, now)
         portraits = [_portrait(draft, revision, persona) for persona in draft.personas]
         self._database.write(connection, PersonaRow, PORTRAIT, portraits)

@@ -251,6 +251,25 @@ class TagRow(Table):
     retired_reason: Mapped[str]
 
 
+class TagKeyRow(Table):
+    """A number for every key that a tag ever had; see `store.sets`."""
+
+    __tablename__ = "tag_keys"
+
+    number: Mapped[Serial]
+    key: Mapped[Name] = mapped_column(unique=True)
+
+
+class TagSetRow(Table):
+    """The served tags of a user as one text; see `store.sets`."""
+
+    __tablename__ = "tag_sets"
+    __table_args__ = ({"sqlite_with_rowid": False},)
+
+    user_id: Mapped[UserId] = mapped_column(primary_key=True)
+    tags: Mapped[str]
+
+
 class TagEvidenceRow(Table):
     """What a state of a tag rests on; apart from `tags`, so that looking through tags stays quick."""
 

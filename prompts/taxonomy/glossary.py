@@ -112,6 +112,13 @@ class Definition:
         return _condition(self.where, thing, now)
 
     @property
+    def said(self) -> str:
+        """How it is asked for."""
+        about = f" ({', '.join(self.about)})" if self.about else ""
+        leanings = f"{', '.join(self.leanings)}{about}" if self.leanings else ""
+        return "; ".join(filter(None, (leanings, self.tag, *self.en, *self.zh)))
+
+    @property
     def means(self) -> str:
         """The condition as the owner wrote it."""
         return _written(self.where)

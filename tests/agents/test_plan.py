@@ -10,7 +10,7 @@ from agents.plan import Unread, plan
 from agents.terms import Vocabulary
 from limner import query
 from limner.domain import Label
-from limner.query import Active, All, Any, Condition, Everyone, Measured, Not, Query, Statistic, Tagged
+from limner.query import Active, All, Any, Condition, Everyone, Measured, Not, Query, Standing, Statistic, Tagged
 from prompts import taxonomy
 
 HELD = {
@@ -80,6 +80,15 @@ READ: dict[str, Query | Condition] = {
     "有多少用户喜欢恐怖片？": Query(want="count", where=likes("genre/horror")),
     "What share of users like horror?": Query(want="share", where=likes("genre/horror")),
     "喜欢恐怖片的用户占多大比例？": Query(want="share", where=likes("genre/horror")),
+    "What percentage of people who like horror also like sci-fi?": Query(
+        want="share", where=All(of=(likes("genre/horror"), likes("genre/sci-fi"))), against=likes("genre/horror")
+    ),
+    "喜欢恐怖片的用户中有多大比例也喜欢科幻？": Query(
+        want="share", where=All(of=(likes("genre/horror"), likes("genre/sci-fi"))), against=likes("genre/horror")
+    ),
+    "喜欢恐怖片的用户中，喜欢科幻片的占多少？": Query(
+        want="share", where=All(of=(likes("genre/horror"), likes("genre/sci-fi"))), against=likes("genre/horror")
+    ),
     "Who spent the most?": Query(want="top users", where=Everyone(), by=Statistic(measure="spend", acts=query.BOUGHT)),
     "消费最高的5个用户": Query(
         want="top users", where=Everyone(), by=Statistic(measure="spend", acts=query.BOUGHT), most=5
@@ -126,6 +135,88 @@ def test_what_names_nothing_is_named(vocabulary: Vocabulary) -> None:
     with pytest.raises(Unread) as caught:
         plan("Which users like horror and flibbertigibbets?", vocabulary)
     assert caught.value.unknown == ("flibbertigibbets",)
+
+
+# --- the owner's own words -------------------------------------------------------------------------------------------
+
+GLOSSARY = """
+extends: starter
+glossary:
+  like:
+    leanings: [likes, rates higher]
+    about: [interest]
+    where: {lift: ">= 0.25", ratings: ">= 10"}
+  dislike:
+    leanings: [dislikes]
+    about: [interest]
+    where: {lift: "<= -0.25", ratings: ">= 10"}
+  mostly of some years: {leanings: [mostly], about: [years], where: {share: ">= 40%"}}
+  rates a lot: {leanings: [often, very often], about: [ratings], where: {ratings: ">= 400"}}
+  buy: {leanings: [buys], where: {purchases: ">= 5"}}
+  night owl: {tag: behaviour/night-owl, where: {days: ">= 20"}}
+  VIP: {en: [VIP, key account], zh: [大客户], where: {spend: "top 10%"}}
+"""
+HIGH = Measured(of=Statistic(measure="lift", key="genre/horror"), value=0.25, rated=10)
+LOW = Measured(of=Statistic(measure="lift", key="genre/horror"), compare="<=", value=-0.25, rated=10)
+SCIFI = Measured(of=Statistic(measure="lift", key="genre/sci-fi"), value=0.25, rated=10)
+VIP = Standing(of=Statistic(measure="spend", acts=query.BOUGHT), top=0.1)
+DEFINED: dict[str, Query | Condition] = {
+    "Which users like horror?": HIGH,
+    "哪些用户喜欢恐怖片？": HIGH,
+    "Who rates horror above their own average?": HIGH,
+    "Which users don't like horror?": LOW,
+    "Which users like sci-fi but do not like horror?": All(of=(SCIFI, Not(of=HIGH))),
+    "Which users are fond of sci-fi or can't stand horror?": Any(of=(SCIFI, LOW)),
+    "Which users mostly watch films from 2010 on?": Measured(
+        of=Statistic(measure="share", years=(2010, query.LAST_YEAR)), value=0.4
+    ),
+    "Which users rate very many films?": Measured(of=Statistic(measure="events", acts=query.RATED), value=400),
+    "Which customers buy beer?": bought("category/beers-ales", 5),
+    "Which customers bought beer at least 7 times?": bought("category/beers-ales", 7),
+    "Which users are night owls?": Measured(of=Statistic(measure="days"), value=20),
+    "哪些用户是夜猫子？": Measured(of=Statistic(measure="days"), value=20),
+    "Which users are VIPs?": VIP,
+    "Which users are not VIPs?": Not(of=VIP),
+    "How many VIPs are there?": Query(want="count", where=VIP),
+    "List our key accounts": VIP,
+    "List the VIPs who like horror": All(of=(VIP, HIGH)),
+    "What share of VIPs like horror?": Query(want="share", where=All(of=(VIP, HIGH)), against=VIP),
+    "Compare VIPs with the rest by number of ratings": Query(
+        want="compare", where=VIP, by=Statistic(measure="events", acts=query.RATED)
+    ),
+    "What sets VIPs apart?": Query(want="apart", where=VIP),
+    "有多少大客户？": Query(want="count", where=VIP),
+    "哪些大客户喜欢恐怖片？": All(of=(VIP, HIGH)),
+    "哪些用户是大客户但讨厌恐怖片？": All(of=(VIP, LOW)),
+    "大客户有哪些？": VIP,
+}
+
+
+@pytest.fixture(scope="module")
+def defined(tmp_path_factory: pytest.TempPathFactory) -> Vocabulary:
+    path = tmp_path_factory.mktemp("own") / "own.yaml"
+    path.write_text(GLOSSARY, "utf-8")
+    assert taxonomy.lint(path) == []
+    return Vocabulary(taxonomy.load(path), HELD)
+
+
+@pytest.mark.parametrize("question", DEFINED)
+def test_words_mean_what_the_owner_says(question: str, defined: Vocabulary) -> None:
+    wanted = DEFINED[question]
+    expected = wanted if isinstance(wanted, Query) else Query(want="list", where=wanted)
+    assert plan(question, defined).query == expected
+
+
+def test_only_the_definitions_that_were_used_are_told(defined: Vocabulary) -> None:
+    used = [
+        [own.name for own in plan(question, defined).defined]
+        for question in (
+            "Which users don't like horror?",
+            "Which VIPs like horror?",
+            "Which customers bought beer at least 7 times?",
+        )
+    ]
+    assert used == [["dislike"], ["VIP", "like"], []]
 
 
 @given(st.text(max_size=120))

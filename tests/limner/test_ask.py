@@ -66,6 +66,21 @@ def test_explain_tells_the_query_the_sql_and_its_plan() -> None:
     assert len(behind["sql"]) == len(behind["plan"]) > 0
 
 
+def test_the_owners_glossary_is_used_and_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    own = tmp_path / "own.yaml"
+    own.write_text(
+        'extends: starter\nglossary:\n  talker: {en: [talker], zh: [话痨], where: {events: ">= 1"}}\n', "utf-8"
+    )
+    monkeypatch.setenv("LIMNER_TAXONOMY", str(own))
+    said = limner("ask", "Which users are talkers?", "--json").json
+    assert said["query"]["glossary"] == {"talker": "events >= 1"}
+    assert "By your glossary, “talker” is: events >= 1." in said["explanation"]
+    assert len(said["users"]) == 14
+    assert "按词汇表，“talker”即：events >= 1。" in limner("ask", "有多少话痨？").out
+    assert "talker" in limner("taxonomy", "show").out
+    assert limner("taxonomy", "show", "--json").json["glossary"][0]["name"] == "talker"
+
+
 def test_questions_of_a_file_are_answered_a_line_each(tmp_path: Path) -> None:
     file = tmp_path / "questions.txt"
     file.write_text("Which users dislike musicals?\n\n有多少用户？\n", "utf-8")

@@ -259,3 +259,12 @@ def test_a_pipe_that_closes_early_is_no_error(profiled: Path) -> None:
         shell = f"set -o pipefail; '{COMMAND}' {arguments} | head -c 100 >/dev/null"
         said = subprocess.run(["bash", "-c", shell], capture_output=True, text=True, check=False, timeout=60)
         assert (said.returncode, said.stderr) == (0, "")
+
+
+def test_a_glossary_makes_no_profile_anew(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert limner("ingest", SAMPLE).code == 0
+    limner("run", "--limit", "3")
+    own = tmp_path / "own.yaml"
+    own.write_text('extends: starter\nglossary:\n  VIP: {en: [VIP], where: {spend: ">= 100"}}\n', "utf-8")
+    monkeypatch.setenv("LIMNER_TAXONOMY", str(own))
+    assert limner("run", "--limit", "3", "--json").json["users"]["unchanged"] == 3
