@@ -19,7 +19,10 @@ PEOPLE = (
 )
 ASK = (
     r"(?:(?:please|can you|could you|would you|i need|i want|i'd like|tell me|give me|show me|show|list|find me|find|"
-    r"name|get me|get|return|fetch|display|identify|pick out|let me see|give)\s+)*"
+    r"name|get me|get|return|fetch|display|identify|pick out|let me see|give|"
+    r"(?:(?:can|could|would|will) (?:you|i|we)|(?:i|we)(?: would|'d| want to| need to)?(?: like to)?)|see|have|"
+    r"(?:pull|bring|look|dig|call)(?: me)? up|search for|look for|select|filter|print|help me(?: to)?|report|export|"
+    r"for me|me)\s+)*"
 )
 WHO = r"(?:\s+(?:who|that|which|whom))?\b"
 HEADS: tuple[tuple[Want, re.Pattern[str]], ...] = tuple(
@@ -33,7 +36,8 @@ HEADS: tuple[tuple[Want, re.Pattern[str]], ...] = tuple(
         ("share", rf"^how many percent of\s+(?:all\s+|the\s+|our\s+)*{PEOPLE}{WHO}"),
         (
             "count",
-            rf"^{ASK}(?:what is |what's )?(?:the )?(?:total )?(?:number|count|size of the group|"
+            rf"^{ASK}(?:what is |what's |whats )?(?:the )?(?:total )?(?:number|count|headcount|head count|"
+            rf"size of the group|"
             rf"size of the segment)\s+of\s+"
             rf"(?:all\s+|the\s+|our\s+)*{PEOPLE}{WHO}",
         ),
@@ -53,7 +57,8 @@ HEADS: tuple[tuple[Want, re.Pattern[str]], ...] = tuple(
         ("list", rf"^(?:who|which|what) (?:are|is) (?:all |the |our )*{PEOPLE}{WHO}"),
         ("list", rf"^(?:which|what)\s+(?:of\s+)?(?:all\s+|the\s+|our\s+)*{PEOPLE}{WHO}"),
         ("list", rf"^{ASK}(?:(?:all|the|every|our|any)\s+)*{PEOPLE}{WHO}"),
-        ("list", r"^(?:who|whom)\b"),
+        ("list", r"^(?:is|are) there (?:any|some)?(?:one|body|\s*users|\s*people)\b(?: who| that)?"),
+        ("list", r"^(?:who|whom)(?: all)?(?: do we have| have we got)?(?: that| who)?\b"),
     )
 )
 COUNTED = (
@@ -132,7 +137,8 @@ ZH_HEADS: tuple[tuple[Want, re.Pattern[str]], ...] = tuple(
     for want, pattern in (
         (
             "share",
-            rf"^(?:请问)?(?P<a>.*?)的?{ZH_PEOPLE}?(?:占|所占)(?:全部|所有|总)?(?:{ZH_PEOPLE})?(?:的)?(?:多大比例|多少比例|比例|比重|百分比|"
+            rf"^(?:请问)?(?P<a>.*?)的?{ZH_PEOPLE}?(?:占|所占)(?:全部|所有|总)?(?:{ZH_PEOPLE})?(?:的)?(?:多大比例|"
+            rf"多少比例|比例|比重|百分比|"
             rf"百分之几|几成|多少)(?:是多少|有多大|多大)?[？?。]*$",
         ),
         (
@@ -142,52 +148,63 @@ ZH_HEADS: tuple[tuple[Want, re.Pattern[str]], ...] = tuple(
         ("count", rf"^(?:请问)?(?:一共)?有?(?:多少|几)(?:个|位|名)?{ZH_PEOPLE}(?P<a>.*?)[？?。]*$"),
         (
             "count",
-            rf"^(?:请|帮我)?(?:统计|数)(?:一下|一数)?(?P<a>.*?)的?(?:{ZH_PEOPLE}的?)?(?:数量|人数|用户数|数目|数|有多少|总数)?[？?。]*$",
+            rf"^(?:请|帮我)?(?:统计|数)(?:一下|一数)?(?P<a>.*?)的?(?:{ZH_PEOPLE}的?)?(?:数量|人数|用户数|数目|数|"
+            rf"有多少|总数)?[？?。]*$",
         ),
         (
             "count",
-            rf"^(?P<a>.*?)的?{ZH_PEOPLE}?(?:数量|数|总数)?(?:一共|总共)?(?:有|是)(?:多少|几)(?:个|位|名)?(?:{ZH_PEOPLE})?[？?。]*$",
+            rf"^(?P<a>.*?)的?{ZH_PEOPLE}?(?:数量|数|总数)?(?:一共|总共|大概|大约)?(?:有|是)(?:多少|几)(?:个|位|"
+            rf"名)?(?:{ZH_PEOPLE})?[？?。]*$",
         ),
         ("list", rf"^(?:请问)?(?:有)?(?:哪些|哪几个|哪几位|什么样的|哪个){ZH_PEOPLE}(?P<a>.*?)[？?。]*$"),
         ("list", r"^(?:请问)?谁(?P<a>.*?)[？?。]*$"),
         (
             "list",
-            rf"^(?:请|帮我|麻烦)?(?:列出|列举|找出|找到|给我看看|给我看|查找|查出|显示|看看|给出|筛选出?|选出)(?:一下|所有|全部)?(?P<a>.*?)的?(?:所有|"
+            rf"^(?:请|帮我|帮忙|麻烦|我?想要?|我要|能不能|可不可以|能否|给我|你)*"
+            rf"(?:列出|列举|列一下|找一?找|找一下|找出来?|找到|找|查一?查|查一下|看看|看一下|看|查找|查出|查询|搜索|"
+            rf"搜|显示|展示|给出|筛选出?|选出|调出|拉出|导出)"
+            rf"(?:一下|所有|全部)*(?:有?(?:哪些|什么样的|哪几个){ZH_PEOPLE})?(?P<a>.*?)的?(?:所有|"
             rf"全部)?{ZH_PEOPLE}?[？?。]*$",
         ),
-        ("list", rf"^(?:请问)?(?P<a>.*?)的{ZH_PEOPLE}(?:都)?(?:有|是)(?:谁|哪些|哪几个)[？?。]*$"),
+        ("list", rf"^(?:请问)?(?P<a>.*?)的{ZH_PEOPLE}(?:都|一共|分别)*(?:有|是)(?:谁|哪些|哪几个|哪几位)[？?。]*$"),
     )
 )
 SHARE = re.compile(r"\b(?:share|percentage|percent|proportion|fraction|part)\b", re.IGNORECASE)
 OF_WHOM = re.compile(r"^(?P<a>.+?)\s+also\s+(?P<b>.+)$", re.IGNORECASE)
 """Of a share: of which users, and what is asked of them."""
 ZH_OF_WHOM = re.compile(
-    rf"^(?P<a>.+?)的?{ZH_PEOPLE}(?:当中|之中|中|里面?)[，,]?(?:有)?(?:(?:多少|多大)比例|百分之多少|百分之几|几成)的?(?:{ZH_PEOPLE})?"
-    rf"(?:也|还|同时)*(?P<b>.+?)[？?。]*$|^(?P<a2>.+?)的?{ZH_PEOPLE}(?:当中|之中|中|里面?)[，,]?(?:也|还|同时)*(?P<b2>.+?)的?"
+    rf"^(?P<a>.+?)的?{ZH_PEOPLE}(?:当中|之中|中|里面?)[，,]?(?:有)?(?:(?:多少|多大)比例|百分之多少|百分之几|"
+    rf"几成)的?(?:{ZH_PEOPLE})?"
+    rf"(?:也|还|同时)*(?P<b>.+?)[？?。]*$|^(?P<a2>.+?)的?{ZH_PEOPLE}(?:当中|之中|中|里面?)[，,]?(?:也|还|"
+    rf"同时)*(?P<b2>.+?)的?"
     rf"(?:{ZH_PEOPLE})?(?:占|所占)(?:的)?(?:多大比例|多少比例|比例|百分比|百分之几|几成|多少)(?:是多少)?[？?。]*$"
 )
 ZH_APART = re.compile(
-    rf"^(?P<a>.+?)的?{ZH_PEOPLE}?(?:和|与|跟|相比)(?P<b>.+?)(?:相比)?(?:有什么|有何|有哪些)(?:不同|区别|差别|特点|特别)(?:之处)?[？?。]*$"
+    rf"^(?P<a>.+?)的?{ZH_PEOPLE}?(?:和|与|跟|相比)(?P<b>.+?)(?:相比)?(?:有什么|有何|有哪些)(?:不同|区别|差别|特点|"
+    rf"特别)(?:之处)?[？?。]*$"
     rf"|^(?P<a2>.+?)的?{ZH_PEOPLE}(?:有什么|有何|有哪些)(?:不同|特点|特别|与众不同|特征)(?:之处|的地方)?[？?。]*$"
 )
 ZH_REST = re.compile(rf"^(?:其他|其余|别的|所有|一般|普通|全体)的?{ZH_PEOPLE}?$")
 ZH_COMPARE = re.compile(
-    rf"^(?:请)?(?:比较|对比)(?:一下)?(?P<a>.+?)的?{ZH_PEOPLE}?(?:和|与|跟)(?P<b>.+?)的?{ZH_PEOPLE}?(?:的(?P<by>[^的]+?))?[？?。]*$"
+    rf"^(?:请)?(?:比较|对比)(?:一下)?(?P<a>.+?)的?{ZH_PEOPLE}?(?:和|与|"
+    rf"跟)(?P<b>.+?)的?{ZH_PEOPLE}?(?:的(?P<by>[^的]+?))?[？?。]*$"
 )
 ZH_TOP_TAGS = re.compile(
-    rf"^(?:(?P<a>.+?)的?{ZH_PEOPLE}?(?:中|里|当中)?)?最(?:常见|普遍|多|流行)的?(?:前)?(?P<n>\d+)?(?:个|种)?的?(?P<what>标签|兴趣|爱好|"
+    rf"^(?:(?P<a>.+?)的?{ZH_PEOPLE}?(?:中|里|当中)?)?最(?:常见|普遍|多|流行)的?(?:前)?(?P<n>\d+)?(?:个|"
+    rf"种)?的?(?P<what>标签|兴趣|爱好|"
     rf"习惯|行为|品牌)(?:是什么|有哪些|是哪些)?[？?。]*$"
 )
 ZH_TOP_USERS = re.compile(
-    rf"^(?:列出|找出|请列出|哪些{ZH_PEOPLE}|谁的?)?(?P<by>.*?(?:最多|最高|最大|最少|最低|最活跃))的?(?:前)?(?P<n>\d+)?(?:个|位|"
+    rf"^(?:列出|找出|请列出|哪些{ZH_PEOPLE}|谁的?)?(?P<by>.*?(?:最多|最高|最大|最少|最低|"
+    rf"最活跃))的?(?:前)?(?P<n>\d+)?(?:个|位|"
     rf"名)?{ZH_PEOPLE}?(?:是谁|有哪些|是哪些)?[？?。]*$"
 )
 
 # --- between clauses ---
 
 EXCEPT = re.compile(
-    rf",?\s*\b(?:except(?:ing)?(?: for)?|excluding|leaving out|minus|without|other than|apart from|save for|"
-    rf"but not)\s+"
+    rf",?\s*\b(?:except(?:ing)?(?: for)?|excluding|(?:but )?leaving out|minus|without(?: being)?|other than|apart from|"
+    rf"save for|not (?:counting|including)|not counting in|but not|and not)\s+"
     rf"(?:{PEOPLE}|the ones|the {PEOPLE})(?:\s+(?:who|that))?\s+",
     re.IGNORECASE,
 )
@@ -210,7 +227,9 @@ NEGATED = re.compile(
     r"hasn't|never|not)\s+",
     re.IGNORECASE,
 )
-ZH_EXCEPT = re.compile(r"[，,；;]?\s*(?:但|但是|而)?(?:不包括|不包含|排除掉?|除去|去掉|不含|不算|剔除)")
+ZH_EXCEPT = re.compile(
+    r"[，,；;]?\s*(?:但是?|不过|而|只是)?(?:要|都)?(?:不包括|不包含|排除掉?|除去|去掉|去除|不含|不算|不要|剔除)"
+)
 ZH_BESIDES = re.compile(r"^除了?(?P<b>.+?)(?:以外|之外|外)[，,的]?(?P<a>.*)$")
 ZH_BUT_NOT = re.compile(r"[，,；;]?\s*(?:但是?|却|而)(?:都|又|也)?(?:没有|没|并不|并没有|并未|不是)")
 ZH_AND = re.compile(
@@ -234,7 +253,8 @@ LEANINGS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
             r"not really) (?:stand|bear|abide)|(?:are |is |feel )?(?:averse to|put off by|"
             r"turned off by|sick of|tired of|bored by|bored with|no fans? of|not fans? of|hostile to)|"
             r"have (?:an aversion to|a dislike (?:of|for)|no time for|no taste for|no interest in))(?=\W|$)|"
-            r"讨厌|反感|厌恶|嫌弃|受不了|不(?:太|怎么|大)?(?:喜欢|爱看|爱听|爱吃|爱玩|爱|待见)|(?:没有?|不感|毫无)(?:兴趣|好感)",
+            r"讨厌|反感|厌恶|嫌弃|受不了|不(?:太|怎么|大)?(?:喜欢|爱看|爱听|爱吃|爱玩|爱|待见)|(?:没有?|不感|"
+            r"毫无)(?:兴趣|好感)",
         ),
         (
             "likes",
@@ -245,25 +265,32 @@ LEANINGS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
             r"soft spot|preference|passion|"
             r"thing|love|interest|penchant|fondness) (?:for|in)|fans?|lovers?|enthusiasts?|aficionados|"
             r"buffs?)(?=\W|$)|"
-            r"(?:最|很|特别|非常|都|比较|更|挺)?(?:喜欢(?:看|听|吃|买|玩|读)?|喜爱|爱看|爱听|爱吃|爱玩|爱买|偏爱|热爱|热衷于?|痴迷于?|迷恋|钟爱|中意|偏好|着迷|"
+            r"(?:最|很|特别|非常|都|比较|更|挺)?(?:喜欢(?:看|听|吃|买|玩|读)?|喜爱|爱看|爱听|爱吃|爱玩|爱买|偏爱|"
+            r"热爱|热衷于?|痴迷于?|迷恋|钟爱|中意|偏好|着迷|"
             r"(?:很|非常|都|特别)?(?:感|有)兴趣|(?:很|都)?有好感)|^迷",
         ),
         (
             "higher",
-            r"\b(?:above|higher than|better than|more than)(?=.*\b(?:own|usual|usually|other|average|mean)\b)|"
+            r"\b(?:above|higher than|better than|more than|(?:more )?generous(?:ly)?(?: with)?|more (?:stars|points))"
+            r"(?=.*\b(?:own|usual|usually|other|average|mean)\b)|\bhigher(?= than)|"
             r"\bbetter marks than\b|(?:明显|显著)?(?:高于|高过|高出)(?=.*(?:自己|平均|均分))|"
-            r"偏高|(?:比|较)平时[高多]|比.*(?:明显|显著|至少)?高",
+            r"偏高|(?:比|较)平时[高多]|比.*(?:明显|显著|至少)?高|(?:明显|显著)?(?:高于|高过|高出)(?=平时|平常|一般|"
+            r"往常|通常|其他)",
         ),
         (
             "lower",
-            r"\b(?:below|lower than|worse than|less than)(?=.*\b(?:own|usual|usually|other|average|mean)\b)|"
+            r"\b(?:below|lower than|worse than|less than|stricter(?: with)?|harsher(?: with)?|(?:fewer|"
+            r"less) (?:stars|points))"
+            r"(?=.*\b(?:own|usual|usually|other|average|mean)\b)|\blower(?= than)|"
             r"\bworse marks than\b|(?:明显|显著)?(?:低于|低过|低出)(?=.*(?:自己|平均|均分))|"
-            r"偏低|(?:比|较)平时[低少]|比.*(?:明显|显著|至少)?低",
+            r"偏低|(?:比|较)平时[低少]|比.*(?:明显|显著|至少)?低|(?:明显|显著)?(?:低于|低过|低出)(?=平时|平常|一般|"
+            r"往常|通常|其他)",
         ),
         (
             "mostly",
-            r"\b(?:mostly|mainly|chiefly|primarily|predominantly|for the most part|largely|above all)\b|(?:主要|"
-            r"大多|多半|大部分|基本上?)(?:是|都)?|为主",
+            r"\b(?:mostly|mainly|chiefly|primarily|predominantly|for the most part|largely|above all|"
+            r"more than anything(?: else)?|"
+            r"more than half)\b|(?:主要|大多数?|多半|大部分(?:时间)?|基本上?|最多)(?:是|都|的是)?|为主",
         ),
         (
             "very much",
@@ -275,19 +302,21 @@ LEANINGS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
         (
             "much",
             r"\b(?:often|frequently|regularly|a lot of|a lot|lots of|plenty of|much|many|heavily|"
-            r"again and again|a great deal of)\b|(?:经常|常常|时常|常|很多|许多|频繁)(?:地)?|(?<=.)得多",
+            r"again and again|a great deal of)\b|(?:经常|常常|时常|常|很多|许多|频繁|(?:比较|较)多)(?:地)?|(?<=.)得多",
         ),
         ("once", r"\b(?:ever|have bought|bought|purchased|ordered)\b|买过|购买过"),
         (
             "buys",
-            r"\b(?:buys?|bought|purchases?|purchased|purchasing|gets?|shops? for|picks? up|orders?|(?:are |"
-            r"is )?(?:regular )?buyers? of|(?:have|has|puts?) (?=.* (?:in|into) their (?:basket|cart|"
-            r"trolley)))(?=\W|$)|"
-            r"(?:会|要|常|都)?(?:购买|买|选购|采购)",
+            r"\b(?:(?:keeps? )?(?:buy(?:s|ing)?|purchas(?:es?|ing)|getting|ordering)|bought|purchased|gets?|shops? for|"
+            r"picks? up|orders?|(?:are |is )?(?:regular )?buyers? of|(?:have|has|puts?)(?=\s.* (?:in|"
+            r"into) their (?:basket|cart|"
+            r"trolley))|(?:has|have) a habit of buying)(?=\W|$)|"
+            r"(?:会|要|常|都|爱|老|总)?(?:购买|买|选购|采购)",
         ),
         (
             "takes",
-            r"\b(?:watch(?:es|ed|ing)?|sees?|seen|views?|viewed|listens? to|listened to|plays?|played|reads?|"
+            r"\b(?:watch(?:es|ed|ing)?|sees?|seen|views?|viewed|reading|listening to|rating|reviewing|playing|"
+            r"listens? to|listened to|plays?|played|reads?|"
             r"hears?|heard|streams?|rates?|rated|rating|reviews?|reviewed|scores?|scored|gives?|gave|marks?)\b|"
             r"(?:看|听|读|玩|评|打)(?:过|了)?(?:的)?|打分|评分|评价|给|对",
         ),
@@ -306,7 +335,8 @@ SMALL = re.compile(
     r"whole|other|others|than|over|really|quite|rather|also|still|just|only|always|so|what|movies?|films?|pictures|"
     r"works?|least|most|more|less|fewer|ratings?|each|every|when|genre|will|would|can|into|off|or|and|their|"
     r"clearly|markedly|significantly|baskets?|carts?|trolleys?|times?|users?|people|items?|products?|goods|"
-    r"among|category|kinds?|sorts?|type|sticks?|that)\b|(?:而且|并且|片子里?|作品里?)|['’]s\b|[.,!?;:()\"'“”‘’《》「」、，。]+|"
+    r"among|category|kinds?|sorts?|type|sticks?|that|points?|while|when)\b|(?:而且|并且|片子里?|作品里?|平时|平常|"
+    r"一般|往常|通常|分数|星级|时候?)|['’]s\b|[.,!?;:()\"'“”‘’《》「」、，。]+|"
     r"[的了地得着过是在占部出有和与跟把被让会都也又还就且并而其里中上下起以及之后前内外最很太更比较自己平均均分分数星打给对评看听读买占本人一个次条部们些这那用户]"
 )
 """What carries no meaning of its own in what is left of a clause."""
@@ -316,7 +346,8 @@ QUOTED = re.compile(r"[\"“”「『]([^\"“”「」『』]{1,60})[\"”“�
 NUMBER = (
     r"(?:(?P<pre{0}>at least|no fewer than|no less than|not less than|a minimum of|minimum|more than|over|"
     r"above|exceeding|at most|no more than|not more than|up to|fewer than|less than|below|under|>=|≥|<=|≤|>|<|至少|"
-    r"不少于|不低于|超过|多于|高于|大于|至多|最多|不超过|不多于|不高于|少于|低于|不到|不足|小于)\s*(?:高|低|有|为|评过|看过|买过|打过|"
+    r"不少于|不低于|超过|多于|高于|大于|至多|最多|不超过|不多于|不高于|少于|低于|不到|不足|小于)\s*(?:高|低|有|为|"
+    r"评过|看过|买过|打过|"
     r"听过)?\s*)?[$€£¥]?(?P<n{0}>(?<![A-Za-z\d.-])\d+(?:,\d{{3}})*(?:\.\d+)?)(?![\dA-Za-z])\s*(?P<percent{0}>%|"
     r"percent\b|％)?\s*(?:or (?P<post{0}>more|less|higher|lower|above|below|fewer)\b|and (?:up|above|more)\b|\+)?"
 )
@@ -402,3 +433,106 @@ COMPARED: dict[str, Comparison] = {
     "及以下": "<=", "以内": "<=", "fewer than": "<", "less than": "<", "below": "<", "under": "<", "<": "<",
     "少于": "<", "低于": "<", "不到": "<", "不足": "<", "小于": "<",
 }  # fmt: skip
+
+# --- habits said in parts ---
+
+_OFTEN = (
+    r"\b(?:very|quite|really|always|usually|often|regularly|frequently|mostly|mainly|chiefly|generally|typically|"
+    r"normally|"
+    r"tend(?:s)? to|like(?:s)? to|love(?:s)? to|prefer(?:s)? to|make(?:s)? a habit of|as a rule|again and again|"
+    r"all the time|a lot|most|much|on the whole|do|does|doing|make|makes|leave|leaves|keep|keeps|be|being|are|is)\b|"
+    r"非常|很|特别|十分|比较|总是?|老是?|常常?|经常|习惯于?|通常|一般|大多|多半?|多在|喜欢|爱|偏好|普遍|总体|"
+    r"基本上?|大部分|主要|去|时|东西"
+)
+"""How much or how often a habit is one; it claims nothing besides."""
+_SHOP = (
+    r"\b(?:shop(?:s|ping|pers?)?|buy(?:s|ing|ers?)?(?: things| their things)?|purchas(?:e|es|ing)|grocer(?:y|ies)|"
+    r"go(?:es)? (?:to )?(?:the )?(?:shops?|shopping|stores?|supermarket)|visit(?:s)? (?:the )?(?:shop|store)s?|"
+    r"(?:the|their) shopping|trips?)\b|购物|采购|买菜|逛超市|逛街|下单|消费|购买|买"
+)
+_A_TRIP = (
+    r"\b(?:(?:per|each|every|a|one|in a single|in one|on each|on every|on a) (?:shopping )?(?:trip|visit|time|purchase|"
+    r"basket|shop|order|go|receipt|transaction)|at (?:once|a time)|in one go)\b|每一?次|一次性?|单次|每单|每笔|单笔|"
+    r"客单价"
+)
+_BASKETS = r"\b(?:baskets?|trolleys?|carts?|shops|purchases|receipts|orders)\b|购物篮|购物车"
+_LARGE = r"\b(?:large|larger|big|bigger|huge|heavy|full)\b|大|满"
+_MUCH = rf"\b(?:a lot|lots|much|plenty|high|a great deal|a fortune)\b|{_LARGE}|多|高"
+_PAY = (
+    r"\b(?:sp(?:end|ends|ent|ending)|pay(?:s|ing)?|fill(?:s|ing)?|have|has|money|amounts?|sums?|bills?|of money)\b|"
+    r"花费?|钱|金额|购物|消费|买|很"
+)
+_COUPON = r"\b(?:discount )?(?:coupons?|vouchers?|promo codes?)\b|优惠券|代金券|折扣券|抵用券|券"
+_USE = (
+    r"\b(?:us(?:e|es|ing|ers?)|redeem(?:s|ing|ers?)?|pay(?:s|ing)?(?: with)?|clip(?:s|ping|pers?)?|cash(?:es)? in|"
+    r"hand(?:s)? in|appl(?:y|ies)|make(?:s)? use of)\b|使用|用|兑换|付款|领|薅"
+)
+_PRICE = (
+    r"\b(?:prices?|bargains?|discounts?|(?:special )?offers?|deals?|sales?|promotions?|specials|"
+    r"(?:the )?(?:cheap(?:er|est)?|lowest|best)(?: (?:options?|ones?|products?|goods|brands?|things?|prices?|deals?))?|"
+    r"penn(?:y|ies)|savings?|money|cost|costs|own labels?|store brands?|private labels?)\b|"
+    r"价格|价钱|便宜货?|打折(?:货|品|商品)?|折扣|优惠|特价|促销|实惠|省钱|划算"
+)
+_SEEK = (
+    r"\b(?:hunt(?:s|ing|ers?)?|look(?:s|ing)? (?:out )?|seek(?:s|ing|ers?)?|search(?:es|ing)?|watch(?:es|ing)?|"
+    r"car(?:e|es|ing)(?: about)?|mind(?:s|ing)?|conscious|sensitive|careful|compar(?:e|es|ing)|chas(?:e|es|ing|ers?)|"
+    r"pinch(?:es|ing)?|count(?:s|ing)?|sav(?:e|es|ing)|wait(?:s|ing)?|after|every|go(?:es)?|buy(?:s|ing)?)\b|"
+    r"敏感|在意|在乎|关注|看重|追求?|计较|比较|等|图|找|买"
+)
+_IGNORE = (
+    r"\b(?:(?:with )?(?:little|no|hardly any) (?:regard|interest|thought|attention)|(?:car(?:e|es)|bother(?:s)?|"
+    r"look(?:s)?|think(?:s)?)"
+    r" (?:very )?(?:little|nothing|less)|(?:do not|does not|don[’']t|doesn[’']t|never|rarely|seldom|hardly(?: ever)?) "
+    r"(?:bother(?: with)?|care(?: about| for)?|look(?: for| at| out for)?|wait(?: for)?|hunt(?: for)?|mind|chase|"
+    r"buy(?: on)?|"
+    r"use|pay attention to|respond to|go for)|ignor(?:e|es|ing)|indifferent|regardless|irrespective|unconcerned)\b|"
+    r"不(?:太|怎么)?(?:在乎|在意|看|管|追求?|关心|计较|关注|论)|无所谓|很少(?:在意|看|用|买)|从不(?:在意|看|用|买)"
+)
+_BRANDS = (
+    r"\b(?:(?:name|big|national|well-known|known) brands?|brand(?:-| )?names?(?: goods| products)?|branded goods|"
+    r"brands)\b|名牌|大牌|品牌货?|牌子货?"
+)
+_FULL = r"\b(?:full|regular|normal|list|undiscounted|original) prices?\b|原价|正价|全价"
+_RATE = (
+    r"\b(?:rat(?:e|es|ing|ings|ers?)|stars?|marks?|scores?|grades?|giv(?:e|es|ing)|hand(?:s)? out|award(?:s)?|critics?|"
+    r"reviewers?)\b|打分|给分|评分|评价|打|给|评|分|手"
+)
+_KIND = (
+    r"\b(?:high|generous(?:ly)?|lenient(?:ly)?|easy(?: to please)?|easily pleased|kind(?:ly)?|soft|mild|good|top|"
+    r"favou?rable|favou?rably)\b|大方|宽松|宽容|松|偏高|高|慷慨"
+)
+_STRICT = (
+    r"\b(?:low|harsh(?:ly)?|strict(?:ly)?|tough|hard to please|hard|severe(?:ly)?|stingy|mean|critical(?:ly)?|"
+    r"demanding|"
+    r"unforgiving|bad|poor)\b|严格?|苛刻?|小气|偏低|低|抠门?|挑剔"
+)
+_WEEKEND = (
+    r"\b(?:at|on|over|during|for|in)?\s*(?:the )?week-?ends?\b|\bsat(?:urday)?s?\s*(?:and|or|&|/)\s*sun(?:day)?s?\b|"
+    r"周末|双休日?|(?:周|星期|礼拜)六(?:和|与|、|或|跟)?(?:周|星期|礼拜)[日天]"
+)
+_MORNING = (
+    r"\b(?:in|of|during)?\s*(?:the )?mornings?\b|\bbefore (?:noon|lunch(?:time)?|midday|1[012]|eleven|ten|twelve)"
+    r"(?:\s*(?:a\.?m\.?|o'?clock))?(?=\W|$)|\bearly(?: in the day| hours)?\b|上午|早上|早晨|清晨|一早|中午(?:以|之)?前"
+)
+_EVENING = (
+    r"\b(?:in|of|during)?\s*(?:the )?evenings?\b|\bafter (?:work|dark|dinner)\b|\blate in the day\b|晚上|傍晚|夜里|"
+    r"下班后"
+)
+HABITS: tuple[tuple[str, tuple[re.Pattern[str], ...]], ...] = tuple(
+    (key, tuple(re.compile(part, re.IGNORECASE) for part in parts))
+    for key, parts in (
+        ("behaviour/full-price", (_IGNORE, _PRICE, rf"{_SHOP}|$", rf"{_BRANDS}|$")),
+        ("behaviour/full-price", (_FULL, _SHOP + r"|\bpay(?:s|ing)?\b", rf"{_BRANDS}|$")),
+        ("behaviour/coupon-user", (_COUPON, _USE)),
+        ("behaviour/price-sensitive", (_PRICE, _SEEK)),
+        ("behaviour/weekend-shopper", (_WEEKEND, _SHOP)),
+        ("behaviour/morning-shopper", (_MORNING, _SHOP)),
+        ("behaviour/evening-shopper", (_EVENING, _SHOP)),
+        ("behaviour/big-basket", (_A_TRIP, _MUCH, rf"{_PAY}|{_SHOP}|{_BASKETS}|$")),
+        ("behaviour/big-basket", (_BASKETS, _LARGE, rf"{_PAY}|{_A_TRIP}|$")),
+        ("behaviour/generous-rater", (_KIND, _RATE)),
+        ("behaviour/harsh-rater", (_STRICT, _RATE)),
+    )
+)
+"""Habits by what is done, and how, when or how much: each part must be said, and nothing else."""
+SMALL_OF_HABITS = re.compile(_OFTEN, re.IGNORECASE)

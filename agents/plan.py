@@ -50,6 +50,7 @@ LENGTH = 1_000
 """Characters of a question, at most."""
 
 _HAN = re.compile("[\u3400-\u9fff]")
+_MARKS = " .,!?;:()'’-，。\t"
 _GAP = "\x1f"
 """Where something was taken out of a clause: no name stretches over it."""
 
@@ -272,6 +273,8 @@ class _Reader:
 
     def _expression(self, body: str) -> Condition:
         english = self._lang == "en"
+        if (habit := self._habit(body)) is not None:
+            return habit
         if not english and (found := phrases.ZH_BESIDES.match(body)):
             kept = self._expression(found["a"]) if phrases.ZH_TRIM.sub("", found["a"]) else Everyone()
             return _all(kept, Not(of=self._expression(found["b"])))
@@ -409,7 +412,21 @@ class _Reader:
                 assert match is not None
                 self.matches.append(match._replace(said=said))
                 return self._claimed(term.key)
+        for key, parts in phrases.HABITS:
+            if self._is_said_in_parts(words, parts):
+                match = self._vocabulary.thing(key)
+                assert match is not None
+                self.matches.append(match._replace(said=self._with_quotes(words.strip()), how="words"))
+                return self._claimed(key)
         return None
+
+    def _is_said_in_parts(self, words: str, parts: Sequence[re.Pattern[str]]) -> bool:
+        """Whether a clause says each part of a habit, and nothing else but small words."""
+        for part in parts:
+            if part.search(words) is None:
+                return False
+            words = part.sub(" ", words)
+        return not phrases.SMALL.sub(" ", phrases.SMALL_OF_HABITS.sub(" ", words)).replace(_GAP, " ").strip(" %-")
 
     def _claimed(self, *keys: str) -> Condition:
         """Who has a habit, by its tag or by what the owner means by it."""
@@ -644,7 +661,7 @@ class _Reader:
         unknown: list[str] = []
         for part in rest.split(_GAP):
             if said := self._with_quotes(_edges_off(part)):
-                match = self._named(said)
+                match = self._named(self._with_quotes(part.strip(_MARKS))) or self._named(said)
                 if match is None:
                     unknown.append(said)
                 else:
@@ -746,7 +763,7 @@ def _rests(words: str, lean: set[str]) -> Iterator[str]:
 def _edges_off(part: str) -> str:
     """A name without the small words before and behind it."""
     while True:
-        bare = part.strip(" .,!?;:()'’-，。\t")
+        bare = part.strip(_MARKS)
         for found in phrases.SMALL.finditer(bare):
             if (found.end() == len(bare) and found.start() > 0 and not re.match(r"[\w]", found[0][0])) or (
                 found.start() == 0

@@ -43,7 +43,11 @@ _NO_NAME = re.compile(
     re.IGNORECASE,
 )
 _WORD = re.compile(r"[^\W_]+")
-_SMALL = frozenset("a an the of for from with in on to by at and or some any other things stuff".split())  # noqa: SIM905
+_SMALL = frozenset(
+    """a an the of for from with in on to by at and or some any other thing stuff
+    bag pack packet can bottle jar box tin carton pill tablet""".split()  # noqa: SIM905
+)
+"""Words of a name that say nothing of what it names."""
 
 
 class Embeds(NamedTuple):
@@ -199,10 +203,18 @@ class Vocabulary:
         words = _words(said)
         if not words:
             return ()
-        having = set.intersection(*(self._worded.get(word, set()) for word in words))
+        having = set.intersection(*map(self._with_word, words))
         same = sorted({key for key, name in having if name == words})
         found = same or sorted({key for key, _ in having})
         return tuple(found) if len(found) <= MOST else ()
+
+    def _with_word(self, word: str) -> set[tuple[str, frozenset[str]]]:
+        """Names with a word, with another word for the same thing, or with its consonants alone, as in "PARTY SPLY"."""
+        term = self.taxonomy.resolve(word)
+        others = () if term is None else (term.label.en, *term.synonyms)
+        alike = (*map(_words, others), {word}, {_consonants(word)})
+        found = [self._worded.get(one, set()) for words in alike if len(words) == 1 for one in words]
+        return set[tuple[str, frozenset[str]]]().union(*found)
 
     @cached_property
     def _names(self) -> dict[str, tuple[str, ...]]:
@@ -256,7 +268,12 @@ class Vocabulary:
         return texts, self._embeds.names(texts)
 
 
+def _consonants(word: str) -> str:
+    """A word as till receipts shorten it: "sply", "frzn"."""
+    return re.sub(r"(.)\1+", r"\1", word[:1] + re.sub("[aeiou]", "", word[1:]))
+
+
 def _words(name: str) -> frozenset[str]:
     """The words of an English name that carry it, in the singular."""
-    words = (min(in_both_numbers(word), key=len) for word in _WORD.findall(name.casefold()) if word not in _SMALL)
-    return frozenset(words)
+    words = (min(in_both_numbers(word), key=len) for word in _WORD.findall(name.casefold()))
+    return frozenset(word for word in words if word not in _SMALL)
