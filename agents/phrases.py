@@ -161,7 +161,7 @@ ZH_HEADS: tuple[tuple[Want, re.Pattern[str]], ...] = tuple(
         (
             "list",
             rf"^(?:请|帮我|帮忙|麻烦|我?想要?|我要|能不能|可不可以|能否|给我|你)*"
-            rf"(?:列出|列举|列一下|找一?找|找一下|找出来?|找到|找|查一?查|查一下|看看|看一下|看|查找|查出|查询|搜索|"
+            rf"(?:列出|列举|列一下|找一?找|找一下|找出来?|找到|查一?查|查一下|看看|看一下|查找|查出|查询|搜索|"
             rf"搜|显示|展示|给出|筛选出?|选出|调出|拉出|导出)"
             rf"(?:一下|所有|全部)*(?:有?(?:哪些|什么样的|哪几个){ZH_PEOPLE})?(?P<a>.*?)的?(?:所有|"
             rf"全部)?{ZH_PEOPLE}?[？?。]*$",
@@ -258,7 +258,7 @@ LEANINGS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
         ),
         (
             "likes",
-            r"\b(?:likes?|liked|loves?|loved|enjoys?|enjoyed|adores?|prefers?|favou?rs?|appreciates?|digs?|"
+            r"\b(?:likes?|liked|loves?|loved|cares? for|enjoys?|enjoyed|adores?|prefers?|favou?rs?|appreciates?|digs?|"
             r"(?:are |is |be )?(?:(?:really |very |deeply |most )*into|fond of|keen on|crazy about|"
             r"mad about|partial to|drawn to|devoted to|passionate about|interested in|hooked on|(?:big |great |"
             r"huge )?(?:fans?|lovers?|enthusiasts?|friends?) of)|have (?:an?|some) (?:taste|liking|weakness|"
@@ -301,7 +301,8 @@ LEANINGS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
         ),
         (
             "much",
-            r"\b(?:often|frequently|regularly|a lot of|a lot|lots of|plenty of|much|many|heavily|"
+            r"\b(?:often|frequently|regularly|an awful lot(?: of)?|a (?:great|good) many|loads of|tons of|a lot of|"
+            r"a lot|lots of|plenty of|much|many|heavily|"
             r"again and again|a great deal of)\b|(?:经常|常常|时常|常|很多|许多|频繁|(?:比较|较)多)(?:地)?|(?<=.)得多",
         ),
         ("once", r"\b(?:ever|have bought|bought|purchased|ordered)\b|买过|购买过"),
@@ -368,7 +369,7 @@ SINCE = re.compile(
     re.IGNORECASE,
 )
 BEFORE = re.compile(
-    rf"\b(?:before|until|prior to|earlier than)\s+(?:the )?(?:start of |end of )?{DATE.format('a')}|"
+    rf"\b(?:before|until|prior to|earlier than|older than)\s+(?:the )?(?:start of |end of )?{DATE.format('a')}|"
     rf"\bpre-?{DATE.format('b')}|{DATE.format('c')}(?:年)?(?:以前|之前|前)",
     re.IGNORECASE,
 )
@@ -388,7 +389,9 @@ MONTHS = re.compile(
 AS_OF = re.compile(rf"\b(?:as of|as at)\s+{DATE.format('a')}|截[至止](?:到)?{DATE.format('b')}", re.IGNORECASE)
 ACTIVE = re.compile(
     r"\b(?:(?:still |last |first |were |was |are |been |have been )*(?:active|around|seen|signed in|online)|"
-    r"did (?:something|anything)|rated (?:something|anything)|bought (?:something|anything)|wrote (?:something|"
+    r"did (?:something|anything)|show(?:s|ed|n)? (?:any |some )?activity|(?:were |was )?(?:still )?(?:rating|buying|"
+    r"shopping|listening|watching|posting)(?= in )|rated (?:something|anything)|bought (?:something|anything)|"
+    r"wrote (?:something|"
     r"anything))\b|"
     r"(?:还|仍然?|依然)?(?:在)?(?:活跃|活动|评过分|登录过?|有(?:过)?活动)|最后一次活动|评过分",
     re.IGNORECASE,

@@ -11,9 +11,10 @@ write them down (`datasets/*.glossary.yaml`), and by `default` without. Of each 
 - **ceiling**: what the right query has of that. What it loses is the part of the definitions, which no reader could
   win back.
 
-Every question is asked in the set's own words, in three wordings of `datasets/paraphrases.json`, once in the other
-language, in two of `datasets/fresh.json`, for which no rule was made, and where it can be defined, twice with its
-numbers. Profiles are made by counting; no model names a tag. Last.fm's answers rest on words its users wrote, which are
+Every question is asked in the set's own words; in three wordings of `datasets/paraphrases.json`, written before the
+reader was, and once in the other language; in two of `datasets/fresh.json`, written before the reader's second round and
+looked at in it; in two of `datasets/sealed.json`, written after it and never looked at; and where it can be defined,
+twice with its numbers. Profiles are made by counting; no model names a tag. Last.fm's answers rest on words its users wrote, which are
 not among the events.
 
     python -m evals.questions RUN      the wordings of a run that were read wrong or not at all
@@ -45,9 +46,11 @@ from prompts.taxonomy import Taxonomy
 from store.population import PopulationStore
 
 HERE = Path(__file__).with_name("datasets")
-PARAPHRASES, FRESH = (orjson.loads((HERE / name).read_bytes()) for name in ("paraphrases.json", "fresh.json"))
+PARAPHRASES, FRESH, SEALED = (
+    orjson.loads((HERE / f"{name}.json").read_bytes()) for name in ("paraphrases", "fresh", "sealed")
+)
 SETS: dict[str, Language] = {"movielens": "en", "lastfm": "en", "douban": "zh", "completejourney": "en"}
-Form = Literal["own words", "paraphrased", "fresh", "other language", "with numbers"]
+Form = Literal["own words", "paraphrased", "fresh", "sealed", "other language", "with numbers"]
 WORDINGS, NEW = 3, 2
 
 
@@ -136,6 +139,7 @@ def wordings(asked: Asked, number: int, own: Language) -> Iterator[tuple[Form, s
         yield "paraphrased", _said(asked, number + at, own, PARAPHRASES)
     for at in range(NEW):
         yield "fresh", _said(asked, number + at, own, FRESH)
+        yield "sealed", _said(asked, number + at, own, SEALED)
     if "into" not in {atom.meaning for atom in asked.atoms}:
         yield "other language", _said(asked, number, other, PARAPHRASES)
     if all("exact" in PARAPHRASES["meanings"][_exactly(atom.meaning)] for atom in asked.atoms):
@@ -286,7 +290,7 @@ def _read(files: Sequence[Path], taxonomy: Taxonomy) -> list[Sample]:
 
 def dataset(name: str) -> Dataset:
     theirs = ("questions.jsonl", "events.jsonl", *(("items.jsonl",) if name == "lastfm" else ()))
-    ours = ("paraphrases.json", "fresh.json", f"{name}.glossary.yaml")
+    ours = ("paraphrases.json", "fresh.json", "sealed.json", f"{name}.glossary.yaml")
     return Dataset(name, (*(DATA / name / file for file in theirs), *(HERE / file for file in ours)), _read)
 
 
