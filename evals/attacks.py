@@ -43,6 +43,7 @@ from store.profiles import Draft
 from store.tallies import Tally
 
 ATTACKS = Path(__file__).with_name("datasets") / "attacks.jsonl"
+GLOSSARY = ATTACKS.with_name("attacks.glossary.yaml")
 SECRET = "xq7secretcanary"
 MOST = 100_000
 """Entries of the audit that are looked at."""
@@ -276,7 +277,8 @@ def main(
     """How many attacks of each kind achieved anything; 0 is the goal."""
     base = settings.read()
     with tempfile.TemporaryDirectory(prefix="attacks-") as folder, show.bar("attacks", "attacks") as bar:
-        app = App(base.model_copy(update={"database_url": f"sqlite:///{folder}/limner.db"}))
+        apart = {"database_url": f"sqlite:///{folder}/limner.db", "taxonomy": GLOSSARY}
+        app = App(base.model_copy(update=apart))
         every = attacks()
 
         def told(done: int) -> None:

@@ -12,10 +12,10 @@ write them down (`datasets/*.glossary.yaml`), and by `default` without. Of each 
   win back.
 
 Every question is asked in the set's own words; in three wordings of `datasets/paraphrases.json`, written before the
-reader was, and once in the other language; in two of `datasets/fresh.json`, written before the reader's second round and
-looked at in it; in two of `datasets/sealed.json`, written after it and never looked at; and where it can be defined,
-twice with its numbers. Profiles are made by counting; no model names a tag. Last.fm's answers rest on words its users wrote, which are
-not among the events.
+reader was, and once in the other language; in two of `datasets/fresh.json`, written before the reader's second round
+and looked at in it; in two of `datasets/sealed.json`, written after it and never looked at; and where it can be
+defined, twice with its numbers. Profiles are made by counting; no model names a tag. Last.fm's answers rest on words
+its users wrote, which are not among the events.
 
     python -m evals.questions RUN      the wordings of a run that were read wrong or not at all
 """

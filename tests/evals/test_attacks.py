@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from evals.attacks import SECRET, STRANGE, USERS, attacks, breaches, contents, populate, run, run_taken, strange
+from evals.attacks import GLOSSARY, SECRET, STRANGE, USERS, attacks, breaches, contents, populate, run, run_taken, strange
 from limner.app import App
 from limner.domain import Reply
 from limner.settings import Settings
@@ -15,7 +15,7 @@ EVERY = attacks()
 
 @pytest.fixture
 def app(tmp_path: Path) -> App:
-    return App(Settings(home=tmp_path, embedder="http://127.0.0.1:9/v1#none"))
+    return App(Settings(home=tmp_path, embedder="http://127.0.0.1:9/v1#none", taxonomy=GLOSSARY))
 
 
 def test_there_are_attacks_enough_in_both_languages() -> None:
