@@ -183,7 +183,6 @@ class ProfileStore:
                 connection,
                 item | {"state": outcome.state, "error_kind": "", "error": "", "seconds": outcome.seconds},
             )
-        self._sets.kept()
         return revision
 
     def write(self, connection: Connection, draft: Draft, last: AnyRow | None) -> tuple[int, datetime]:

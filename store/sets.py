@@ -51,8 +51,7 @@ class TagSets:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._numbers: dict[str, int] = {}
-        """Of keys whose transaction is over: one that was rolled back took its numbers with it."""
-        self._met: dict[str, int] = {}
+        """Of keys that another connection sees: a transaction that is undone takes its numbers with it."""
         upsert = database.insert(TagSetRow).values(user_id=bindparam("user"), tags=bindparam("tags"))
         self._replace = Direct(
             upsert.on_conflict_do_update(index_elements=["user_id"], set_={"tags": upsert.excluded.tags})
@@ -65,21 +64,23 @@ class TagSets:
         text = "".join(sorted(encoded(numbers[tag.key], tag.polarity) for tag in served))
         self._replace.run(connection, {"user": user_id, "tags": text})
 
-    def kept(self) -> None:
-        """Told that the transaction is over, and what it met is there to stay."""
-        self._numbers |= self._met
-        self._met = {}
-
     def _numbered(self, connection: Connection, keys: Sequence[str]) -> dict[str, int]:
-        self._met = {}
-        missing = sorted({key for key in keys if key not in self._numbers})
+        """The numbers of keys; those that have none get one, inside the transaction of `connection`."""
+        missing = {key for key in keys if key not in self._numbers}
         if missing:
-            stored = select(TagKeyRow.key, TagKeyRow.number).where(TagKeyRow.key.in_(missing))
-            self._met = {row.key: row.number for row in connection.execute(stored)}
-            if fresh := [{"key": key} for key in missing if key not in self._met]:
-                connection.execute(self._database.insert(TagKeyRow).on_conflict_do_nothing(), fresh)
-                self._met = {row.key: row.number for row in connection.execute(stored)}
-        return self._numbers | self._met if self._met else self._numbers
+            with self._database.reading() as committed:
+                self._numbers |= _stored(committed, missing)
+            missing -= self._numbers.keys()
+        if not missing:
+            return self._numbers
+        fresh = [{"key": key} for key in sorted(missing)]
+        connection.execute(self._database.insert(TagKeyRow).on_conflict_do_nothing(), fresh)
+        return self._numbers | _stored(connection, missing)
+
+
+def _stored(connection: Connection, keys: Iterable[str]) -> dict[str, int]:
+    stored = select(TagKeyRow.key, TagKeyRow.number).where(TagKeyRow.key.in_(sorted(keys)))
+    return {row.key: row.number for row in connection.execute(stored)}
 
 
 def joined(users: Select[tuple[str]] | None) -> Select[tuple[str | None]]:

@@ -72,6 +72,21 @@ def test_a_key_of_a_transaction_that_failed_is_numbered_again(
     assert ranked(database) == {("genre/noir", 1): 6}
 
 
+def test_a_joint_transaction_that_failed_is_done_again_with_numbers_that_stay(database: Database, run: str) -> None:
+    store, tries = ProfileStore(database), 0
+
+    def fails() -> None:
+        nonlocal tries
+        tries += 1
+        save(store, run, "u5", "genre/other")
+        if tries == 1:
+            raise RuntimeError
+
+    jobs = [lambda number=number: save(store, run, f"u{number}", "genre/noir", "genre/war") for number in range(5)]
+    assert database.at_once([*jobs, fails]) == [None] * 6
+    assert ranked(database) == {("genre/noir", 1): 5, ("genre/war", 1): 5}
+
+
 def test_two_processes_number_keys_alike(database: Database, run: str) -> None:
     stores = [ProfileStore(database), ProfileStore(database)]
     for number in range(6):
