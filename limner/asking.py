@@ -57,8 +57,8 @@ class Asking:
         conversing: Let a question lean on the one before.
         with_agent: Have an agent look things up and answer, in place of the direct path.
         with_model: Let the model name what rules do not know. Not the default: of the first sixteen names and habits
-            that the 1.5B model was asked about, fifteen were wrong or unknown. `python -m evals.questions --model`
-            measures it.
+            that the 1.5B model was asked about, fifteen were wrong or unknown.
+            `limner eval run questions-movielens --system model` measures it.
     """
 
     def __init__(
