@@ -25,7 +25,6 @@ from sqlalchemy import (
     Connection,
     Double,
     Executable,
-    Select,
     and_,
     cast,
     false,
@@ -45,10 +44,8 @@ from limner.domain import Label, Polarity
 from limner.query import Condition, Measured, Query, Standing, Statistic
 from store import sets
 from store.database import Database
+from store.sets import AnySelect
 from store.tables import AnyRow, AuditRow, EventRow, ProfileRow, TagKeyRow, TagRow, TallyRow, UserRow
-
-AnySelect = Select[*tuple[Any, ...]]
-"""A SELECT, whatever its columns."""
 
 FLOOR = 5
 """Users that a group must have for a number over it to be told."""

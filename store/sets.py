@@ -11,6 +11,7 @@ it, the lowest first.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
 from sqlalchemy import Connection, Select, bindparam, func, select
@@ -19,6 +20,8 @@ from limner.domain import Polarity, Tag
 from store.database import Database, Direct
 from store.tables import TagKeyRow, TagSetRow
 
+AnySelect = Select[*tuple[Any, ...]]
+"""A SELECT, whatever its columns."""
 FIRST = 0x30
 """Of 64 characters that follow one another in ASCII."""
 BITS = 6
@@ -83,7 +86,7 @@ def _stored(connection: Connection, keys: Iterable[str]) -> dict[str, int]:
     return {row.key: row.number for row in connection.execute(stored)}
 
 
-def joined(users: Select[tuple[str]] | None) -> Select[tuple[str | None]]:
+def joined(users: AnySelect | None) -> AnySelect:
     """The texts of these users, or of all, as one."""
-    every = select(func.aggregate_strings(TagSetRow.tags, ""))
+    every: AnySelect = select(func.aggregate_strings(TagSetRow.tags, ""))
     return every if users is None else every.where(TagSetRow.user_id.in_(users))
