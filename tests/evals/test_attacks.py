@@ -5,7 +5,19 @@ from pathlib import Path
 
 import pytest
 
-from evals.attacks import GLOSSARY, SECRET, STRANGE, USERS, attacks, breaches, contents, populate, run, run_taken, strange
+from evals.attacks import (
+    GLOSSARY,
+    SECRET,
+    STRANGE,
+    USERS,
+    attacks,
+    breaches,
+    contents,
+    populate,
+    run,
+    run_taken,
+    strange,
+)
 from limner.app import App
 from limner.domain import Reply
 from limner.settings import Settings
