@@ -29,7 +29,7 @@ FEW = 6
 
 _LEAD = re.compile(
     r"^\W*(?:(?:(?:and|but|so|ok|okay|now|then|also|only|just|what about|how about)\b"
-    r"|和|那么?(?![些个])|还有|另外|再|然后|而|只看?)[\s,，]*)+",
+    r"|和|那么?(?![些个])|还有|另外|再?加上|再|然后|而|只看?)[\s,，]*)+",
     re.IGNORECASE,
 )
 _BUT_NOT = re.compile(
@@ -38,6 +38,7 @@ _BUT_NOT = re.compile(
 _END = re.compile(r"[\s?？!！。.，,]*(?:呢|怎么样)?[\s?？!！。.]*$")
 _THEM = re.compile(
     r"\b(?:of |among |from )?(?:them|these|those)\b(?! who| that| which)(?: (?:users|people|ones|customers))?|\bthey\b"
+    r"|\bthe ones\b(?= with\b)"
     r"|(?:[这那](?:些|部分)(?:用户|人|顾客)|他们|她们)(?:当中|之中|中间|里面|中|里|之间)?"
     r"|(?:[这那]些|其)(?:当中|之中|中间|里面|中|里|之间)",
     re.IGNORECASE,
@@ -46,7 +47,7 @@ _BARE: tuple[tuple[Want, re.Pattern[str]], ...] = tuple(
     (cast(Want, want), re.compile(words, re.IGNORECASE))
     for want, words in (
         ("count", r"how many(?: (?:are there|is that|are that))?|多少个?人?|有多少(?:个|人|用户)?|几个人?"),
-        ("list", r"who(?: are| is (?:it|that))?|which(?: ones?| users)?|name|list|是?谁|哪些(?:人|用户)?|都?有谁"),
+        ("list", r"who(?: are| is (?:it|that))?|which(?: ones?| users)?|name|list|都?是?谁|哪些(?:人|用户)?|都?有谁"),
         ("share", r"what (?:share|percentage|part)(?: is that| of all)?|占(?:多少|多大比例|几成)|比例(?:是多少)?"),
         ("apart", r"what (?:sets|makes)(?: apart| different| special)|(?:有)?(?:什么|哪些)(?:共同)?特点"),
         (
@@ -56,7 +57,7 @@ _BARE: tuple[tuple[Want, re.Pattern[str]], ...] = tuple(
         ),
     )
 )
-_MORE = re.compile(r"\b(?:also|too|as well|only)\b|[还也]", re.IGNORECASE)
+_MORE = re.compile(r"\b(?:also|too|as well|only)\b|[还也]|加上", re.IGNORECASE)
 """Words that set a further condition, though the rest could stand alone."""
 _SMALL = re.compile(r"\b(?:also|too|as well|who|that|are|do|does|the ones?|users|people)\b|[还也]|的$", re.IGNORECASE)
 _PERSON = re.compile(r"\b(?:s?he|they|him|her|them|himself|herself)\b|[他她]", re.IGNORECASE)
@@ -129,7 +130,7 @@ def _as_a_question(words: str, *, zh: bool) -> str:
     ):
         head = {"how many": "How many users", "what share": "What share of users"}.get(found[1].lower(), "Which users")
         return f"{head} {bare[found.end() :]}?"
-    return f"Which users {bare}?"
+    return f"Which users {re.sub(r'^with ', 'have ', bare.strip(), flags=re.IGNORECASE)}?"
 
 
 def _read(question: str, vocabulary: Vocabulary) -> Plan | None:

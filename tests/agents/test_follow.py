@@ -34,6 +34,13 @@ def asked(first: str, *more: str) -> str | None:
         ("Which users like horror?", ["how many?"], "how many users like “horror”"),
         ("How many users like horror?", ["who are they?"], "which users like “horror”"),
         ("Which users like horror?", ["which ones?"], "which users like “horror”"),
+        ("有多少用户喜欢恐怖片？", ["都是谁？"], "哪些用户喜欢“恐怖”"),
+        (
+            "Which users like horror?",
+            ["and the ones with at least 3 ratings?"],
+            "which users like “horror” and have at least 3 ratings",
+        ),
+        ("哪些用户喜欢恐怖片？", ["再加上喜欢爱情片的"], "哪些用户喜欢“恐怖”且喜欢“爱情片”"),
         (
             "Which users like horror?",
             ["how many of them dislike musicals?"],
