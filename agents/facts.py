@@ -87,22 +87,23 @@ def plain(point: Point, lang: Language, *, also: bool = False) -> str:
     Args:
         also: Other likes have been told before.
     """
-    polarity, stated = point[0].tag.polarity, point[0].tag.basis == "stated"
-    alike = len(point) > 1 and len({fact.much for fact in point}) == 1 and bool(point[0].much)
+    first = point[0]
+    polarity, stated = first.tag.polarity, first.tag.basis == "stated"
+    alike = bool(first.much) and len(point) > 1 and all(fact.much == first.much for fact in point)
     told = [_told(fact, lang, much="" if alike else fact.much) for fact in point]
     if lang == "zh":
         begin = {1: "也喜欢" if also else "这位用户喜欢", -1: "不喜欢", 0: "自述：" if stated else "行为特点："}[
             polarity
         ]
-        shared = "，" + _ALL_ZH.sub(r"\1都", point[0].much, count=1) if alike else ""
+        shared = "，" + _ALL_ZH.sub(r"\1都", first.much, count=1) if alike else ""
         return begin + _listed(told, "和" if polarity else "、", "、") + shared + "。"
     begin = {
         1: "They also like " if also else "They like ",
         -1: "They dislike ",
         0: "In their own words: " if stated else "By habit: ",
     }[polarity]
-    shared = f", {'both' if len(point) == 2 else 'all'} {point[0].much}" if alike else ""
-    last = " and " if not polarity or alike or not point[0].much else ", and "
+    shared = f", {'both' if len(point) == 2 else 'all'} {first.much}" if alike else ""
+    last = " and " if not polarity or alike or not first.much else ", and "
     return begin + _listed(told, last, ", ") + shared + "."
 
 
