@@ -461,7 +461,7 @@ async def test_a_real_vllm_passes_every_check(vllm_server: Server) -> None:
     model = VllmModel(vllm_server.url, vllm_server.name, tokenizer=vllm_server.folder)
     findings = await check(model)
     await model.aclose()
-    assert [finding for finding in findings if not finding.ok] == [] and len(findings) == 10
+    assert [finding for finding in findings if not finding.ok] == [] and len(findings) == 11
 
 
 def counted(server: Server) -> tuple[int, int]:
