@@ -44,7 +44,7 @@ _GENDER = re.compile(
 )
 _NOT_PROSE = re.compile(r"[{}\[\]<>|\\]")
 _BROKEN_OFF = re.compile(
-    r"(?:\b(?:as|including|like|e\.g|and|or|with|for|the|a|an|of|in|which|that|they|are|is|their|own"
+    r"(?:\b(?:as|including|like|e|e\.g|and|or|with|for|the|a|an|of|in|which|that|they|are|is|their|own"
     r"|watching|being(?: not)?)"
     r"|例如|比如|[,，、：:])\s*[.。]$"
 )

@@ -170,6 +170,8 @@ def test_a_sentence_that_says_what_its_facts_say_stays(lang: Language, text: str
         ("zh", "不喜欢爱情片，喜欢的影片有《The Iron Lady》。", [ROMANCE], "disliked, not the other way"),
         ("en", "They are a night owl, which means they are a nurse.", [OWL, NURSE], "which means"),
         ("en", "They work as a nurse, and they are.", [NURSE], "breaks off"),
+        ("en", "Science fiction is rated well above their own average, e.", [SCI_FI], "breaks off"),
+        ("en", "Jazz is liked, and science fiction, as.", [JAZZ, SCI_FI], "breaks off"),
         ("zh", "喜欢科幻，《Blade Runner 2049》的评分高出平均分0.9星。", [SCI_FI], "not one of them"),
         ("en", "Science fiction is a must for this user.", [SCI_FI], "must"),
     ],
