@@ -44,7 +44,7 @@ def test_limner_over_the_bundled_people_end_to_end(home: Path) -> None:
     assert (told["task"], told["system"], told["state"]) == ("sample", "limner", "done")
     assert (told["samples"], told["finished"], told["failed"]) == (3, 3, {})
     assert told["tokens"]["in"] > 0 < told["tokens"]["out"]
-    assert told["prompts"].keys() == {"listen.v1", "propose.v1", "persona.v1"} and told["taxonomy"] and told["limner"]
+    assert told["prompts"].keys() == {"listen.v1", "propose.v1", "persona.v2"} and told["taxonomy"] and told["limner"]
     metrics = told["metrics"]
     assert all(found.keys() == SUMMARY for found in metrics.values())
     assert metrics["failing_evidence"]["mean"] == 0 < metrics["failing_evidence"]["n"]
