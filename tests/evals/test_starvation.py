@@ -41,7 +41,7 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Filling]
 @pytest.mark.parametrize("level", [False, True], ids=["behind", "level"])
 def test_questions_are_timed_alone_and_beside_a_real_batch(server: Filling, level: bool) -> None:
     with show.bar("", "") as bar:
-        half = measure(3, 4, level=level, told=bar)
+        half = measure(3, 300, level=level, told=bar)  # a batch that outlasts the questions
     assert (len(half.idle), len(half.batch), half.running, half.waiting) == (3, 3, 32, 2)
     assert all(seconds > 0 for seconds in (*half.idle, *half.batch))
     assert half.interval()[0] <= half.quotient <= half.interval()[1]
