@@ -22,6 +22,7 @@ import secrets
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from operator import attrgetter
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -214,11 +215,11 @@ class Runs:
         Raises:
             InputError: there is none.
         """
-        names = [path.parent.name for path in self.folder.glob("*/run.json")]
-        if run is None and names:
-            return Run(self.folder / max(names))
         if run is None:
+            if newest := next(iter(self.every()), None):
+                return Run(self.folder / newest.run)
             raise InputError("There was no evaluation run yet: `limner eval run TASK` begins one.")
+        names = [path.parent.name for path in self.folder.glob("*/run.json")]
         meant = [name for name in names if name == run] or [name for name in names if name.startswith(run)]
         if len(meant) != 1:
             close = difflib.get_close_matches(run, names, 1)
@@ -229,7 +230,8 @@ class Runs:
 
     def every(self) -> list[Header]:
         """The headers, newest first."""
-        return [Run(path.parent).header for path in sorted(self.folder.glob("*/run.json"), reverse=True)]
+        headers = (Run(path.parent).header for path in self.folder.glob("*/run.json"))
+        return sorted(headers, key=attrgetter("started_at", "run"), reverse=True)
 
 
 def new_id(now: datetime | None = None) -> str:

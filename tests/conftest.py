@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -25,6 +26,7 @@ __all__ = ["server_home", "small_model", "vllm_server"]
 
 for name in ("COLUMNS", "LINES"):  # those of a worker, which the console would keep for good
     os.environ.pop(name, None)
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell has what it starts in the background ignore Ctrl-C
 
 
 @pytest.fixture(scope="session")

@@ -146,3 +146,11 @@ def test_unscored_and_failed_samples_are_counted_and_not_averaged(run: Run) -> N
     found = summary(run)
     assert (found["precision"].mean, found["precision"].unscored, found["precision"].failed) == (0.5, 1, 1)
     assert (found["error"].mean, found["error"].n, found["error"].unscored) == (0.25, 2, 2)
+
+
+def test_of_two_runs_that_began_in_one_second_the_later_is_the_newest(tmp_path: Path) -> None:
+    runs, second = Runs(tmp_path), datetime(2026, 11, 22, 6, 15, tzinfo=UTC)
+    runs.start(header("20261122-061500-ffff", started_at=second))
+    runs.start(header("20261122-061500-0000", started_at=second.replace(microsecond=1)))
+    assert runs.open().header.run == "20261122-061500-0000"
+    assert [one.run[-4:] for one in runs.every()] == ["0000", "ffff"]
