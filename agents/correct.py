@@ -61,7 +61,7 @@ def revise(held: Held, taxonomy: Taxonomy) -> Revised:
     """A profile as a change of the ledger makes it at once, before the history is read again.
 
     What was said after a denial was said under it, and stays. A sentence of a persona stays where every tag it renders
-    still says the same.
+    is still served, and still says the same.
     """
     tags = dict(held.tags)
     back: set[str] = set()
@@ -204,7 +204,7 @@ def _still_true(
 ) -> tuple[Persona, ...]:
     def same(key: str) -> bool:
         old, new = before.get(key), after.get(key)
-        return old is not None and new is not None and _claim(old) == _claim(new)
+        return old is not None and new is not None and new.status != "candidate" and _claim(old) == _claim(new)
 
     kept = (
         persona.model_copy(

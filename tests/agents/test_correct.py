@@ -463,6 +463,20 @@ def test_a_pin_under_a_pin_is_what_is_left_of_the_two(desk: Desk) -> None:
     assert held(desk)["genre/sci-fi"] == before
 
 
+def test_a_candidate_whose_pin_is_withdrawn_leaves_the_portrait(desk: Desk) -> None:
+    desk.live("genre/thriller", -1, "long ago")
+    desk.run()
+    assert held(desk)["genre/thriller"].status == "candidate"
+    desk.pin("genre/thriller", None)
+    desk.change_the_model(silent, "two")
+    desk.run()
+    assert desk.served is not None
+    assert any("genre/thriller" in line.tags for text in desk.served.personas for line in text.sentences)
+    withdraw(desk, 0)
+    assert held(desk)["genre/thriller"].status == "candidate"
+    desk.a_persona_renders_what_is_served()
+
+
 def test_a_withdrawn_denial_gives_back_nothing_that_newer_events_may_have_changed(desk: Desk) -> None:
     desk.deny("genre/sci-fi")
     desk.live("genre/sci-fi", -1, "long ago")
