@@ -10,7 +10,7 @@ is written as a whole, and again by whoever scores the run anew.
 
     runs = Runs(home)
     for header in runs.every(): …                  newest first
-    run = runs.open("20261122-061500-3f2a")
+    run = runs.open("20261122-061500-3f2a91c4")
     run.header, run.outputs(), run.scores()
 """
 
@@ -236,7 +236,7 @@ class Runs:
 
 def new_id(now: datetime | None = None) -> str:
     """An id for a run that begins now."""
-    return f"{now or datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+    return f"{now or datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(4)}"
 
 
 def _line(value: Value) -> bytes:

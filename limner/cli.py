@@ -267,7 +267,7 @@ def run(
         raise typer.Exit(1)
 
 
-@command(cli, examples="limner status\nlimner status 20261121-225901-3f2a --json")
+@command(cli, examples="limner status\nlimner status 20261121-225901-3f2a91c4 --json")
 def status(
     run: Annotated[str | None, typer.Argument(help="A run; the newest if not given.")] = None, as_json: Json = False
 ) -> None:

@@ -108,7 +108,7 @@ def run(
         raise typer.Exit(1)
 
 
-@command(eval_cli, examples="limner eval rescore\nlimner eval rescore 20261122-061500-3f2a")
+@command(eval_cli, examples="limner eval rescore\nlimner eval rescore 20261122-061500-3f2a91c4")
 def rescore(run: RunId = None, as_json: Json = False) -> None:
     """Score the answers of a run anew, as after a change to a metric; nobody is asked."""
     known = settings.read()

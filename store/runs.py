@@ -42,9 +42,9 @@ class RunStore:
         self._settle = settle(database)
 
     def start(self, *, config: Mapping[str, Any], users_total: int) -> str:
-        """The id of a new run of this process; later ones sort later."""
+        """The id of a new run of this process; one of a later second sorts later."""
         now = datetime.now(UTC)
-        run = f"{now:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+        run = f"{now:%Y%m%d-%H%M%S}-{secrets.token_hex(4)}"
         row: dict[str, Any] = {
             "run": run,
             "state": "running",
