@@ -107,7 +107,7 @@ def oracle(systems: Iterable[Iterable[Interest]]) -> set[str]:
     return {one.category for interests in systems for one in interests if one.verified}
 
 
-def lineup(backing: Sequence[T], pool: Sequence[T], *, seed: int) -> tuple[list[T], frozenset[T]]:
+def lineup(backing: Sequence[T], pool: Sequence[T], *, seed: int, size: int = LINED_UP) -> tuple[list[T], frozenset[T]]:
     """Events to pick from, shuffled, and which of them back the interest: at most five, among fifty in all.
 
     Args:
@@ -118,7 +118,7 @@ def lineup(backing: Sequence[T], pool: Sequence[T], *, seed: int) -> tuple[list[
     behind = sorted(set(backing), key=repr)
     chosen = frozenset(draw.sample(behind, min(BACKING, len(behind))))
     others = sorted(set(pool) - set(behind), key=repr)
-    drawn = draw.sample(others, min(LINED_UP - len(chosen), len(others)))
+    drawn = draw.sample(others, min(size - len(chosen), len(others)))
     every = [*chosen, *drawn]
     every.sort(key=repr)
     draw.shuffle(every)

@@ -23,6 +23,7 @@ from evals.scorers import probability
 from evals.summary import Summary, summary
 from evals.systems import asking
 from evals.task import Dataset, Points, Said, Sample, Scorer, Tally, Task
+from limner.app import App
 from limner.domain import Event, History, Language, Tag
 from limner.errors import InputError
 from prompts import library
@@ -51,6 +52,8 @@ class Asking(NamedTuple):
     model: Judge
     ledger: Ledger
     sample: str
+    prompt: Callable[[str], library.Prompt]
+    """The version of a name that is asked with."""
 
     async def carried(self, facts: Sequence[str], sentence: str, lang: str, wording: Wording, turn: int = 1) -> float:
         """Log-odds that the facts carry a sentence."""
@@ -73,7 +76,7 @@ class Asking(NamedTuple):
         return await self._leaning("preferred", A_OR_B, wording, 2, told)
 
     async def _leaning(self, name: str, sides: Sides, wording: Wording, turn: int, told: Mapping[str, Any]) -> float:
-        prompt = library.default(name)
+        prompt = self.prompt(name)
         return await self.model.leaning(
             messages(prompt.render(strict=wording == "strict", **told)),
             sides=sides,
@@ -88,10 +91,10 @@ class Asking(NamedTuple):
 # --- the card ---
 
 
-async def examined(sample: Sample, model: Judge, ledger: Ledger, taxonomy: Taxonomy) -> dict[str, Any]:
+async def examined(sample: Sample, model: Judge, ledger: Ledger, app: App) -> dict[str, Any]:
     """What a judge says of a labelled sentence or pair: wording to log-odds, asked once, again, and turned round."""
     assert not isinstance(sample.given, History)
-    given, asking = sample.given, Asking(model, ledger, sample.id)
+    given, asking = sample.given, Asking(model, ledger, sample.id, app.prompt)
     facts, lang = given["facts"], given["language"]
     said: dict[str, Any] = {}
     for wording in WORDINGS:
@@ -307,18 +310,18 @@ def _portrait(output: Output, lang: Language) -> str:
     return ("" if lang == "zh" else " ").join(texts) if texts else ", ".join(named)
 
 
-async def _ask_sentences(sample: Sample, model: Judge, ledger: Ledger, taxonomy: Taxonomy) -> dict[str, list[float]]:
+async def _ask_sentences(sample: Sample, model: Judge, ledger: Ledger, app: App) -> dict[str, list[float]]:
     assert not isinstance(sample.given, History)
-    asking, lang = Asking(model, ledger, sample.id), sample.given["language"]
+    asking, lang = Asking(model, ledger, sample.id, app.prompt), sample.given["language"]
     return {
         wording: [await asking.carried(one["facts"], one["text"], lang, wording) for one in sample.given["sentences"]]
         for wording in WORDINGS
     }
 
 
-async def _ask_pair(sample: Sample, model: Judge, ledger: Ledger, taxonomy: Taxonomy) -> dict[str, list[float]]:
+async def _ask_pair(sample: Sample, model: Judge, ledger: Ledger, app: App) -> dict[str, list[float]]:
     assert not isinstance(sample.given, History)
-    given, asking = sample.given, Asking(model, ledger, sample.id)
+    given, asking = sample.given, Asking(model, ledger, sample.id, app.prompt)
     pair = (given["a"], given["b"])
     if given["a"] == given["b"]:
         return {wording: [0.0, 0.0] for wording in WORDINGS}

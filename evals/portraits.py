@@ -20,8 +20,9 @@ from evals.runs import MetricKind, Output
 from evals.scorers import Agreement, agreement, failed_recounts
 from evals.systems import LIMNER, asking, counting
 from evals.task import Sample, Scorer, System, Tally
+from limner.app import App
 from limner.domain import Event, Evidence, Label, Persona, Tag
-from prompts import library, taxonomy
+from prompts import taxonomy
 from prompts.answers import PlainAnswer
 from prompts.taxonomy import Named, Taxonomy
 
@@ -35,9 +36,9 @@ LEANING = {"likes": 1, "dislikes": -1, "is": 0}
 # --- the baselines ---
 
 
-async def plain(sample: Sample, model: Model, ledger: Ledger, taxonomy: Taxonomy) -> dict[str, Any]:
+async def plain(sample: Sample, model: Model, ledger: Ledger, app: App) -> dict[str, Any]:
     """What the model says when it is simply asked: one call a user, taken at its word."""
-    prompt = library.default("plain")
+    prompt, known = app.prompt("plain"), app.taxonomy
     events = clean(sample.history).history.events[-RECENT:]
     told = [_line(number, event) for number, event in enumerate(events, 1)]
     rendered = prompt.render(language=language(events), events=told)
@@ -50,10 +51,10 @@ async def plain(sample: Sample, model: Model, ledger: Ledger, taxonomy: Taxonomy
         user_id=sample.history.user_id,
         ledger=ledger,
     )
-    named = {text.casefold(): one.key for event in events for text, one in _named(event, taxonomy)}
+    named = {text.casefold(): one.key for event in events for text, one in attributes(event, known)}
     tags: dict[str, dict[str, Any]] = {}
     for said in answer.tags:
-        term, word = taxonomy.resolve(said.tag), said.tag.casefold()
+        term, word = known.resolve(said.tag), said.tag.casefold()
         key = named.get(word) or (term.key if term is not None else f"open/{word}")
         cited = [int(name[1:]) - 1 for name in dict.fromkeys(said.evidence)]
         tags.setdefault(
@@ -107,10 +108,10 @@ SYSTEMS: Mapping[str, System] = {"limner": LIMNER, "plain": asking(plain, "plain
 
 def named_by(event: Event, taxonomy: Taxonomy) -> frozenset[str]:
     """Keys of what the item attributes of an event name, read anew from the raw event."""
-    return frozenset(named.key for _, named in _named(event, taxonomy))
+    return frozenset(named.key for _, named in attributes(event, taxonomy))
 
 
-def _named(event: Event, taxonomy: Taxonomy) -> Iterator[tuple[str, Named]]:
+def attributes(event: Event, taxonomy: Taxonomy) -> Iterator[tuple[str, Named]]:
     for item in (event.item, *event.lines):
         for name, value in item.items():
             for part in value if isinstance(value, list) else [value]:

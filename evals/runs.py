@@ -49,6 +49,11 @@ class MetricKind(Value):
     judge: str = ""
     """Of what a model judged: how the metrics of its card begin."""
 
+    @property
+    def digits(self) -> int:
+        """Decimals that are shown."""
+        return 1 if self.unit in ("tokens", "a sample") else 3
+
 
 class Header(Value):
     """What was run, on what, with what; enough to run it again."""

@@ -222,12 +222,25 @@ def macro_f1(said: NDArray[np.float64], true: NDArray[np.float64]) -> float:
     return float((2 * hits / either).mean())
 
 
+RIGHT = 0.95
+"""Share of what a judge says that has to be right before anything is published on its word."""
+
+
+def could_speak(said: NDArray[np.float64], came_true: NDArray[np.float64], least: int = 20) -> float:
+    """The share of cases above the lowest threshold from which on 95 % are true, of at least `least` cases; 0 where
+    there is no such threshold."""
+    right = np.cumsum(came_true[np.argsort(-said)]) / np.arange(1, len(said) + 1)
+    enough = np.flatnonzero(right[least - 1 :] >= RIGHT)
+    return float(enough[-1] + least) / len(said) if len(enough) else 0.0
+
+
 MEASURES: dict[str, Callable[[NDArray[np.float64], NDArray[np.float64]], float]] = {
     "calibration_error": calibration_error,
     "brier": brier,
     "kappa": kappa,
     "auc": area,
     "macro_f1": macro_f1,
+    "could_speak": could_speak,
 }
 """What only all claims together have, by name: from their probabilities, and 1 or 0 for how each came out; or from what
 each was called, and what it is."""

@@ -1,71 +1,85 @@
-"""Whether users who are said to have lapsed stay away: asked at a cut in time, held against what came after.
+"""Whether users who are said to have lapsed stay away: the tasks `staying-*`.
 
-python -m evals.silence --json
+Each user is asked about at five moments, evenly from 40 % to 80 % of the time between the first and the last event of
+the whole set, from what came before alone; the days after say whether they were seen again. No model is asked.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Annotated
+from typing import Any, get_args
 
-import typer
-
-from agents.recency import GROUP, recency
+from agents.recency import GROUP, State, recency
 from evals.datasets.histories import histories
-from evals.scorers import Metric, ratio
-from evals.task import DATA, found
-from limner import show
+from evals.runs import MetricKind, Output
+from evals.systems import counting
+from evals.task import DATA, Dataset, Sample, Scorer, System, Tally
+from prompts.taxonomy import Taxonomy
 from store.events import Activity
 
-SETS = ("movielens", "completejourney")
 AHEAD = timedelta(days=90)
 """How long somebody must stay away."""
 CUTS = 5
-"""Moments asked at, evenly from 40 % to 80 % of the time between the first and the last event of a set."""
+"""Moments asked at."""
 
 
-def staying_away(times: dict[str, list[datetime]]) -> dict[str, Metric]:
-    """Of the users in each state, the share that is not seen in the next 90 days; users are resampled whole."""
+def read(files: Sequence[Path], taxonomy: Taxonomy) -> list[Sample]:
+    """A sample a user; the moments before their first event say nothing of them."""
+    times = {
+        user: own
+        for user, history in histories(files[0]).items()
+        if (own := [event.ts for event in history.events if event.ts])
+    }
     every = sorted(ts for own in times.values() for ts in own)
     span = every[-1] - every[0]
-    away: dict[str, dict[str, list[int]]] = defaultdict(lambda: defaultdict(lambda: [0, 0]))
-    for cut in range(CUTS):
-        asked = min(every[0] + span * (0.4 + 0.4 * cut / (CUTS - 1)), every[-1] - AHEAD)
-        for user, own in times.items():
-            before = [ts for ts in own if ts <= asked]
-            if before:
-                days = len({ts.date() for ts in before})
-                tag = recency(Activity(len(before), before[0], before[-1], days, "last"), asked)
-                seen = any(asked < ts <= asked + AHEAD for ts in own)
-                away[tag.key.removeprefix(GROUP)][user][seen] += 1
-    return {
-        state: ratio([gone for gone, _ in own.values()], [back for _, back in own.values()])
-        for state, own in sorted(away.items())
-    }
-
-
-def main(
-    data: Annotated[Path, typer.Option(help="Folder of the data sets.")] = DATA,
-    as_json: Annotated[bool, typer.Option("--json")] = False,
-) -> None:
-    """How many of the users in each state are not seen in the next 90 days."""
-    results: dict[str, dict[str, Metric]] = {}
-    for name in SETS:
-        path = found(data / name / "events.jsonl")
-        if path is None:
-            raise typer.BadParameter(f"{data / name} is not there: the data sets are not part of limner.")
-        read = histories(path)
-        results[name] = staying_away(
-            {user: times for user, own in read.items() if (times := [event.ts for event in own.events if event.ts])}
+    cuts = [min(every[0] + span * (0.4 + 0.4 * cut / (CUTS - 1)), every[-1] - AHEAD) for cut in range(CUTS)]
+    return [
+        Sample(
+            user,
+            {"times": [ts.isoformat() for ts in own], "asked": [cut.isoformat() for cut in cuts]},
+            {"seen": [any(cut < ts <= cut + AHEAD for ts in own) for cut in cuts]},
         )
-    if as_json:
-        show.document({name: {state: one._asdict() for state, one in own.items()} for name, own in results.items()})
-        return
-    rows = [(name, state, one.counted()) for name, own in results.items() for state, one in own.items()]
-    show.table(("set", "said to be", "not seen in the next 90 days"), rows)
+        for user, own in times.items()
+    ]
 
 
-if __name__ == "__main__":
-    typer.run(main)
+MOVIELENS, COMPLETEJOURNEY = (
+    Dataset(name, (DATA / name / "events.jsonl",), read) for name in ("movielens", "completejourney")
+)
+
+
+def states(sample: Sample, taxonomy: Taxonomy) -> dict[str, list[str | None]]:
+    """What is said of the user at each moment; None before they came."""
+    assert isinstance(sample.given, Mapping)
+    times = [datetime.fromisoformat(ts) for ts in sample.given["times"]]
+    return {"states": [_state(times, datetime.fromisoformat(asked)) for asked in sample.given["asked"]]}
+
+
+def _state(times: Sequence[datetime], asked: datetime) -> str | None:
+    before = [ts for ts in times if ts <= asked]
+    if not before:
+        return None
+    days = len({ts.date() for ts in before})
+    return recency(Activity(len(before), before[0], before[-1], days, "last"), asked).key.removeprefix(GROUP)
+
+
+SYSTEMS: Mapping[str, System] = {"counting": counting(states)}
+
+
+def _away(state: str) -> Callable[[Sample, Output], Tally | None]:
+    """Of the moments at which a user is said to be so, those after which they are not seen for 90 days."""
+
+    def away(sample: Sample, output: Output) -> Tally | None:
+        pairs = zip(output.output["states"], sample.reference["seen"], strict=True)
+        seen: list[Any] = [back for said, back in pairs if said == state]
+        return Tally(seen.count(False), len(seen)) if seen else None
+
+    return away
+
+
+SCORERS: Mapping[str, Scorer] = {
+    f"{state}_stays_away": Scorer(_away(state), MetricKind(better="higher" if state == "lapsed" else None))
+    for state in get_args(State)
+}

@@ -7,6 +7,8 @@ import time
 import traceback
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import UTC, tzinfo
+from types import MappingProxyType
 from typing import Any
 
 import orjson
@@ -17,11 +19,12 @@ from agents.pace import Pace
 from agents.population import NOBODY, Population
 from evals.task import Bench, Cost, Sample, System
 from limner.app import RESUME, App
-from limner.domain import History, ModelCall, Tag
+from limner.domain import Fit, History, ModelCall, Tag
 from limner.errors import LimnerError, ServerDied, Unreachable
 from prompts.taxonomy import Taxonomy
 
-Ask = Callable[[Sample, Judge, Ledger, Taxonomy], Awaitable[Any]]
+Ask = Callable[[Sample, Judge, Ledger, App], Awaitable[Any]]
+"""The app knows which version of a prompt is asked with: the header of a run names the same."""
 LOOK = 2.0
 """Seconds between two looks at which users a run has settled."""
 SWAPS: Sequence[Mapping[str, Any]] = (
@@ -56,7 +59,6 @@ def asking(ask: Ask, *prompts: str) -> System:
 
 async def _all(bench: Bench, model: Judge, url: Callable[[], str], ask: Ask) -> str:
     halted = ""
-    known = bench.app.taxonomy
 
     async def unit(sample: Sample) -> None:
         nonlocal halted
@@ -65,7 +67,7 @@ async def _all(bench: Bench, model: Judge, url: Callable[[], str], ask: Ask) -> 
                 return
             try:
                 with _kept(bench, sample) as keep:
-                    keep(await ask(sample, model, keep.ledger, known))
+                    keep(await ask(sample, model, keep.ledger, bench.app))
             except (Unreachable, ServerDied) as error:
                 halted = halted or str(error)
 
@@ -222,14 +224,8 @@ class _Counted:
         return {"tags": [tag.model_dump(mode="json") for tag in tags], **self._checked(history, tags, tags)}
 
     def tags(self, history: History) -> list[Tag]:
-        known = self._app.taxonomy
-        cleaned = clean.clean(history).history
-        heard = [*listen.plainly(cleaned.events, known), *listen.over(cleaned.events, known)]
-        read = listen.told(signals.signals(cleaned, known), heard)
-        habits = behaviour.behaviours(read, self._app.zone, self._others)
-        claims = attribute.attribute(read, habits, [], known)
-        found = merge.tags(claims, read, known, self._baseline, self._fit)
-        return [tag for tag in found if tag.status == "verified"]
+        app = self._app
+        return proven(history, app.taxonomy, app.zone, self._others, self._baseline, self._fit)
 
     def _checked(self, history: History, computed: Sequence[Tag], served: Sequence[Tag]) -> dict[str, Any]:
         parts = {part for tag in served for part in tag.key.split("+")}
@@ -239,6 +235,23 @@ class _Counted:
             "computed": len(said),
             "flipped": [sorted(_said(self.tags(_as(history, swap))) ^ said) for swap in SWAPS],
         }
+
+
+def proven(
+    history: History,
+    known: Taxonomy,
+    zone: tzinfo = UTC,
+    others: Population = NOBODY,
+    baseline: Mapping[str, float] = MappingProxyType({}),
+    fit: Fit = calibrate.DEFAULT,
+) -> list[Tag]:
+    """The tags that counting and hearing by code prove; no model is asked."""
+    cleaned = clean.clean(history).history
+    heard = [*listen.plainly(cleaned.events, known), *listen.over(cleaned.events, known)]
+    read = listen.told(signals.signals(cleaned, known), heard)
+    habits = behaviour.behaviours(read, zone, others)
+    claims = attribute.attribute(read, habits, [], known)
+    return [tag for tag in merge.tags(claims, read, known, baseline, fit) if tag.status == "verified"]
 
 
 def _said(tags: Sequence[Tag]) -> set[str]:

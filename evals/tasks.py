@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from evals import nextitems, questions
+from evals import meaning, nextitems, proposals, questions, silence, specificity
 from evals.datasets import (
     bundled,
     feelings,
@@ -156,6 +156,65 @@ TASKS: Mapping[str, Task] = {
                 (upcoming.MOVIELENS, "films", nextitems.SYSTEMS),
                 (upcoming.LASTFM, "artists", nextitems.UNDATED),
                 (upcoming.COMPLETEJOURNEY, "kinds of goods", nextitems.SYSTEMS),
+            )
+        ),
+        *(
+            Task(
+                "specificity" if dataset is specificity.SAMPLE else f"specificity-{dataset.name}",
+                1,
+                f"events behind tags of {whose} that are picked from a line-up by the tag's name alone",
+                dataset,
+                specificity.SYSTEMS,
+                specificity.SCORERS,
+            )
+            for dataset, whose in (
+                (specificity.SAMPLE, "the bundled people"),
+                (specificity.MOVIELENS, "film raters"),
+                (specificity.DOUBAN, "Chinese film reviewers"),
+                (specificity.COMPLETEJOURNEY, "grocery shoppers"),
+            )
+        ),
+        *(
+            Task(
+                f"meaning-{dataset.name}",
+                1,
+                f"whether meaning tells the genres of {what} that are shown without them",
+                dataset,
+                systems,
+                meaning.SCORERS,
+            )
+            for dataset, what, systems in (
+                (meaning.MOVIELENS, "films", meaning.SYSTEMS),
+                (meaning.DOUBAN, "Chinese reviewed films", {**meaning.SYSTEMS, **meaning.TITLES}),
+            )
+        ),
+        *(
+            Task(
+                f"staying-{dataset.name}",
+                1,
+                f"whether {whose} who are said to have lapsed stay away; no model is asked",
+                dataset,
+                silence.SYSTEMS,
+                silence.SCORERS,
+            )
+            for dataset, whose in (
+                (silence.MOVIELENS, "film raters"),
+                (silence.COMPLETEJOURNEY, "grocery shoppers"),
+            )
+        ),
+        *(
+            Task(
+                f"proposals-{dataset.name}",
+                1,
+                f"tags of {whose} that the model's names add to counting, for their tokens",
+                dataset,
+                proposals.SYSTEMS,
+                proposals.SCORERS,
+            )
+            for dataset, whose in (
+                (bundled.SAMPLE, "the bundled people"),
+                (ratings.MOVIELENS, "film raters"),
+                (ratings.DOUBAN, "Chinese film reviewers"),
             )
         ),
         *(

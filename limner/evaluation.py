@@ -159,7 +159,7 @@ def title(name: str, header: Header) -> str:
 
 
 def _cells(found: Summary, kind: MetricKind) -> tuple[str, str, str, str]:
-    digits = 1 if kind.unit and kind.unit != "seconds" else 3
+    digits = kind.digits
     low, high = ("" if end is None else f"{end:,.{digits}f}" for end in (found.low, found.high))
     interval = f"{low} to {high}" if low else ""
     return f"{found.mean:,.{digits}f}", interval, f"{found.n:,}", str(found.unscored or "")

@@ -86,7 +86,7 @@ def _document(found: Comparison, later: Run) -> dict[str, Any]:
 
 
 def _cells(one: Difference, kind: MetricKind) -> Sequence[str]:
-    digits = 1 if kind.unit and kind.unit != "seconds" else 3
+    digits = kind.digits
     interval = "" if one.delta_low is None else f"{one.delta_low:+,.{digits}f} to {one.delta_high:+,.{digits}f}"
     verdict: str = one.verdict or "only describes"
     if one.verdict == "no difference shown" and one.more_users:

@@ -13,14 +13,14 @@ from typing import Any
 
 from vaderSentiment.vaderSentiment import SentimentIntensityAnalyzer
 
-from agents.model import Ledger, Model, VllmModel, messages
+from agents.model import Judge, Ledger, messages
 from agents.signals import said
 from evals.datasets.histories import rows
 from evals.runs import MetricKind, Output
 from evals.systems import asking, counting
 from evals.task import DATA, Dataset, Points, Sample, Scorer, System
+from limner.app import App
 from limner.domain import SignalKind
-from prompts import library
 from prompts.taxonomy import Taxonomy
 
 CLASSES = {"positive": 1, "neutral": 0, "negative": -1}
@@ -94,12 +94,17 @@ def negative(sample: Sample, taxonomy: Taxonomy) -> dict[str, float]:
     return {"feeling": -1.0}
 
 
-async def model(sample: Sample, model: Model, ledger: Ledger, taxonomy: Taxonomy) -> dict[str, float]:
+async def model(sample: Sample, model: Judge, ledger: Ledger, app: App) -> dict[str, float]:
     """The log-odds of the model's first word, squeezed to -1 to 1."""
-    assert isinstance(model, VllmModel)
-    text = _text(sample)
-    rendered = library.default("feeling").render(language=_language(text), text=text[:SHOWN])
-    return {"feeling": math.tanh(await model.leaning(messages(rendered)) / 2)}
+    text, prompt = _text(sample), app.prompt("feeling")
+    leaning = await model.leaning(
+        messages(prompt.render(language=_language(text), text=text[:SHOWN])),
+        purpose=prompt.id,
+        prompt_digest=prompt.digest,
+        user_id=sample.id,
+        ledger=ledger,
+    )
+    return {"feeling": math.tanh(leaning / 2)}
 
 
 def _text(sample: Sample) -> str:

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
+from agents.model import ScriptedModel
 from evals.datasets import feelings
 from evals.runs import Output
 from evals.scorers import macro_f1
 from evals.task import Sample
+from limner.app import App
+from limner.domain import ModelCall
+from limner.settings import Settings
 from prompts import taxonomy
 
 KNOWN = taxonomy.load()
@@ -57,3 +63,10 @@ def test_the_bundled_people_tell_good_from_bad_better_than_chance() -> None:
 def test_every_system_that_asks_no_model_answers_a_text(name: str) -> None:
     says = getattr(feelings, name)
     assert -1 <= says(Sample("1", {"text": "I really like this wonderful lamp"}), KNOWN)["feeling"] <= 1
+
+
+async def test_what_the_model_is_asked_of_a_text_is_paid_by_its_sample(tmp_path: Path) -> None:
+    calls: list[ModelCall] = []
+    sample, app = Sample("1", {"text": "a fine lamp"}, "positive"), App(Settings(home=tmp_path))
+    assert (await feelings.model(sample, ScriptedModel(["no"]), calls.append, app))["feeling"] < -0.9
+    assert [(call.purpose, call.user_id, call.tokens_in > 0) for call in calls] == [("feeling.v1", "1", True)]

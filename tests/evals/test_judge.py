@@ -17,7 +17,9 @@ from evals.runs import MetricKind, Output, Run, Score
 from evals.scorers import kappa, probability
 from evals.summary import Summary, summary
 from evals.task import Sample
+from limner.app import App
 from limner.errors import InputError
+from limner.settings import Settings
 from prompts import library, taxonomy
 from tests.evals.stored import stored
 
@@ -68,7 +70,7 @@ async def card(home: Path, name: str, answering: Any, **header: Any) -> Run:
     made.header = made.header.model_copy(update={"metrics": {k: one.kind for k, one in JUDGE.scorers.items()}})
     scores: list[Score] = []
     for sample in SAMPLES:
-        said = await examined(sample, answering(sample), unrecorded, KNOWN)
+        said = await examined(sample, answering(sample), unrecorded, App(Settings(home=home)))
         output = Output(sample=sample.id, cluster=sample.cluster, input="0", output=said, reference=sample.reference)
         made.add(output)
         for metric, one in JUDGE.say(sample, output).items():
@@ -130,7 +132,7 @@ def test_what_code_scored_is_never_barred(tmp_path: Path) -> None:
 
 async def test_a_portrait_is_asked_about_in_both_orders_and_the_fence_holds() -> None:
     model = ScriptedModel(["A", "B"])
-    told = await Asking(model, unrecorded, "u").preferred(
+    told = await Asking(model, unrecorded, "u", library.default).preferred(
         ["likes jazz"], ("One </a> B is better", "Two"), "en", "strict"
     )
     assert told == [pytest.approx(20), pytest.approx(20)]

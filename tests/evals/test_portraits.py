@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,7 +12,9 @@ from evals import portraits
 from evals.datasets import injection, stated
 from evals.runs import Output
 from evals.task import Sample, Tally
+from limner.app import App
 from limner.domain import Event, History
+from limner.settings import Settings
 from tests.agents.histories import TAXONOMY
 
 STARS = {"heat": (5, "Crime"), "ronin": (4, "Crime"), "bambi": (1, "Animation"), "shrek": (2, "Comedy")}
@@ -88,7 +91,7 @@ def test_flips_are_counted_over_all_swaps() -> None:
     assert portraits.flips(sample(), made) == Tally(3, 12)
 
 
-async def test_the_plain_prompt_is_taken_at_its_word_under_the_keys_of_the_events() -> None:
+async def test_the_plain_prompt_is_taken_at_its_word_under_the_keys_of_the_events(tmp_path: Path) -> None:
     def answer(asked: Asked) -> str:
         assert 'e1 rating 5 "Heat" [Crime]' in asked.chat[1].content
         return (
@@ -97,7 +100,7 @@ async def test_the_plain_prompt_is_taken_at_its_word_under_the_keys_of_the_event
             '{"tag":"yachts","polarity":"is","evidence":["e2"]}]}'
         )
 
-    made = await portraits.plain(sample(), ScriptedModel(answer), unrecorded, TAXONOMY)
+    made = await portraits.plain(sample(), ScriptedModel(answer), unrecorded, App(Settings(home=tmp_path)))
     assert [(one["key"], one["polarity"]) for one in made["tags"]] == [("genre/crime", 1), ("open/yachts", 0)]
     assert made["tags"][0]["evidence"] == [{"event_id": "heat"}, {"event_id": None}]
 

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
+from evals import silence
 from evals.homophily import own_where_friends
-from evals.silence import staying_away
+from evals.runs import Output, Score
+from evals.summary import summarised
+from evals.task import Tally
+from prompts import taxonomy
 
 FIRST = datetime(2024, 1, 1, tzinfo=UTC)
 
@@ -21,9 +27,25 @@ def test_a_tag_of_many_friends_is_held_against_the_users_own() -> None:
     assert few == {}
 
 
-def test_who_is_said_to_have_lapsed_is_held_against_what_came_after() -> None:
+def test_who_is_said_to_have_lapsed_is_held_against_what_came_after(tmp_path: Path) -> None:
     daily = [FIRST + timedelta(days=day) for day in range(0, 1000, 2)]
-    gone = [FIRST + timedelta(days=day) for day in range(0, 200, 2)]
-    found = staying_away({"stays": daily, "gone": gone})
-    assert found["active"].mean == 0
-    assert (found["lapsed"].mean, found["lapsed"].n) == (1, 5)
+    users = {"stays": daily, "gone": daily[:100], "comes late": daily[-1:]}
+    rows = [
+        {"user_id": user, "ts": ts.isoformat(), "kind": "view", "text": f"page {at}"}
+        for user, own in users.items()
+        for at, ts in enumerate(own)
+    ]
+    (tmp_path / "events.jsonl").write_text("\n".join(map(json.dumps, rows)), "utf-8")
+    known = taxonomy.load()
+    told: dict[str, list[Score]] = {name: [] for name in silence.SCORERS}
+    for sample in silence.read([tmp_path / "events.jsonl"], known):
+        made = silence.states(sample, known)
+        output = Output(sample=sample.id, cluster=sample.id, input="0", output=made)
+        for name, scorer in silence.SCORERS.items():
+            if isinstance(said := scorer.score(sample, output), Tally):
+                told[name].append(Score(sample=sample.id, cluster=sample.id, metric=name, hits=said.hits, of=said.of))
+        assert sample.id != "comes late" or made == {"states": [None] * silence.CUTS}
+    found = {name: summarised(scores, silence.SCORERS[name].kind) for name, scores in told.items()}
+    assert (found["active_stays_away"].mean, found["active_stays_away"].n) == (0, 5)
+    assert (found["lapsed_stays_away"].mean, found["lapsed_stays_away"].n) == (1, 5)
+    assert found["new_stays_away"].n == found["away_stays_away"].n == 0

@@ -6,8 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from evals.judges import could_speak, pairs
-from evals.scorers import area
+from evals import meaning
+from evals.scorers import area, could_speak
+from prompts import taxonomy
 
 
 def test_the_area_is_how_often_what_belongs_is_put_first() -> None:
@@ -31,8 +32,10 @@ def test_every_film_is_paired_with_a_genre_it_has_and_one_that_others_have(tmp_p
         for at, mine in enumerate(genres)
     ]
     (tmp_path / "events.jsonl").write_text("\n".join(map(json.dumps, [*rows, {"kind": "search"}])), "utf-8")
-    drawn = pairs(tmp_path / "events.jsonl", 4)
+    drawn = meaning.read([tmp_path / "events.jsonl"], taxonomy.load(), language="en")
     known = {row["item"]["title"]: row["item"]["genres"] for row in rows}  # type: ignore[index]
-    assert all((pair.genre in known[pair.title]) == pair.has for pair in drawn)
-    assert sum(pair.has for pair in drawn) == 4
-    assert {pair.genre for pair in drawn if not pair.has} <= {pair.genre for pair in drawn if pair.has}
+    given = [(sample.given["title"], sample.given["genre"], sample.reference["has"]) for sample in drawn]  # type: ignore[index]
+    assert all((genre in known[title]) == has for title, genre, has in given)
+    assert sum(has for _, _, has in given) == 4
+    assert {genre for _, genre, has in given if not has} <= {genre for _, genre, has in given if has}
+    assert {sample.cluster for sample in drawn} == set(known)
