@@ -6,12 +6,14 @@ not about it. Who looks is told the name of the tag and what an event is about, 
 its picks, as many as there are to be found. A judge that knows nothing finds `chance` of them. A tag that anybody's
 events would fit ("films") is found no better than that, however well its own events were counted.
 
-Source: interest specificity of GISTBench (arXiv 2603.29112); see `evals/grounding.py`. It lines up fifty; here they are
-twenty, so that a small model's context holds them, in either language.
+Source: interest specificity of GISTBench (arXiv 2603.29112); see `evals/grounding.py`. It lines up fifty and has the
+judge list its picks. Here they are twenty, and the model is asked about one after the other: a small model that lists
+picks misses most of them.
 """
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import random
 from collections.abc import Iterator, Mapping, Sequence
@@ -22,7 +24,7 @@ from typing import Any
 import numpy as np
 
 from agents.digest import language, safe
-from agents.model import Ledger, Model, messages
+from agents.model import Judge, Ledger, messages
 from agents.recall import tokens
 from evals import ranking
 from evals.datasets import bundled, households, ratings
@@ -34,7 +36,6 @@ from evals.systems import asking, counting, proven
 from evals.task import Bench, Dataset, Sample, Scorer, System, Tally
 from limner.app import App
 from limner.domain import Event, Tag
-from prompts.answers import PickAnswer
 from prompts.taxonomy import Taxonomy
 
 LINED_UP = 20
@@ -42,7 +43,6 @@ DRAWN = 300
 """Events of others that line-ups of a user are drawn from."""
 ATTRIBUTES, TEXT = 400, 60
 """Characters that are shown of what an item is, and of what was written."""
-MAX_TOKENS = 60
 
 
 def dataset(of: Dataset) -> Dataset:
@@ -106,24 +106,20 @@ SAMPLE, MOVIELENS, DOUBAN, COMPLETEJOURNEY = (
 # --- the judges: how well each event of a line-up fits the tag, higher for better ---
 
 
-async def model(sample: Sample, model: Model, ledger: Ledger, app: App) -> list[float]:
-    """By the places of the events that the model lists; what it does not list is all the same to it."""
-    given, prompt = _given(sample), app.prompt("pick")
-    told = {"language": given["language"], "events": given["events"], "tag": given["tag"]}
-    answer = await model.answer(
-        messages(prompt.render(**told, count=len(sample.reference))),
-        PickAnswer,
-        purpose=prompt.id,
-        prompt_digest=prompt.digest,
-        max_tokens=MAX_TOKENS,
-        user_id=sample.id,
-        ledger=ledger,
-    )
-    said = [0.0] * len(given["events"])
-    for place, picked in enumerate(dict.fromkeys(answer.picks)):
-        if (at := int(picked[1:]) - 1) < len(said):
-            said[at] = 1 / (place + 1)
-    return said
+async def model(sample: Sample, model: Judge, ledger: Ledger, app: App) -> list[float]:
+    """The log-odds of the model's first word, asked about each event by itself."""
+    given, prompt = _given(sample), app.prompt("judge")
+
+    async def lean(event: str) -> float:
+        return await model.leaning(
+            messages(prompt.render(language=given["language"], event=event, tag=given["tag"])),
+            purpose=prompt.id,
+            prompt_digest=prompt.digest,
+            user_id=sample.id,
+            ledger=ledger,
+        )
+
+    return await asyncio.gather(*map(lean, given["events"]))
 
 
 def words(sample: Sample, taxonomy: Taxonomy) -> list[float]:
@@ -149,7 +145,7 @@ def _given(sample: Sample) -> Mapping[str, Any]:
 
 
 SYSTEMS: Mapping[str, System] = {
-    "model": asking(model, "pick"),
+    "model": asking(model, "judge"),
     "words": counting(words),
     "embedder": System(_meaning),
 }

@@ -48,12 +48,6 @@ class PreferAnswer(Answer):
     better: Literal["A", "B"]
 
 
-class PickAnswer(Answer):
-    """Answer to the `pick` prompts: ids of the line-up, the best first."""
-
-    picks: list[Annotated[str, StringConstraints(pattern=r"^e[1-9][0-9]?$")]] = Field(min_length=1, max_length=5)
-
-
 class PlainTag(Answer):
     """One tag of the baseline, with the ids of the events it is said to rest on."""
 

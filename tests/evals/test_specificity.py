@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from agents.model import ScriptedModel, unrecorded
+from agents.model import ScriptedModel
 from evals import specificity
 from evals.runs import Output
 from evals.task import Sample
 from limner.app import App
-from limner.domain import Event
+from limner.domain import Event, ModelCall
 from limner.settings import Settings
 from prompts import taxonomy
 
@@ -67,12 +67,14 @@ def test_words_find_what_carries_the_name() -> None:
     assert specificity.words(sample, KNOWN) == [1.0, 0.0]
 
 
-async def test_the_model_is_told_the_name_and_the_events_and_no_more(app: App) -> None:
+async def test_the_model_is_asked_about_each_event_and_told_no_more_than_the_name(app: App) -> None:
     sample = next(one for one in SAMPLES if one.cluster == "nell")
-    model = ScriptedModel(['{"picks":["e3","e20","e3","e77"]}'])
-    said = await specificity.model(sample, model, unrecorded, app)
-    assert {at: one for at, one in enumerate(said) if one} == {2: 1.0, 19: 0.5}
-    assert len(said) == specificity.LINED_UP
-    asked = model.asked[0].chat[1].content
-    assert sample.given["tag"] in asked and f"e{specificity.LINED_UP} " in asked  # type: ignore[index]
-    assert "genre/" not in asked and "nell" not in asked
+    assert isinstance(sample.given, dict)
+    events, behind = sample.given["events"], sample.reference
+    model = ScriptedModel(lambda asked: "yes" if any(events[at] in asked.chat[1].content for at in behind) else "no")
+    calls: list[ModelCall] = []
+    said = await specificity.model(sample, model, calls.append, app)
+    assert [at for at, one in enumerate(said) if one > 0] == behind
+    assert {call.user_id for call in calls} == {sample.id} and len(calls) == specificity.LINED_UP
+    asked = "\n".join(one.chat[1].content for one in model.asked)
+    assert sample.given["tag"] in asked and "genre/" not in asked and "nell" not in asked
