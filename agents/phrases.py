@@ -61,6 +61,47 @@ HEADS: tuple[tuple[Want, re.Pattern[str]], ...] = tuple(
         ("list", r"^(?:who|whom)(?: all)?(?: do we have| have we got)?(?: that| who)?\b"),
     )
 )
+_FOLK = (
+    rf"(?:{PEOPLE}|folks?|individuals|guys|consumers|subscribers|visitors|patrons|raters|reviewers|audience|crowd|bunch|"
+    r"group|segment|cohort|set|accounts|profiles|anyone|somebody|someone)"
+)
+_HEAD = (
+    r"(?:can|could|would|will|may|might|you|please|kindly|hand|pass|give|gives|get|fetch|grab|pull|bring|list|show|tell|"
+    r"name|pick|choose|select|find|identify|spot|dig|look|looking|search|searching|seek|seeking|see|know|want|wanted|"
+    r"need|needed|after|like|love|wonder|wondering|curious|interested|trying|report|export|return|display|print|filter|"
+    r"count|estimate|compute|calculate|work|say|help|let|me|us|i|i'm|i’m|i'd|i’d|we|we're|we’re|we'd|we’d|am|are|is|was|"
+    r"what's|what’s|who's|who’s|be|being|there|to|for|of|out|up|down|over|on|in|at|by|about|the|a|an|all|any|every|each|"
+    r"both|our|my|your|their|those|these|that|which|who|whom|what|how|many|much|big|large|numerous|roughly|around|"
+    r"approximately|exactly|precisely|total|overall|number|quantity|size|tally|headcount|figure|share|percentage|percent|"
+    r"proportion|portion|fraction|part|ids?|names?|lists?|roster|table|overview|do|does|did|have|has|got|and|now|hi|hello|"
+    r"hey|ok|okay|so|well|then|just|quickly|full|complete|whole|entire|also)"
+)
+FOLK = re.compile(rf"{_FOLK}(?![\w'’-])", re.IGNORECASE)
+HEAD_WORD = re.compile(rf"(?:{_HEAD}|{_FOLK})(?![\w'’-])|[,:]", re.IGNORECASE)
+"""What may stand before whom a question is about, in any order: words that ask, count and name people, no others."""
+ASKS_WHAT_THEY_DO = re.compile(r"\b(?:what|which|whom) (?:do|does|did)\b", re.IGNORECASE)
+RELATIVE = re.compile(r"(?:who|that|which|whom)(?![\w'’-])", re.IGNORECASE)
+FILLED = re.compile(
+    r"^(?:(?:who|that|happens? to|currently|at present|at the moment|right now|these days|would|actually)\b[, ]*)+",
+    re.IGNORECASE,
+)
+TAIL = re.compile(
+    r"(?:[\s,;.!?]+(?:please|thanks|thank you|for me|for us|right now|now|at the moment|at present|in total|overall|"
+    r"altogether|do we have|have we got|are there|is there))+[\s.!?]*$",
+    re.IGNORECASE,
+)
+WANTED: tuple[tuple[Want, re.Pattern[str]], ...] = tuple(
+    (cast(Want, want), re.compile(pattern, re.IGNORECASE))
+    for want, pattern in (
+        ("share", r"\b(?:share|percentage|percent|proportion|portion|fraction|part)\b|比例|占比|比重|份额|百分|几成"),
+        (
+            "count",
+            r"\b(?:how (?:many|big|large|numerous)|number|count|quantity|size|tally|headcount|total)\b|"
+            r"多少|几[个位名]|人数|数量|数目|用户数|总数|规模|统计|[数算]一[数算下]",
+        ),
+    )
+)
+"""What a head asks for by one of its words; a list where it has none of these."""
 COUNTED = (
     rf"{ASK}(?:how many|(?:what\s+(?:is\s+)?)?(?:the )?"
     r"(?:share|percentage|percent|proportion|fraction|number|count) of|which|what|who are|compare)?\s*"
@@ -131,7 +172,8 @@ FACETS = {
     "behavior": "behaviour", "brand": "brand", "兴趣": "interest", "爱好": "interest", "习惯": "behaviour",
     "行为": "behaviour", "品牌": "brand",
 }  # fmt: skip
-ZH_PEOPLE = "(?:用户|人|顾客|家庭|客户|观众|读者|听众|会员|买家|购物者|人群|群体)"
+_ZH_FOLK = "用户|顾客|家庭|客户|观众|读者|听众|会员|买家|购物者|人群|群体"
+ZH_PEOPLE = f"(?:{_ZH_FOLK}|人)"
 ZH_HEADS: tuple[tuple[Want, re.Pattern[str]], ...] = tuple(
     (cast(Want, want), re.compile(pattern))
     for want, pattern in (
@@ -169,6 +211,24 @@ ZH_HEADS: tuple[tuple[Want, re.Pattern[str]], ...] = tuple(
         ("list", rf"^(?:请问)?(?P<a>.*?)的{ZH_PEOPLE}(?:都|一共|分别)*(?:有|是)(?:谁|哪些|哪几个|哪几位)[？?。]*$"),
     )
 )
+_ZH_WHO = rf"(?:谁|(?:哪些|哪几[个位名]|多少|几|什么样的)[个位名]?(?:{ZH_PEOPLE})?)"
+_ZH_ASK = (
+    r"(?:麻烦|劳烦|烦请|请问|请|帮忙|帮我|帮|给我|替我|为我|我们|我|你|您|想要|想|需要|要|知道|了解|看看|看一下|看下|能不能|能否|"
+    r"可不可以|可以|能|把|将|列出来?|列一?下|列举|找出来?|找到|找一?[找下]|挑出来?|选出来?|查出来?|查一?[查下]|查询|查找|筛选?出来?|"
+    r"导出|调出|拉出|给出|展示|显示|统计|估计|估算|计算|[数算]一?[数算下]|一下|所有的?|全部的?|那些|这些|都|有|目前|现在|如今|到底|究竟|一份|一些|"
+    r"大概|大约|一共|总共|总计|[，,：:\s])"
+)
+_ZH_TOLD = (
+    rf"(?:的|(?<=的)人|{_ZH_FOLK}|名单|列表|清单|名册|编号|[iI][dD]|名字|信息|人数|用户数|数量|数目|总数|规模|比例|占比|比重|份额|"
+    rf"有|是|占|为|{_ZH_WHO}|多少|多大|百分之几|百分之多少|几成|大概|大约|一共|总共|总计|都|分别|全部|总体|整体|所有|"
+    r"(?:给我|帮我)?(?:挑|找|列|选|查|筛|导|拉|调|给|报|数|算)(?:选|查)?(?:出来|出|一下|给我|我)|我|[，,\s])"
+)
+ZH_HEADED = re.compile(
+    rf"^(?P<head>(?:{_ZH_ASK}|{_ZH_WHO}|{ZH_PEOPLE}的?)*)(?P<a>.+?)(?P<tail>{_ZH_TOLD}*)[？?。！!吗呢吧啊]*$"
+)
+"""A question whose edges are words that ask, count and name people, in any order, and what is between them."""
+ZH_WHOM = re.compile(rf"{_ZH_WHO}|{ZH_PEOPLE}|名单|人数|用户数")
+"""One of these says that a question is about users."""
 SHARE = re.compile(r"\b(?:share|percentage|percent|proportion|fraction|part)\b", re.IGNORECASE)
 OF_WHOM = re.compile(r"^(?P<a>.+?)\s+also\s+(?P<b>.+)$", re.IGNORECASE)
 """Of a share: of which users, and what is asked of them."""
@@ -203,9 +263,10 @@ ZH_TOP_USERS = re.compile(
 # --- between clauses ---
 
 EXCEPT = re.compile(
-    rf",?\s*\b(?:except(?:ing)?(?: for)?|excluding|(?:but )?leaving out|minus|without(?: being)?|other than|apart from|"
-    rf"save for|not (?:counting|including)|not counting in|but not|and not)\s+"
-    rf"(?:{PEOPLE}|the ones|the {PEOPLE})(?:\s+(?:who|that))?\s+",
+    rf",?\s*\b(?:except(?:ing)?(?: for)?|excluding|excepting|(?:but )?(?:leaving|taking|filtering|screening) out|minus|"
+    rf"without(?: being)?|other than|apart from|aside from|save for|omitting|ignoring|barring|dropping|removing|skipping|"
+    rf"disregarding|discounting|less|bar|not (?:counting|including)|not counting in|but not|and not)\s+"
+    rf"(?:(?:the|any|all(?: of)?)\s+)*(?:{PEOPLE}|folks|any)(?:\s+(?:who|that))?\s+",
     re.IGNORECASE,
 )
 BUT_NOT = re.compile(
@@ -217,23 +278,30 @@ BUT_NOT = re.compile(
 DAY = re.compile(r"\b(?:mon|tues|wednes|thurs|fri|satur|sun)days?\b|周[一二三四五六日天末]", re.IGNORECASE)
 AND = re.compile(
     r"\s*(?:,\s*)?\b(?:and also|as well as|and at the same time|at the same time|and additionally|while also|"
-    r"and|but also|but|plus|while)\b\s*|\s*[,;]\s+",
+    r"and(?:,? (?:on top of (?:that|it)|in addition|besides|moreover|furthermore|what is more|beyond that),?)?|"
+    r"but also|but|plus|while|on top of that|in addition|besides|moreover|furthermore)\b\s*|\s*[,;]\s+",
     re.IGNORECASE,
 )
 OR = re.compile(r"\s*(?:,\s*)?\b(?:or else|or)\b\s*", re.IGNORECASE)
-EITHER = re.compile(r"^\s*(?:both|either|who|that|which|they|also|then|as well|still|really|then)\s+", re.IGNORECASE)
+EITHER = re.compile(r"^\s*(?:(?:both|either|who|that|which|they|also|then|as well|still|really)\s+)+", re.IGNORECASE)
 NEGATED = re.compile(
     r"^\s*(?:(?:do|does|did|are|is|were|was|have|has)\s*(?:not|n't)|don't|doesn't|didn't|aren't|isn't|haven't|"
     r"hasn't|never|not)\s+",
     re.IGNORECASE,
 )
 ZH_EXCEPT = re.compile(
-    r"[，,；;]?\s*(?:但是?|不过|而|只是)?(?:要|都)?(?:不包括|不包含|排除掉?|除去|去掉|去除|不含|不算|不要|剔除)"
+    r"[，,；;]?\s*(?:但是?|不过|而|只是)?(?:要|都)?(?:不包括|不包含|排除掉?|除去|去掉|去除|不含|不算|不要|剔除|刨掉|刨除|扣除|撇开|撇除|过滤掉|筛掉)"
+)
+ZH_TAKEN_OUT = re.compile(
+    rf"[，,；;]?\s*(?:但是?|不过|再|并|然后)?(?:把|将)(?P<b>.+?)(?:的{ZH_PEOPLE}?|{ZH_PEOPLE})?(?:都|全|给)*"
+    r"(?:排除|除去|除掉|除外|去掉|去除|剔除|刨掉|刨除|扣除|扣掉|撇开|撇除|过滤掉|筛掉|删掉|拿掉)(?:在外|掉|出去)?$"
 )
 ZH_BESIDES = re.compile(r"^除了?(?P<b>.+?)(?:以外|之外|外)[，,的]?(?P<a>.*)$")
-ZH_BUT_NOT = re.compile(r"[，,；;]?\s*(?:但是?|却|而)(?:都|又|也)?(?:没有|没|并不|并没有|并未|不是)")
+ZH_BUT_NOT = re.compile(
+    r"[，,；;]?\s*(?:但是?|却|而)(?:都|又|也)?(?:没有|没|并不|并没有|并未|不是)|[，,；;]?\s*却不(?!过|同)"
+)
 ZH_AND = re.compile(
-    r"[，,；;、]\s*(?:但是?|不过|可是|并且|而且|同时|又|也|还|且|并)?|(?:但是?|不过|可是|并且|而且|同时也?|以及|且)|"
+    r"[，,；;、]\s*(?:但是?|不过|可是|并且|而且|与此同时|同时|又|也|还|且|并)?|(?:但是?|不过|可是|并且|而且|与此同时|同时也?|以及|且)|"
     r"(?<=.)(?:又|也)(?=.)"
 )
 ZH_OR = re.compile(r"[，,]?\s*(?:或者是?|或是?)")

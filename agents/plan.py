@@ -188,8 +188,18 @@ class _Reader:
                 if want == "share" and (two := phrases.OF_WHOM.match(body)):
                     return self._share_of(two["a"], two["b"])
                 everyone = re.search(r"\b(?:everyone|everybody|all|users|people|there)\b", found[0], re.IGNORECASE)
-                return Query(want=want, where=self._group(body, everyone=everyone is not None and want != "list"))
-        raise Unread("")
+                try:
+                    return Query(want=want, where=self._group(body, everyone=everyone is not None and want != "list"))
+                except Unread:
+                    if (headed := _headed(text)) is None or headed[1] == body:
+                        raise
+                    break
+        if (headed := _headed(text)) is None:
+            raise Unread("")
+        want, body = headed
+        if want == "share" and (two := phrases.OF_WHOM.match(body)):
+            return self._share_of(two["a"], two["b"])
+        return Query(want=want, where=self._group(body, everyone=want != "list"))
 
     def _chinese(self, text: str) -> Query:
         if found := phrases.ZH_APART.match(text):
@@ -212,8 +222,15 @@ class _Reader:
             return self._share_of(found["a"] or found["a2"], found["b"] or found["b2"])
         for want, head in phrases.ZH_HEADS:
             if found := head.match(text):
-                return Query(want=want, where=self._group(found["a"], everyone=want != "list"))
-        raise Unread("")
+                try:
+                    return Query(want=want, where=self._group(found["a"], everyone=want != "list"))
+                except Unread:
+                    if (headed := _headed_zh(text)) is None or headed[1] == found["a"]:
+                        raise
+                    break
+        if (headed := _headed_zh(text)) is None:
+            raise Unread("")
+        return Query(want=headed[0], where=self._group(headed[1], everyone=headed[0] != "list"))
 
     def _share_of(self, whom: str, what: str) -> Query:
         group = self._group(whom)
@@ -278,6 +295,8 @@ class _Reader:
         if not english and (found := phrases.ZH_BESIDES.match(body)):
             kept = self._expression(found["a"]) if phrases.ZH_TRIM.sub("", found["a"]) else Everyone()
             return _all(kept, Not(of=self._expression(found["b"])))
+        if not english and (found := phrases.ZH_TAKEN_OUT.search(body)) and body[: found.start()].strip():
+            return _all(self._expression(body[: found.start()]), Not(of=self._expression(found["b"])))
         for excluding in (phrases.EXCEPT, phrases.BUT_NOT) if english else (phrases.ZH_EXCEPT, phrases.ZH_BUT_NOT):
             if (found := excluding.search(body)) and body[found.end() :].strip():
                 before = body[: found.start()]
@@ -691,6 +710,43 @@ class _Reader:
         left = self._left(phrases.ITEMS.sub(" ", words) if items else words)
         if left:
             raise Unread(words.replace(_GAP, " "), [left])
+
+
+def _headed(text: str) -> tuple[Want, str] | None:
+    """What a question asks for, and the words after whom it is about: "Could you hand me the ids of those who …"."""
+    text = phrases.TAIL.sub("", text)
+    at = end = 0
+    while (word := phrases.HEAD_WORD.match(text, at)) is not None:
+        after = _next_word(text, word.end())
+        if phrases.FOLK.match(text, at):
+            end = word.end()
+            if (relative := phrases.RELATIVE.match(text, after)) is not None:
+                end = relative.end()
+                break
+        elif not end and phrases.RELATIVE.match(text, at) and word[0].lower() == "who":
+            end = word.end()
+        at = after
+    head, body = text[:end], text[end:].strip(" ,")
+    if not head or phrases.ASKS_WHAT_THEY_DO.search(head):
+        return None
+    return _wanted(head), phrases.FILLED.sub("", body)
+
+
+def _headed_zh(text: str) -> tuple[Want, str] | None:
+    found = phrases.ZH_HEADED.match(text)
+    if found is None or not phrases.ZH_WHOM.search(edges := f"{found['head']} {found['tail']}"):
+        return None
+    return _wanted(edges), found["a"]
+
+
+def _next_word(text: str, at: int) -> int:
+    while at < len(text) and text[at].isspace():
+        at += 1
+    return at
+
+
+def _wanted(head: str) -> Want:
+    return next((want for want, pattern in phrases.WANTED if pattern.search(head)), "list")
 
 
 def leans_to_a_thing(clause: str) -> bool:
