@@ -264,7 +264,8 @@ ZH_TOP_USERS = re.compile(
 
 EXCEPT = re.compile(
     rf",?\s*\b(?:except(?:ing)?(?: for)?|excluding|excepting|(?:but )?(?:leaving|taking|filtering|screening) out|minus|"
-    rf"without(?: being)?|other than|apart from|aside from|save for|omitting|ignoring|barring|dropping|removing|skipping|"
+    rf"without(?: being)?|other than|apart from|aside from|save for|omitting|ignoring|barring|dropping|removing|"
+    rf"skipping|"
     rf"disregarding|discounting|less|bar|not (?:counting|including)|not counting in|but not|and not)\s+"
     rf"(?:(?:the|any|all(?: of)?)\s+)*(?:{PEOPLE}|folks|any)(?:\s+(?:who|that))?\s+",
     re.IGNORECASE,
@@ -432,8 +433,11 @@ QUANTITY = re.compile(
 DATE = r"(?P<{0}>\d{{4}}(?:-\d{{1,2}}(?:-\d{{1,2}})?|年(?:\d{{1,2}}月(?:\d{{1,2}}[日号])?)?)?)"
 SINCE = re.compile(
     rf"\b(?:since|from|on or after|after|later than)\s+(?:the )?(?:start of |"
-    rf"beginning of )?{DATE.format('a')}(?:\s*(?:on(?:wards?)?|or later))?|\bin {DATE.format('b')} or later|"
-    rf"{DATE.format('c')}\s*(?:年)?(?:或之后|或以后|以来|之后|以后|起|及以后|及之后)|{DATE.format('d')} or later",
+    rf"beginning of )?{DATE.format('a')}(?:\s*(?:on(?:wards?)?|or (?:later|after(?:wards?)?)))?|"
+    rf"\bin {DATE.format('b')} or (?:later|after(?:wards?)?|since)|"
+    rf"{DATE.format('c')}\s*(?:年)?(?:或之后|或以后|以来|之后|以后|起|及以后|及之后)|"
+    rf"{DATE.format('d')} or (?:later|newer)|"
+    rf"\b(?:no|not) (?:older|earlier) than {DATE.format('e')}",
     re.IGNORECASE,
 )
 BEFORE = re.compile(
@@ -447,6 +451,7 @@ DURING = re.compile(
     re.IGNORECASE,
 )
 DECADE = re.compile(r"\b(?:the )?(?P<decade>\d{3}0)s\b|(?P<zh>\d{3}0)年代")
+TIMES = (DECADE, SINCE, BEFORE, DURING)
 NAMES = "january february march april may june july august september october november december".split()  # noqa: SIM905
 MONTHS = re.compile(
     rf"\b(?:(?P<day>\d{{1,2}})(?:st|nd|rd|"
@@ -465,7 +470,7 @@ ACTIVE = re.compile(
     re.IGNORECASE,
 )
 ITEMS = re.compile(
-    r"\b(?:films?|movies?|books?|albums?|songs?|titles?|works?|shows?|series)\b|片子?|电影|影片|剧|书|作品|歌|专辑",
+    r"\b(?:films?|movies?|pictures|books?|albums?|songs?|titles?|works?|shows?|series)\b|片子?|电影|影片|剧|书|作品|歌|专辑",
     re.IGNORECASE,
 )
 RATINGS = re.compile(

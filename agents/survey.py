@@ -1,8 +1,10 @@
 """A question about the population answered: read into a typed query, run, and put into words.
 
-Rules read the question first; what they cannot read the model takes apart, and names nothing but words of the question.
-Which keys those words mean, which numbers count, what is counted and how it is said is decided by code. What names
-nothing known is named in the answer, which then abstains: a question half understood is not answered half.
+Rules read the question first; a clause that they cannot read is read by its likeness to wordings whose meaning is
+known (`agents/precedents.py`), and where that leaves a doubt the model may settle it (`agents/understand.py`). Which
+keys words mean, which numbers count, what is counted and how it is said is decided by code. What names nothing known is
+named in the answer, which then abstains, and what a clause in doubt may mean is offered: a question half understood is
+not answered half.
 """
 
 from __future__ import annotations
@@ -21,6 +23,8 @@ from limner.errors import LimnerError, ModelError, SetupError
 from limner.query import Query
 from store.population import ROWS, Found, PopulationStore
 
+TOLD = 2
+"""Readings that are offered to whoever asked."""
 Understand = Callable[[str, Vocabulary], Awaitable[Plan]]
 """A model's reading of a question; it raises `Unread` too."""
 
@@ -83,27 +87,26 @@ async def survey(
 
 
 async def reading(question: str, vocabulary: Vocabulary, understand: Understand | None) -> Plan:
-    """The question as a query: by rules, else by the model, else by rules that take names by their meaning.
+    """The question as a query: by rules, else by likeness and meaning, else by the model's word on what is in doubt.
 
     Raises:
         Unread: none of them can read it.
     """
-    notes: tuple[str, ...] = ()
     try:
         return plan(question, vocabulary)
     except Unread as first:
-        if understand is not None and first.clause:
+        try:
+            return plan(question, vocabulary, meant=True)
+        except Unread as last:
+            first.near = last.near
+        if understand is not None and first.near:
             try:
                 return await understand(question, vocabulary)
+            except (ModelError, SetupError) as error:
+                first.trouble = str(error)
             except Unread:
-                pass
-            except (ModelError, SetupError):
-                notes = ("no model",)
-        try:
-            read = plan(question, vocabulary, meant=True)
-        except Unread:
-            raise first from None
-        return read._replace(notes=(*read.notes, *notes))
+                pass  # what was in doubt stays so, and is told
+        raise first
 
 
 def _reply(question: str, read: Plan, found: Found, words: Words) -> Reply:
@@ -130,7 +133,15 @@ def _told(read: Plan, asked: Query) -> dict[str, object]:
 
 def _unread(question: str, unread: Unread, words: Words) -> Reply:
     unknown = words.said((", ", "、")).join(f"“{word}”" for word in unread.unknown if word)
-    if unknown:
+    if unread.near:
+        near = words.said((" or ", "，还是")).join(f"“{one.plain}”" for one in unread.near[:TOLD])
+        answer = words.said(
+            (
+                f"I am not sure what “{unread.clause}” means, so I did not answer. Did you mean {near}?",
+                f"不确定“{unread.clause}”是什么意思，因此没有作答。是指{near}吗？",
+            )
+        )
+    elif unknown:
         answer = words.said(
             (
                 f"I do not know what {unknown} stands for among the tags and things there are, so I did not answer.",
@@ -147,6 +158,8 @@ def _unread(question: str, unread: Unread, words: Words) -> Reply:
             "`limner taxonomy show` 列出标签名称。",
         )
     )
+    if unread.trouble:
+        advice += words.said((f" The model could not be asked: {unread.trouble}", f"未能询问模型：{unread.trouble}"))
     return Reply(question=question, scope="population", answer=answer, abstained=True, explanation=advice)
 
 

@@ -16,11 +16,13 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from agents.precedents import Precedents
 from limner.domain import Label
 from prompts.taxonomy import Taxonomy
 from prompts.taxonomy.words import compact, in_both_numbers
+from prompts.wordings import wordings
 
-How = Literal["name", "words", "spelling", "meaning", "model"]
+How = Literal["name", "words", "spelling", "meaning"]
 Embed = Callable[[Sequence[str]], NDArray[np.float32]]
 
 MOST = 12
@@ -43,6 +45,10 @@ _NO_NAME = re.compile(
     re.IGNORECASE,
 )
 _WORD = re.compile(r"[^\W_]+")
+_NAMING = re.compile(r"[\u3400-\u9fff]|[^\W_\u3400-\u9fff]+(?:['’&/-][^\W_\u3400-\u9fff]+)*")
+_NEVER_FIRST = frozenset("对给把被在是看听读评打买的了")
+MOST_WORDS = 8
+"""Words, or Chinese characters, of a name in a text."""
 _SMALL = frozenset(
     """a an the of for from with in on to by at and or some any other thing stuff
     bag pack packet can bottle jar box tin carton pill tablet""".split()  # noqa: SIM905
@@ -156,6 +162,46 @@ class Vocabulary:
             if len(found) == most:
                 break
         return list(found.values())
+
+    def named_in(self, text: str) -> list[tuple[int, int]]:
+        """Where a text names things, the longest name first; they do not overlap.
+
+        A name is known letter by letter; words beside it belong to it where all together name a thing by its words.
+        """
+        words = list(_NAMING.finditer(text))
+
+        def said(at: int, until: int) -> str:
+            return text[words[at].start() : words[until - 1].end()]
+
+        found: list[tuple[int, int]] = []
+        for size in range(min(MOST_WORDS, len(words)), 0, -1):
+            for at in range(len(words) - size + 1):
+                if words[at][0] in _NEVER_FIRST or not self._is_name(said(at, at + size)):
+                    continue
+                if any(at < right and left < at + size for left, right in found):
+                    continue
+                wider = (
+                    (first, last)
+                    for first in range(max(at - 2, 0), at + 1)
+                    for last in range(min(at + size + 4, len(words)), at + size - 1, -1)
+                    if not _HAN.search(said(first, last))
+                    and words[first][0].casefold() not in _SMALL
+                    and words[last - 1][0].casefold() not in _SMALL
+                    and self._by_words(said(first, last))
+                )
+                found.append(next(wider, (at, at + size)))
+        return [(words[at].start(), words[until - 1].end()) for at, until in found]
+
+    def _is_name(self, said: str) -> bool:
+        term = self.taxonomy.resolve(said)
+        return (term is not None and not self.is_claim(term.key)) or bool(self._named(said))
+
+    @cached_property
+    def precedents(self) -> Precedents | None:
+        """Wordings whose meaning is known; None without an embedder."""
+        if self._embeds is None:
+            return None
+        return Precedents(wordings(), *self._embeds, lambda text: self.taxonomy.feeling(text).score)
 
     def label(self, key: str) -> Label:
         """A key's name in both languages."""

@@ -1,91 +1,55 @@
-"""Names that letters do not find, and habits told in other words, matched by the model to what there is.
+"""A clause in doubt, settled by the model: which of the readings that lie nearest says the same.
 
-The model is shown a few words and the things, or the habits, that lie nearest to them, and says which one means the
-same. A number from a list is all that it can say: how users stand to a thing, how often and how many is read by rules.
+The model is asked of each by itself, with the name and the time taken out, whether the two say the same; the log-odds
+of its first word decide. It chooses among readings that code found, and names, counts and writes nothing.
 """
 
 from __future__ import annotations
 
-import re
+from collections.abc import Sequence
 
-from agents.model import Model, messages
-from agents.plan import Plan, Unread, language, leans_to_a_thing, plan
-from agents.terms import Match, Vocabulary
+from agents.model import Judge, messages
+from agents.plan import Near, Plan, Unread, language, plan
+from agents.terms import Vocabulary
 from limner.domain import Language
 from prompts import library
-from prompts.answers import NameAnswer
 
-SHOWN = 6
-"""Things or habits that the model chooses from."""
-ASKED = 6
-"""Times that the model is asked for one question, at most."""
-MAX_TOKENS = 20
-
-_NUMBER = re.compile(r"\d")
-"""Numbers are for code: words with one in them are not the model's."""
+ASKED = 4
+"""Clauses that the model is asked about for one question, at most."""
+AHEAD = 1.0
+"""Log-odds by which a reading must lead the next. Of 109 wordings that the 1.5B model was asked about, all 45 with such
+a lead were read right, of the other 64 51."""
 
 
 async def understand(
-    question: str, vocabulary: Vocabulary, *, model: Model, prompt: library.Prompt, known: dict[str, Match | None]
+    question: str, vocabulary: Vocabulary, *, model: Judge, prompt: library.Prompt, known: dict[str, str]
 ) -> Plan:
-    """The question as a query, with the model's word on what rules do not know.
+    """The question as a query, with the model's word on clauses that are in doubt.
 
     Args:
-        known: What words of earlier questions mean, None where the model did not know; those of this one are added.
+        known: What clauses of earlier questions mean, "" where the model did not know; those of this one are added.
 
     Raises:
         Unread: the model does not know either.
-        ModelError: it did not answer.
+        ModelError: it did not answer, or gives no log-probabilities.
     """
     lang = language(question)
-    for _ in range(ASKED):
+    for _ in range(ASKED + 1):
         try:
-            read = plan(question, vocabulary, known={words: match for words, match in known.items() if match})
+            return plan(question, vocabulary, meant=True, known=known)
         except Unread as unread:
-            asked = [(name, False) for name in unread.unknown if name != unread.clause]
-            if not leans_to_a_thing(unread.clause):
-                asked.append((unread.clause, True))
-            for words, habit in asked:
-                if words and words not in known and not _NUMBER.search(words):
-                    known[words] = await _meaning(words, vocabulary, lang, model, prompt, habit=habit)
-                    break
-            else:
+            if not unread.near or (clause := unread.near[0].clause) in known:
                 raise
-        else:
-            return read._replace(notes=(*read.notes, "model"))
+            known[clause] = await _meaning(unread.near, lang, model, prompt)
     raise Unread("")
 
 
-async def _meaning(
-    words: str, vocabulary: Vocabulary, lang: Language, model: Model, prompt: library.Prompt, *, habit: bool
-) -> Match | None:
-    """What some words mean; None where the model finds nothing that does."""
-    keys = [one.key for one in vocabulary.nearest(words, SHOWN, habits=habit)]
-    if not keys:
-        return None
-    rendered = prompt.render(language=lang, words=words, things=[_told(key, vocabulary, lang) for key in keys])
-
-    def wrong(answer: NameAnswer) -> str | None:
-        return f"There are {len(keys)} things." if answer.number > len(keys) else None
-
-    answer = await model.answer(
-        messages(rendered),
-        NameAnswer,
-        purpose=prompt.id,
-        prompt_digest=prompt.digest,
-        max_tokens=MAX_TOKENS,
-        check=wrong,
-    )
-    if not answer.number:
-        return None
-    key = keys[answer.number - 1]
-    return Match(words, (key,), (vocabulary.label(key),), "model", vocabulary.holds(key))
-
-
-def _told(key: str, vocabulary: Vocabulary, lang: Language) -> str:
-    """A thing as the model is shown it: its name, and what a habit is measured by."""
-    term = vocabulary.taxonomy.terms.get(key)
-    label = vocabulary.label(key)
-    about = None if term is None else term.description
-    named = label.zh if lang == "zh" else label.en
-    return named if about is None else f"{named}: {about.zh if lang == 'zh' else about.en}"
+async def _meaning(near: Sequence[Near], lang: Language, model: Judge, prompt: library.Prompt) -> str:
+    """What a clause means; "" where no reading leads."""
+    odds: list[tuple[float, str]] = []
+    for one in near:
+        rendered = prompt.render(language=lang, words=one.clause, plain=one.meaning)
+        lean = await model.leaning(messages(rendered), purpose=prompt.id, prompt_digest=prompt.digest)
+        odds.append((lean, one.means))
+    (best, means), *rest = sorted(odds, reverse=True)
+    return means if not rest or best - rest[0][0] >= AHEAD else ""

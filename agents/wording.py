@@ -48,17 +48,16 @@ NOTES: dict[str, Say] = {
         "“不喜欢”按“反感”理解",
     ),
     "a ranking is cut": ("a ranking has 1 to 1,000 rows", "排名为1至1000行"),
-    "no model": (
-        "the model could not be asked (`limner model check` says why)",
-        "无法询问模型（`limner model check` 会说明原因）",
+    "by likeness": (
+        "part of the question was read by its likeness to other wordings",
+        "问题的一部分按与其他说法的相似程度理解",
     ),
-    "model": ("part of the question was read by the model", "问题的一部分由模型理解"),
+    "model": ("a clause in doubt was settled by the model", "有疑问的部分由模型判定"),
 }
 _HOW: dict[str, Say] = {
     "words": ("by its words", "按字词"),
     "spelling": ("by its spelling", "按拼写"),
     "meaning": ("by its meaning", "按含义"),
-    "model": ("by the model", "由模型判断"),
 }
 
 

@@ -314,7 +314,7 @@ def _system(name: str, *, glossary: bool, with_model: bool = False) -> System:
             app.close()
         return ""
 
-    return System(solve, ("name",) if with_model else ())
+    return System(solve, ("same",) if with_model else ())
 
 
 class _Fitting:

@@ -16,6 +16,7 @@ from evals.datasets import (
     ratings,
     stated,
     upcoming,
+    wordings,
 )
 from evals.judge import JUDGE
 from evals.portraits import LESS, POLARITY, PORTRAIT, SYSTEMS, tokens_a_right_tag
@@ -111,6 +112,14 @@ TASKS: Mapping[str, Task] = {
             names.SYNONYMS,
             names.SYSTEMS,
             names.SCORERS,
+        ),
+        Task(
+            "wordings",
+            1,
+            "ways of asking, each read by its likeness to all the others; no model is asked",
+            wordings.WORDINGS,
+            wordings.SYSTEMS,
+            wordings.SCORERS,
         ),
         Task(
             "completejourney",

@@ -29,7 +29,7 @@ from agents.plan import Plan, language
 from agents.remember import Remembering
 from agents.shape import Schema, shaped
 from agents.survey import Answered, reading, survey
-from agents.terms import Match, Vocabulary
+from agents.terms import Vocabulary
 from agents.understand import understand
 from limner import show
 from limner.app import App, Stage
@@ -56,9 +56,7 @@ class Asking:
     Args:
         conversing: Let a question lean on the one before.
         with_agent: Have an agent look things up and answer, in place of the direct path.
-        with_model: Let the model name what rules do not know. Not the default: of the first sixteen names and habits
-            that the 1.5B model was asked about, fifteen were wrong or unknown.
-            `limner eval run questions-movielens --system model` measures it.
+        with_model: Let the model settle clauses that are in doubt. A server is started for it where none is running.
     """
 
     def __init__(
@@ -79,7 +77,7 @@ class Asking:
         self._with_model = with_model
         self._model: VllmModel | None = None
         self._pace: Pace | None = None
-        self._known: dict[str, Match | None] = {}
+        self._known: dict[str, str] = {}
         self._people: dict[str, about.Person] = {}
         self._open = ExitStack()
         self._loop = self._open.enter_context(asyncio.Runner())
@@ -305,8 +303,10 @@ class Asking:
         return reply.model_copy(update={"question": question, "explanation": read_as + reply.explanation})
 
     async def _understand(self, question: str, vocabulary: Vocabulary) -> Plan:
-        prompt = self._app.prompt("name")
-        return await understand(question, vocabulary, model=self._opened(), prompt=prompt, known=self._known)
+        self._opened()
+        assert self._model is not None
+        prompt = self._app.prompt("same")
+        return await understand(question, vocabulary, model=self._model, prompt=prompt, known=self._known)
 
     def _opened(self) -> Model:
         """The model; in a batch it lets questions of others go first, and waits for its turn."""

@@ -573,7 +573,17 @@ def ask(
     quiet = as_json or wanted is not None or file is not None
     watch = show.Watch(quiet=quiet)
     talking = question is None and file is None
-    with opened() as app, Asking(app, who or author(), watch.stage, conversing=talking, with_agent=agent) as asking:
+    with (
+        opened() as app,
+        Asking(
+            app,
+            who or author(),
+            watch.stage,
+            conversing=talking,
+            with_agent=agent,
+            with_model=app.settings.model_url is not None,
+        ) as asking,
+    ):
 
         def one(asked: str) -> None:
             with watch.live():

@@ -100,11 +100,5 @@ class ChoiceAnswer(Answer):
     choice: Literal["A", "B", "C", "D"]
 
 
-class NameAnswer(Answer):
-    """Answer to the `name` prompts: a thing by its number in the list, 0 for none of them."""
-
-    number: int = Field(ge=0, le=8)
-
-
 class ShapedAnswer(RootModel[Any]):
     """Answer to the `shape` prompts: what the schema of whoever asked allows; see `agents.shape`."""

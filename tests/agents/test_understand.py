@@ -1,19 +1,18 @@
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
 from agents.model import ScriptedModel
-from agents.plan import Unread
-from agents.terms import Embeds, Match, Vocabulary
+from agents.plan import OFFERED, Unread, plan
+from agents.terms import Embeds, Vocabulary
 from agents.understand import understand
-from limner.query import All, Not, Query, Tagged
+from limner.query import Query
 from prompts import library, taxonomy
-from prompts.answers import NameAnswer
-from tests.agents.test_plan import HELD, bought, likes
+from tests.agents.test_plan import HELD
 
 
 def letters(texts: Sequence[str]) -> NDArray[np.float32]:
@@ -25,44 +24,49 @@ def letters(texts: Sequence[str]) -> NDArray[np.float32]:
 NAMES = Vocabulary(taxonomy.load(), HELD, Embeds(letters, letters))
 
 
-async def read(question: str, *answers: int) -> tuple[Query, ScriptedModel]:
-    model = ScriptedModel([NameAnswer(number=number) for number in answers])
-    plan = await understand(question, NAMES, model=model, prompt=library.latest("name"), known={})
-    return plan.query, model
+QUESTION = "Which users hardly delight in horror but do not buy beer?"
 
 
-async def test_the_model_says_which_thing_a_name_means_and_rules_the_rest() -> None:
-    things = [one.key for one in NAMES.nearest("brewskies", 6)]
-    number = 1 + things.index("category/beers-ales")
-    query, model = await read("Which users like horror but do not buy brewskies?", number)
-    assert query.where == All(of=(likes("genre/horror"), Not(of=bought("category/beers-ales"))))
-    assert "brewskies" in model.asked[0].chat[1].content
+def doubt() -> Unread:
+    with pytest.raises(Unread) as caught:
+        plan(QUESTION, NAMES, meant=True)
+    return caught.value
 
 
-async def test_a_clause_without_a_name_is_matched_to_a_habit() -> None:
-    habits = [one.key for one in NAMES.nearest("prowl about by moonlight", 6, habits=True)]
-    query, _ = await read("Which users prowl about by moonlight?", 1)
-    assert query.where == Tagged(keys=(habits[0],))
+async def read(said: Callable[[str], str], known: dict[str, str] | None = None) -> tuple[Query, ScriptedModel]:
+    model = ScriptedModel(lambda asked: said(asked.chat[1].content))
+    settled = await understand(
+        QUESTION, NAMES, model=model, prompt=library.latest("same"), known={} if known is None else known
+    )
+    return settled.query, model
 
 
-async def test_what_the_model_does_not_know_stays_unread() -> None:
-    with pytest.raises(Unread):
-        await read("Which users like flibbertigibbets?", 0, 0)
+async def test_the_model_settles_which_reading_says_the_same_and_rules_read_the_rest() -> None:
+    second = doubt().near[1]
+    query, model = await read(lambda asked: "yes" if f'"{second.meaning}"' in asked else "no")
+    assert query == plan(QUESTION.replace("hardly delight in horror", second.plain), NAMES).query
+    assert len(model.asked) == OFFERED
+    assert all("horror" not in asked.chat[1].content for asked in model.asked)  # names are none of its business
 
 
-async def test_numbers_are_not_left_to_the_model() -> None:
-    model = ScriptedModel([])
-    with pytest.raises(Unread):
-        question = "Which users bought 17flibbers at least 5 times?"
-        await understand(question, NAMES, model=model, prompt=library.latest("name"), known={})
-    assert model.asked == []
+async def test_what_the_model_does_not_tell_apart_stays_unread() -> None:
+    for word in ("yes", "no"):
+        with pytest.raises(Unread) as caught:
+            await read(lambda asked, word=word: word)  # type: ignore[misc]
+        assert caught.value.near == doubt().near
 
 
-async def test_words_are_asked_about_once() -> None:
-    model = ScriptedModel([NameAnswer(number=1)])
-    known: dict[str, Match | None] = {}
+async def test_a_clause_is_asked_about_once() -> None:
+    known: dict[str, str] = {}
+    first = doubt().near[0]
     for _ in range(2):
-        await understand(
-            "Which users prowl about by moonlight?", NAMES, model=model, prompt=library.latest("name"), known=known
-        )
-    assert len(model.asked) == 1
+        query, model = await read(lambda asked: "yes" if f'"{first.meaning}"' in asked else "no", known)
+    assert model.asked == []
+    assert query == plan(QUESTION.replace("hardly delight in horror", first.plain), NAMES).query
+
+
+async def test_what_is_like_nothing_is_not_asked_about() -> None:
+    model = ScriptedModel([])
+    for question in ("Which users like flibbertigibbets?", "Which users bought 17flibbers at least 5 times?"):
+        with pytest.raises(Unread):
+            await understand(question, NAMES, model=model, prompt=library.latest("same"), known={})
