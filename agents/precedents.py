@@ -37,6 +37,10 @@ STILL = 0.09
 """Weight of what all wordings share."""
 _WORD = re.compile(r"[\u3400-\u9fff]|[a-z]+(?:['’][a-z]+)?")
 _ENDING = re.compile(r"(?<=[a-z]{3})(?:e?s|ing|e?d|ly|['’]s|e)$")
+_THIRD = re.compile(
+    r"^(?:is|has|does|goes|was|(?:isn|hasn|doesn|wasn)['’]t|[a-z]{2,}(?:ch|sh|ss|x)es|[a-z]{2,}[^s\W]s)(?= )"
+)
+_PLURAL = {"is": "are", "has": "have", "does": "do", "goes": "go", "was": "were"}
 _NUMBER = re.compile(r"\d")
 _HANGS_ON_TIME = re.compile(
     r"\b(?:or|and|after\w*|before\w*|since|until|later|earlier|older|newer)\b|[前后]|以[来上下]|或"
@@ -90,6 +94,14 @@ def _folded(text: str) -> str:
     return " ".join(re.sub(r"[^\w{}'’]+", " ", text.casefold()).split())
 
 
+def _of_many(match: re.Match[str]) -> str:
+    """A verb as one says it of many: "goes" is "go"."""
+    verb = re.sub("n['’]t$", "", match[0])
+    if verb in _PLURAL:
+        return _PLURAL[verb] + match[0][len(verb) :]
+    return verb[:-2] if re.search("(?:ch|sh|ss|x)es$", verb) else verb[:-1]
+
+
 def _after(text: str, forms: re.Pattern[str]) -> str:
     """What stands behind a name, without the form that it comes as."""
     found = forms.search(text)
@@ -139,7 +151,7 @@ def masks(
     found = next(filter(None, (pattern.search(clause) for pattern in times)), None)
     time = "" if found is None else found[0].strip()
     text = clause if found is None else f"{clause[: found.start()]} {TIME} {clause[found.end() :]}"
-    text = " ".join(text.split())
+    text = _THIRD.sub(_of_many, " ".join(text.split()))
     if _NUMBER.search(text) or (time and _HANGS_ON_TIME.search(text)):
         return []
     spans = [(start, end) for start, end in names(text) if text[start - 1 : end + 1] != TIME]

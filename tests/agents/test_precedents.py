@@ -42,6 +42,8 @@ def test_no_wording_means_two_things() -> None:
 
 def test_a_known_wording_is_read_with_any_name() -> None:
     assert plan("Which users can't get enough of horror?", NAMES, meant=True).query.where == likes("genre/horror")
+    assert plan("Who gravitates towards horror?", NAMES, meant=True).query.where == likes("genre/horror")
+    assert plan('Who is "drum and bass" fans?', NAMES, meant=True).query.where == likes("music/drum-and-bass")
     read = plan("Which users turn up their nose at horror and have beer on their shopping list?", NAMES, meant=True)
     assert read.query.where == All(of=(dislikes("genre/horror"), bought("category/beers-ales")))
     assert "by likeness" in read.notes
