@@ -397,6 +397,7 @@ def test_a_fact_stated_in_the_first_person_is_found(text: str, key: str, span: s
         "I lost my job as a banker",
         "I'm not learning Japanese",
         "我不吃素",
+        "我从来不吃辣兔头以外的兔头",
         "我不是素食主义者",
         "我以前吃素",
         "如果我吃素的话",
