@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from datetime import timedelta
+from collections import deque
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from limner.domain import Event, History
@@ -17,6 +18,9 @@ VERSION = 1
 BURST_WINDOW = timedelta(seconds=60)
 BURST_LIMIT = 5
 """The same act on the same thing more often than this within the window reads as a machine's, and counts once."""
+
+Act = tuple[str, str | None, str]
+"""Kind, item and text of an event."""
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b\u2028\u2029\ufeff]+")
 
@@ -38,33 +42,38 @@ def clean(history: History) -> Cleaned:
         Events in the same order, text in NFC without control characters; each act counted once.
     """
     kept: list[Event] = []
-    seen: set[tuple[object, ...]] = set()
-    recent: dict[tuple[str, str | None, str], list[Event]] = {}
+    now: datetime | None = None
+    done: set[tuple[Act, float | None]] = set()
+    """At that time."""
+    window: deque[tuple[datetime, Act]] = deque()
+    often: dict[Act, int] = {}
+    """How often in the window."""
     repeats = bursts = by_others = 0
     for event in history.events:
         if event.meta.get("speaker_is_user") is False:
             by_others += 1
             continue
-        act = (event.kind, event.item_id, event.text)
-        same = (*act, event.ts, event.value)
-        if event.ts is not None and same in seen:
-            repeats += 1
-            continue
-        seen.add(same)
-        if event.ts is not None and _is_burst(recent.setdefault(act, []), event):
-            bursts += 1
-            continue
+        if (ts := event.ts) is not None:
+            act = (event.kind, event.item_id, event.text)
+            if ts != now:
+                now = ts
+                done.clear()
+                while window and ts - window[0][0] > BURST_WINDOW:
+                    _, past = window.popleft()
+                    often[past] -= 1
+                    if not often[past]:
+                        del often[past]
+            if (act, event.value) in done:
+                repeats += 1
+                continue
+            done.add((act, event.value))
+            window.append((ts, act))
+            often[act] = often.get(act, 0) + 1
+            if often[act] > BURST_LIMIT:
+                bursts += 1
+                continue
         kept.append(_normalised(event))
     return Cleaned(History.model_construct(user_id=history.user_id, events=tuple(kept)), repeats, bursts, by_others)
-
-
-def _is_burst(earlier: list[Event], event: Event) -> bool:
-    """Whether `event` is beyond the limit of equal acts in the window; `earlier` is kept up to date."""
-    assert event.ts is not None
-    while earlier and earlier[0].ts is not None and event.ts - earlier[0].ts > BURST_WINDOW:
-        earlier.pop(0)
-    earlier.append(event)
-    return len(earlier) > BURST_LIMIT
 
 
 def _normalised(event: Event) -> Event:

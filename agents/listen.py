@@ -326,14 +326,15 @@ def _term(value: str, spot: Opening, taxonomy: Taxonomy) -> Term | None:
 
 def _of_facet(name: str, facet: str, taxonomy: Taxonomy) -> Term | None:
     """A term of one facet; of a facet with one value the last words are what counts: a rookie firefighter is one."""
-    terms = [term for term in taxonomy.terms.values() if term.facet == facet]
+    terms = taxonomy.of_facet(facet)
     groups = sorted({term.group for term in terms})
     words, joint = (name.split(), " ") if " " in name else (list(name) if _HAN.search(name) else [name], "")
     for cut in range(len(words) if taxonomy.facets[facet].single_valued else 1):
         rest = joint.join(words[cut:])
         if len(rest) > 1:
             named = (taxonomy.resolve(rest, group) for group in groups)
-            spoken = (term for term in terms if fold(rest) in term.names)
+            folded = fold(rest)
+            spoken = (term for term in terms if folded in term.names)
             if (term := next(filter(None, (*named, *spoken)), None)) is not None:
                 return term
     return None

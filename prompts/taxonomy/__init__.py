@@ -239,6 +239,17 @@ class Taxonomy:
         }
         return Matcher(names)
 
+    def of_facet(self, facet: str) -> list[Term]:
+        """The terms of a facet, in their order."""
+        return self._by_facet.get(facet, [])
+
+    @cached_property
+    def _by_facet(self) -> dict[str, list[Term]]:
+        by_facet: dict[str, list[Term]] = {}
+        for term in self.terms.values():
+            by_facet.setdefault(term.facet, []).append(term)
+        return by_facet
+
     @cached_property
     def _sensitive(self) -> frozenset[str]:
         return frozenset(term.key for term in self.terms.values() if term.sensitive)
