@@ -141,14 +141,15 @@ class Pace:
     async def _follow(self) -> None:
         if self._fixed is not None:
             return
+        await asyncio.sleep(self._interval)  # a short run never looks: to open a client takes longer than some users
         async with httpx.AsyncClient(timeout=5) as client:
             while True:
-                await asyncio.sleep(self._interval)
                 self.load = await self._look(client)
                 self._failed = False
                 self._limit = next_limit(self._limit, self.load, self.in_flight, self._ceiling)
                 async with self._free:
                     self._free.notify_all()
+                await asyncio.sleep(self._interval)
 
     async def _look(self, client: httpx.AsyncClient) -> Load | None:
         if self._url is None:

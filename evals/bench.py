@@ -35,6 +35,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from itertools import islice
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple, TypeVar, cast
@@ -568,15 +569,15 @@ class _Update:
     events: int
 
     def __call__(self, told: Told) -> Update:
-        rows = list(synthetic.messy("u", self.events + 1))
         wiring = Wiring({})
+        events = (wiring.event(row, 0) for row in synthetic.messy("u", self.events + 1))  # not held: memory is measured
         with closing(Database(f"sqlite:///{self.folder / f'{self.events}.db'}")) as database:
             parts = _parts(database, instant.NAME)
             for start in range(0, self.events, BATCH):
-                parts.events.add([wiring.event(row, 0) for row in rows[start : min(start + BATCH, self.events)]])
+                parts.events.add(list(islice(events, min(BATCH, self.events - start))))
                 told(start, self.events)
             first = asyncio.run(self._run(parts, told))
-            parts.events.add([wiring.event(rows[-1], 0)])
+            parts.events.add(list(events))
             second = asyncio.run(self._run(parts, told))
             spent = parts.runs.summary(None).tokens
         return Update(

@@ -6,12 +6,15 @@ import asyncio
 import json
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from sqlalchemy import select
 
 from agents import batch, clean, propose
 from agents.batch import Batch, Parts
@@ -28,6 +31,7 @@ from store.events import EventStore
 from store.overrides import OverrideStore
 from store.profiles import ProfileStore
 from store.runs import RunStore
+from store.tables import TallyRow
 from tests.agents.histories import TAXONOMY, event, sample
 from tests.faulty_server import Fault, FaultyServer, unused_url
 
@@ -175,6 +179,28 @@ async def test_a_long_and_messy_history_costs_the_tokens_of_a_short_one(lab: Lab
     assert sum(many) <= 1.2 * sum(few) < TOKENS
     jobs = {tag.key for tag in lab.profile("u").tags if tag.facet == "profession"}
     assert len(jobs) == 1, "of two that are said in turn the one said last"
+
+
+@pytest.mark.parametrize("seed", range(4))
+async def test_a_profile_does_not_tell_in_what_parts_its_history_came(lab: Lab, tmp_path: Path, seed: int) -> None:
+    draw, events = Random(seed), [one for one in messy(300) if one.ts is not None]
+    (tmp_path / "whole").mkdir()
+    whole = Lab(tmp_path / "whole")
+    await asked(whole, events)
+    cuts = [0, *sorted(draw.sample(range(1, len(events)), 4)), len(events)]
+    parts = [events[start:end] for start, end in pairwise(cuts)]
+    for part in draw.sample(parts, len(parts)):  # late events too
+        await asked(lab, part)
+    assert said(lab) == said(whole)
+    whole.database.close()
+
+
+def said(lab: Lab) -> tuple[object, ...]:
+    """All that is stored of the user of a messy history but revisions, runs and times."""
+    profile = lab.parts.profiles.current("u", candidates=True)
+    with lab.database.reading() as connection:
+        counts = connection.execute(select(*TallyRow.__table__.columns).order_by(TallyRow.key, TallyRow.act)).all()
+    return {tag.key: tag for tag in profile.tags}, profile.personas, counts
 
 
 @pytest.mark.parametrize(

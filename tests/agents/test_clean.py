@@ -2,11 +2,13 @@ from __future__ import annotations
 
 import unicodedata
 from datetime import timedelta
+from typing import Any
 
 from hypothesis import given
+from hypothesis import strategies as st
 
-from agents.clean import BURST_LIMIT, clean
-from limner.domain import History
+from agents.clean import BURST_LIMIT, BURST_WINDOW, clean
+from limner.domain import Event, History
 from tests.agents.histories import HISTORIES, NOON, event, history
 
 
@@ -43,6 +45,28 @@ def test_the_same_act_once_a_day_is_no_burst() -> None:
 def test_many_acts_on_different_things_are_no_burst() -> None:
     views = [event(number, "view", item_id=f"i{number}", ts=NOON + timedelta(seconds=number)) for number in range(30)]
     assert clean(history(views)).bursts == 0
+
+
+@given(st.lists(st.tuples(st.integers(0, 25), st.sampled_from("ab"), st.sampled_from([None, 1.0])), max_size=60))
+def test_repeats_and_bursts_are_those_that_looking_back_over_all_events_finds(acts: list[tuple[int, str, Any]]) -> None:
+    at, raw = NOON, list[Event]()
+    for number, (gap, item, value) in enumerate(acts):
+        at += timedelta(seconds=gap)
+        raw.append(event(number, "view", item_id=item, value=value, ts=at))
+    once = [one for at, one in enumerate(raw) if not any(_same(one, earlier) for earlier in raw[:at])]
+    alone = [
+        one
+        for at, one in enumerate(once)
+        if sum(one.item_id == other.item_id and one.ts - other.ts <= BURST_WINDOW for other in once[: at + 1])  # type: ignore[operator]
+        <= BURST_LIMIT
+    ]
+    cleaned = clean(history(raw))
+    assert list(cleaned.history.events) == alone
+    assert (cleaned.repeats, cleaned.bursts) == (len(raw) - len(once), len(once) - len(alone))
+
+
+def _same(one: Event, other: Event) -> bool:
+    return (one.item_id, one.value, one.ts) == (other.item_id, other.value, other.ts)
 
 
 def test_text_is_composed_and_free_of_control_characters() -> None:

@@ -106,6 +106,14 @@ async def test_without_metrics_there_is_a_modest_fixed_number() -> None:
                 assert pace.load is None
 
 
+async def test_a_run_that_ends_before_the_first_look_opens_no_client(monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[object] = []
+    monkeypatch.setattr("agents.pace.httpx.AsyncClient", lambda **options: opened.append(options))
+    async with Pace(unused_url) as pace, pace.slot():
+        await asyncio.sleep(0)
+    assert not opened
+
+
 async def test_a_failing_server_gets_half_as_many_and_a_bad_answer_or_question_changes_nothing() -> None:
     pace = Pace(None)
     for error in (AnswerError("prose", "Sure!"), ModelError("status 400")):

@@ -70,6 +70,22 @@ def test_a_history_is_oldest_first_and_undated_events_come_before_in_order_of_ar
     assert ids == ["undated 1", "undated 2", "early", "late", "late too"]
 
 
+def test_a_history_of_several_pages_is_whole_and_in_order(store: EventStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("store.events.PAGE", 3)
+    store.add([event(f"e{hour}", ts=NOON + timedelta(hours=hour)) for hour in reversed(range(10))])
+    history = store.history("u1").events
+    assert [one.event_id for one in history] == [f"e{hour}" for hour in range(10)]
+    assert history == tuple(store.each("u1"))
+
+
+def test_a_changed_copy_of_a_stored_event_leaves_the_others_as_they_are(store: EventStore) -> None:
+    store.add([event("e1", text="old"), event("e2", text="old")])
+    one, other = store.history("u1").events
+    changed = one.model_copy(update={"text": "new"})
+    assert (changed.text, one.text, other.text) == ("new", "old", "old")
+    assert changed.model_dump() == one.model_dump() | {"text": "new"}
+
+
 def test_times_are_utc_whatever_zone_they_came_in(store: EventStore) -> None:
     store.add([event(ts=datetime(2024, 5, 1, 20, tzinfo=timezone(timedelta(hours=8))))])
     [stored] = store.history("u1").events
