@@ -97,7 +97,8 @@ class Parts(NamedTuple):
     taxonomy: Taxonomy
     listen: library.Prompt
     propose: library.Prompt
-    persona: library.Prompt
+    persona: library.Prompt | None
+    """None where code words the personas."""
     events: EventStore
     profiles: ProfileStore
     overrides: OverrideStore
@@ -116,13 +117,18 @@ class Parts(NamedTuple):
         """All that decides a profile besides the history and the population."""
         return {
             "steps": STEPS,
-            "prompts": {prompt.id: prompt.digest for prompt in (self.listen, self.propose, self.persona)},
+            "prompts": self.prompts(),
             "model": self.model,
             "taxonomy": self.taxonomy.proving,
             "zone": str(self.zone),
             "languages": self.languages,
             "calibration": self.fit.model_dump(),
         }
+
+    def prompts(self) -> dict[str, str]:
+        """Digests of what is asked with, by id."""
+        asked = (self.listen, self.propose, *([self.persona] if self.persona is not None else []))
+        return {prompt.id: prompt.digest for prompt in asked}
 
     def config_digest(self) -> str:
         """16 hex digits; a profile made under another one is made again."""
@@ -324,7 +330,7 @@ class Batch:
             embedder=self._embedder.name,
             run=self._run,
             model=parts.model,
-            prompts={prompt.id: prompt.digest for prompt in (parts.listen, parts.propose, parts.persona)},
+            prompts=parts.prompts(),
             taxonomy=f"{parts.taxonomy.version} {parts.taxonomy.digest}",
             digest=f"{state}:{self._config}",
             corrections=ledger.changes,
@@ -361,8 +367,10 @@ class Batch:
         written: list[Persona] = []
         tags = [tag for tag in tags if not parts.taxonomy.is_sensitive(tag.key, tag.facet)]
         for lang in parts.languages or (reading.lang,):
-            told = facts.points(tags, by_id, lang)
-            if told:
+            told = facts.points(tags, by_id, lang, parts.taxonomy)
+            if told and parts.persona is None:
+                written.append(persona.fixed(told, lang))
+            elif told and parts.persona is not None:
                 written.append(
                     await persona.persona(
                         told,

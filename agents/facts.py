@@ -1,18 +1,21 @@
-"""Verified tags as facts in words: what a portrait says, and how code alone says it.
+"""Verified tags as facts: what a portrait says, point by point, and the line in which the model is told each.
 
 A fact tells how strong a taste is the way a reader would: "rated well above their own average", "bought 5 times". The
-numbers behind the words stand with the tag.
+numbers behind the words stand with the tag. What is no taste is told as the taxonomy has it: "has a cat", "is a nurse".
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
 from typing import NamedTuple
 
 from agents.digest import safe
 from agents.signals import AGAINST
 from limner.domain import Event, Language, Tag
+from prompts.taxonomy import Taxonomy
 
 A_POINT = 2
 """Likes, or dislikes, that share a sentence; of habits and facts one more."""
@@ -24,20 +27,34 @@ _ARTICLE = re.compile(r"^(.+), (The|An?|L[ae]s?|L'|Il|El|Los|D(?:er|ie|as))$")
 """As catalogues sort titles: "Sixth Sense, The"."""
 _ASIDE = re.compile(r"\s*\([^()]*\)$")
 """A year, or another title, behind a title."""
-_INNER = str.maketrans("《》", "〈〉")
-_DONE: dict[str, tuple[str, str]] = {
-    "purchase": ("bought {} times", "购买{}次"),
-    "view": ("viewed {} times", "浏览{}次"),
-    "search": ("searched for {} times", "搜索{}次"),
-    "like": ("liked {} times", "点赞{}次"),
-    "post": ("posted about {} times", "发帖提到{}次"),
-    "message": ("talked about {} times", "聊到{}次"),
-    "return": ("returned {} times", "退货{}次"),
-    "skip": ("skipped {} times", "跳过{}次"),
+_INNER = str.maketrans("《》“”", "〈〉‘’")
+_WARES, _WORKS = frozenset({"brand", "price"}), frozenset({"genre", "genres", "artist", "album", "author", "director"})
+"""Attributes of what has a name; and of what has a title all the same."""
+DONE: Mapping[str, tuple[str, str]] = {
+    "purchase": ("bought", "购买"),
+    "view": ("viewed", "浏览"),
+    "search": ("searched for", "搜索"),
+    "like": ("liked", "点赞"),
+    "post": ("posted about", "发帖提到"),
+    "message": ("talked about", "聊到"),
+    "return": ("returned", "退回"),
+    "skip": ("skipped", "跳过"),
 }
-"""Kind of event to what it says of the thing; events of other kinds, or of several, are counted as events."""
-_ALL_ZH = re.compile("^(评分)?")
-_STEPS = {"en": ("a little", "well", "far"), "zh": ("略", "明显", "远")}
+"""Kind of event to what was done with a thing; other kinds are counted as events."""
+NAMED: Mapping[str, tuple[str, str, str]] = {
+    "brand": ("the brand", "the brands", "品牌"),
+    "artist": ("the artist", "the artists", "音乐人"),
+    "author": ("the author", "the authors", "作者"),
+    "director": ("the director", "the directors", "导演"),
+    "actor": ("the actor", "the actors", "演员"),
+    "account": ("the account", "the accounts", "账号"),
+}
+"""Group of a key to what its names are names of: one, several, in Chinese."""
+STEPS = {"en": ("a little", "well", "far"), "zh": ("略", "明显", "远")}
+_MONTHS = "January February March April May June July August September October November December".split()  # noqa: SIM905
+_NUMBERED = re.compile(r"\s*[(（][^()（）]*\{[^()（）]*[)）]")
+"""A measure in brackets."""
+_BEFORE_VOWEL = re.compile(r"\ba(?= [aeiou])")
 
 
 class Fact(NamedTuple):
@@ -48,16 +65,35 @@ class Fact(NamedTuple):
     much: str
     """How strong it is, in words; "" where nothing was measured that a reader would want to know."""
     titles: tuple[str, ...]
+    called: str = ""
+    """The name of a thing, with what it is a name of where nobody would know: "the brand Halloway"."""
+    told: str = ""
+    """What is said of a user who has it, "has a cat"; "" for a taste."""
+    acts: tuple[tuple[str, int], ...] = ()
+    """How often which of `DONE` was done, where all that was done is known."""
+    when: str = ""
+    """The month in which it was said first; "" where that is not known, or it was not said."""
+    marks: str = ""
+    """What a title stands between in Chinese; "" where there is none."""
+
+    @property
+    def step(self) -> int | None:
+        """Place in `STEPS`; None where it is not known from ratings."""
+        off = self.tag.lift
+        return None if off is None else (abs(off) >= WELL) + (abs(off) >= FAR)
 
 
 Point = tuple[Fact, ...]
 """Facts that belong together: one sentence renders them."""
 
 
-def points(tags: Sequence[Tag], events: Mapping[str, Event], lang: Language) -> list[Point]:
+def points(tags: Sequence[Tag], events: Mapping[str, Event], lang: Language, taxonomy: Taxonomy) -> list[Point]:
     """What the persona says, a sentence a point: first tastes, further likes, dislikes, habits, stated facts.
 
     No title is the example of two tastes where either has another.
+
+    Args:
+        events: The whole history, by id.
     """
     known = sorted(
         (tag for tag in tags if tag.status != "candidate"),
@@ -68,72 +104,47 @@ def points(tags: Sequence[Tag], events: Mapping[str, Event], lang: Language) -> 
             tag.key,
         ),
     )
-    likes = [tag for tag in known if tag.polarity > 0]
+    traits = [tag for tag in known if _is_trait(tag, taxonomy)]
+    likes = [tag for tag in known if tag.polarity > 0 and tag not in traits]
     first = [tag for tag in likes if tag.facet == "interest"][:A_POINT]
     groups = [
         first,
         [tag for tag in likes if tag not in first][:A_POINT],
         [tag for tag in known if tag.polarity < 0][:A_POINT],
-        [tag for tag in known if tag.polarity == 0 and tag.basis != "stated"][: A_POINT + 1],
-        [tag for tag in known if tag.polarity == 0 and tag.basis == "stated"][: A_POINT + 1],
+        [tag for tag in traits if tag.basis != "stated"][: A_POINT + 1],
+        [tag for tag in traits if tag.basis == "stated"][: A_POINT + 1],
     ]
+    kinds = {event.kind for event in events.values()}
     told: set[str] = set()
-    return [tuple(_fact(tag, events, lang, told) for tag in group) for group in groups if group]
+    return [tuple(_fact(tag, events, kinds, lang, told, taxonomy) for tag in group) for group in groups if group]
 
 
-def plain(point: Point, lang: Language, *, also: bool = False) -> str:
-    """A point in a fixed wording.
-
-    Args:
-        also: Other likes have been told before.
-    """
-    first = point[0]
-    polarity, stated = first.tag.polarity, first.tag.basis == "stated"
-    alike = bool(first.much) and len(point) > 1 and all(fact.much == first.much for fact in point)
-    told = [_told(fact, lang, much="" if alike else fact.much) for fact in point]
-    if lang == "zh":
-        begin = {1: "也喜欢" if also else "这位用户喜欢", -1: "不喜欢", 0: "自述：" if stated else "行为特点："}[
-            polarity
-        ]
-        shared = "，" + _ALL_ZH.sub(r"\1都", first.much, count=1) if alike else ""
-        return begin + _listed(told, "和" if polarity else "、", "、") + shared + "。"
-    begin = {
-        1: "They also like " if also else "They like ",
-        -1: "They dislike ",
-        0: "In their own words: " if stated else "By habit: ",
-    }[polarity]
-    shared = f", {'both' if len(point) == 2 else 'all'} {first.much}" if alike else ""
-    last = " and " if not polarity or alike or not first.much else ", and "
-    return begin + _listed(told, last, ", ") + shared + "."
+def _is_trait(tag: Tag, taxonomy: Taxonomy) -> bool:
+    """Whether a tag tells what a user is or does, not what they like: to value quality is to like nothing."""
+    return not tag.polarity or (tag.polarity > 0 and taxonomy.told(tag.key, tag.facet) is not None)
 
 
-def _told(fact: Fact, lang: Language, *, much: str) -> str:
-    """The name of a thing, with how much, and an example or two in brackets."""
-    if lang == "zh":
-        inside = "，".join(filter(None, (much, "如" + _quoted(fact.titles) if fact.titles else "")))
-        return safe(fact.tag.label.zh) + (f"（{inside}）" if inside else "")
-    examples = f" ({' and '.join(fact.titles)})" if fact.titles else ""
-    return safe(fact.tag.label.en) + (f", {much}" if much else "") + examples
-
-
-def _listed(parts: Sequence[str], last: str, between: str) -> str:
-    return last.join(filter(None, (between.join(parts[:-1]), parts[-1])))
-
-
-def _quoted(titles: Sequence[str]) -> str:
-    return "、".join(f"《{title}》" for title in titles)
-
-
-def _fact(tag: Tag, events: Mapping[str, Event], lang: Language, told: set[str]) -> Fact:
+def _fact(
+    tag: Tag, events: Mapping[str, Event], kinds: Collection[str], lang: Language, told: set[str], taxonomy: Taxonomy
+) -> Fact:
     agreeing = [
         events[cited.event_id]
         for cited in tag.evidence
         if cited.event_id in events and (cited.signal in AGAINST) == (tag.polarity < 0)
     ]
-    titles = _exemplars(agreeing, told) if tag.polarity else ()
+    when = _month(tag.valid_from, lang) if tag.basis == "stated" and tag.valid_from else ""
+    if _is_trait(tag, taxonomy):
+        trait = _trait(tag, lang, taxonomy)
+        return Fact(tag, _line_of_trait(tag, trait, when, lang), "", (), name(tag, lang), told=trait, when=when)
+    titles = _exemplars(agreeing, told)
     told.update(titles)
-    much = _much(tag, agreeing, lang)
-    return Fact(tag, _line(tag, much, titles, lang), much, titles)
+    acts = _acts(tag, agreeing, kinds)
+    much = _much(tag, acts, lang)
+    wares = all(_WARES & event.item.keys() and not _WORKS & event.item.keys() for event in agreeing)
+    marks = ("“”" if wares else "《》") if titles else ""
+    called = _called(tag, lang)
+    line = _line(tag, called, much, titles, marks, lang)
+    return Fact(tag, line, much, titles, called, acts=acts, when=when, marks=marks)
 
 
 def _exemplars(agreeing: Sequence[Event], told: set[str]) -> tuple[str, ...]:
@@ -152,30 +163,91 @@ def title(given: str) -> str:
     return safe(_ARTICLE.sub(r"\2 \1", said)).translate(_INNER)[:60]
 
 
-def _line(tag: Tag, much: str, titles: tuple[str, ...], lang: Language) -> str:
-    """The tag in words of the language: what, how much, and an example or two.
+def name(tag: Tag, lang: Language) -> str:
+    """What a thing is called in a sentence: a category of a catalogue in capitals is no acronym."""
+    label = safe(getattr(tag.label, lang))
+    return label.lower() if label.isupper() and len(label) > 3 and tag.key.startswith("category/") else label
+
+
+def _called(tag: Tag, lang: Language) -> str:
+    noun, called = NAMED.get(tag.key.partition("/")[0]), name(tag, lang)
+    if noun is None:
+        return called
+    return f"{noun[2]}{called}" if lang == "zh" else f"{noun[0]} {called}"
+
+
+def _trait(tag: Tag, lang: Language, taxonomy: Taxonomy) -> str:
+    """What is said of a user who has it, as the taxonomy tells it; an owner's own words are quoted."""
+    label = taxonomy.told(tag.key, tag.facet)
+    if label is None:
+        stated = {"en": "mentions {}", "zh": "提到{}"}
+        noted = {"en": "is noted as “{}”", "zh": "备注为“{}”"}
+        return (stated if tag.basis == "stated" else noted)[lang].format(name(tag, lang))
+    told: str = getattr(label, lang)
+    if tag.measure is None:
+        told = _NUMBERED.sub("", told)
+    share = f"{100 * (tag.measure or 0):.0f}" + (" %" if lang == "en" else "%")
+    return _BEFORE_VOWEL.sub("an", told.format(name(tag, lang), share=share, mean=f"{tag.measure or 0:.1f}"))
+
+
+def _month(time: datetime, lang: Language) -> str:
+    return f"{_MONTHS[time.month - 1]} {time.year}" if lang == "en" else f"{time.year}年{time.month}月"
+
+
+def _line_of_trait(tag: Tag, trait: str, when: str, lang: Language) -> str:
+    called = name(tag, lang)
+    said = {"en": f"said in {when}", "zh": f"{when}说的"}[lang] if when else ""
+    between, comma = (": ", ", ") if lang == "en" else ("：", "，")
+    return comma.join(filter(None, (trait if called in trait else called + between + trait, said)))
+
+
+def _line(tag: Tag, called: str, much: str, titles: tuple[str, ...], marks: str, lang: Language) -> str:
+    """A taste in words of the language: what, how much, and an example or two.
 
     English titles stand without quotation marks: a model that repeats those ends its JSON string with them.
     """
     if lang == "zh":
-        name = safe(tag.label.zh)
-        verb = {1: f"喜欢{name}", -1: f"不喜欢{name}", 0: name}[tag.polarity]
-        return "，".join(filter(None, (verb, much, f"例如{_quoted(titles)}" if titles else "")))
-    name = safe(tag.label.en)
-    verb = {1: f"likes {name}", -1: f"dislikes {name}", 0: name}[tag.polarity]
+        verb = f"喜欢{called}" if tag.polarity > 0 else f"不喜欢{called}"
+        return "，".join(filter(None, (verb, much, f"例如{'、'.join(marked(titles, marks))}" if titles else "")))
+    verb = f"likes {called}" if tag.polarity > 0 else f"dislikes {called}"
     return ", ".join(filter(None, (verb, much, f"e.g. {' and '.join(titles)}" if titles else "")))
 
 
-def _much(tag: Tag, agreeing: Sequence[Event], lang: Language) -> str:
+def marked(titles: Sequence[str], marks: str) -> list[str]:
+    """Titles between their marks."""
+    return [f"{marks[0]}{one}{marks[1]}" for one in titles]
+
+
+def _acts(tag: Tag, agreeing: Sequence[Event], kinds: Collection[str]) -> tuple[tuple[str, int], ...]:
+    """What was done with a thing and how often, the most frequent first; () where it is not known of every event.
+
+    Args:
+        kinds: Of all events of the history.
+    """
+    total = tag.counts.total
+    if tag.lift is not None or tag.basis == "stated" or total < 2:
+        return ()
+    done = Counter(event.kind for event in agreeing)
+    if sum(done.values()) != total:
+        done = Counter(dict.fromkeys(kinds, total)) if len(kinds) == 1 else Counter()
+    return tuple(done.most_common()) if done and done.keys() <= DONE.keys() else ()
+
+
+def _much(tag: Tag, acts: Sequence[tuple[str, int]], lang: Language) -> str:
     zh = lang == "zh"
     if tag.lift is not None:
-        how = _STEPS[lang][(abs(tag.lift) >= WELL) + (abs(tag.lift) >= FAR)]
+        how = STEPS[lang][(abs(tag.lift) >= WELL) + (abs(tag.lift) >= FAR)]
         if zh:
             return f"评分{how}{'高' if tag.lift > 0 else '低'}于自己的平均分"
         return f"rated {how} {'above' if tag.lift > 0 else 'below'} their own average"
-    if tag.basis == "stated" or tag.measure is not None:
+    if tag.basis == "stated":
         return ""
-    kinds = {event.kind for event in agreeing}
-    if len(kinds) == 1 and 1 < len(agreeing) == tag.counts.total and (done := _DONE.get(kinds.pop())):
-        return done[zh].format(len(agreeing))
+    if acts:
+        return ("、" if zh else " and ").join(
+            f"{DONE[kind][1]}{n}次" if zh else f"{DONE[kind][0]} {times(n)}" for kind, n in acts
+        )
     return f"{tag.counts.total}次相关行为" if zh else f"{tag.counts.total} events"
+
+
+def times(number: int) -> str:
+    return f"{number} times" if number > 1 else "once"

@@ -9,21 +9,22 @@ sentence says is added in a fixed wording.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from functools import lru_cache
 
 from agents.digest import HAN
-from agents.facts import Fact, Point, plain
+from agents.facts import NAMED, Fact, Point
 from agents.model import Ledger, Model, messages
+from agents.prose import Place, plain
 from agents.signals import says_against, turns_against
-from agents.vocabulary import stray
+from agents.vocabulary import KINDS, stray
 from limner.domain import Language, Persona, Polarity, Sentence
 from prompts import library
 from prompts.answers import PersonaAnswer
 from prompts.taxonomy import Taxonomy
 from prompts.taxonomy.words import Found, Matcher
 
-VERSION = 4
+VERSION = 5
 
 MAX_TOKENS = 600
 _NUMBER = re.compile(r"\d+(?:\.\d+)?")
@@ -43,11 +44,23 @@ _GENDER = re.compile(
     re.IGNORECASE,
 )
 _NOT_PROSE = re.compile(r"[{}\[\]<>|\\]")
+_BRACKET = re.compile("[(（]")
+_LATIN = re.compile(r"[A-Za-z]")
+_CHINESE_SIGN = re.compile(r"[。，；：、]")
+_NO_WORDS = re.compile(r"[\W_]+|例如|e\.g\.")
+_SUBJECT = re.compile(r"\b(?:this user|they)\b|这位用户", re.IGNORECASE)
+_MERE = re.compile(r"\b(?:this user|they|and|are|is|an?|has|have)\b|这位用户|[和、且还是有]", re.IGNORECASE)
+"""What a list of tags holds beside them."""
+_MARKS = '《〈“「『"'
 _BROKEN_OFF = re.compile(
     r"(?:\b(?:as|including|like|e|e\.g|and|or|with|for|the|a|an|of|in|which|that|they|are|is|their|own"
     r"|watching|being(?: not)?)"
     r"|例如|比如|[,，、：:])\s*[.。]$"
 )
+_PASSED = re.compile(
+    r"\b(?:skip(?:s|ped)?|return(?:s|ed)?|turns? away|not taken with)\b|跳过|退回|避开|不受待见|不合", re.IGNORECASE
+)
+"""What is done with what one does not like, beside the words of `turns_against`."""
 _TASTE = re.compile(
     r"\b(?:dis)?(?:likes?|loves?|enjoys?|hates?|prefers?|favou?rites?|hobb(?:y|ies)|pastimes?)\b"
     r"|喜欢|喜爱|偏爱|热爱|钟情|讨厌|爱好|嗜好",
@@ -109,20 +122,32 @@ async def persona(
     facts = [fact for point in told for fact in point]
     written: list[tuple[str, Point]] = []
     said: set[str] = set()
-    for text in split(answer.sentences, [title for fact in facts for title in fact.titles]):
+    begun: set[str] = set()
+    for text in split(answer.sentences, lang, [title for fact in facts for title in fact.titles]):
         cited = named(text, facts, taxonomy)
         news = {fact.tag.key for fact in cited} - said
-        if news and complaint(text, cited, lang, taxonomy) is None:
+        opening = _opening(text, lang)
+        if news and opening not in begun and complaint(text, cited, lang, taxonomy) is None:
             written.append((text, cited))
             said |= news
+            begun.add(opening)
+    return _portrait(told, written, said, lang)
+
+
+def fixed(told: Sequence[Point], lang: Language) -> Persona:
+    """The same portrait, in the fixed wording alone; no model is asked."""
+    return _portrait(told, [], set(), lang)
+
+
+def _portrait(
+    told: Sequence[Point], written: Sequence[tuple[str, Point]], said: Collection[str], lang: Language
+) -> Persona:
+    """The model's sentences, and the fixed wording of what they do not say, in the order of the facts."""
     missing = [tuple(fact for fact in point if fact.tag.key not in said) for point in told]
-    filled = [
-        (plain(point, lang, also=point[0].tag.polarity > 0 and point[0] is not facts[0]), point)
-        for point in missing
-        if point
-    ]
-    place = {fact.tag.key: at for at, fact in enumerate(facts)}
-    told_in_order = sorted(written + filled, key=lambda sentence: min(place[fact.tag.key] for fact in sentence[1]))
+    first = told[0][0]
+    filled = [(plain(point, lang, _place(point, first)), point) for point in missing if point]
+    place = {fact.tag.key: at for at, fact in enumerate(fact for point in told for fact in point)}
+    told_in_order = sorted([*written, *filled], key=lambda sentence: min(place[fact.tag.key] for fact in sentence[1]))
     return Persona(
         language=lang,
         sentences=tuple(
@@ -132,19 +157,31 @@ async def persona(
     )
 
 
-def split(texts: Sequence[str], titles: Sequence[str] = ()) -> list[str]:
+def _place(point: Point, first: Fact) -> Place:
+    """Where a point stands in a portrait that begins with that fact."""
+    if point[0].tag.polarity < 0:
+        return "against" if first.tag.polarity > 0 and not first.told else "least"
+    return "first" if point[0] is first else "further"
+
+
+def _opening(text: str, lang: Language) -> str:
+    """How a sentence begins: two sentences that begin alike read like a table."""
+    return text[:4] if lang == "zh" else " ".join(text.casefold().split()[:2])
+
+
+def split(texts: Sequence[str], lang: Language, titles: Sequence[str] = ()) -> list[str]:
     """The sentences of an answer: small models put several into one. A full stop in one of the titles ends none."""
     whole = list(texts)
     for title in titles:
         whole = [text.replace(title, title.translate(_HIDDEN)) for text in whole]
     found = (" ".join(sentence.split()).translate(_SHOWN) for text in whole for sentence in _SENTENCE.findall(text))
-    return [_ended(sentence) for sentence in found if sentence.strip(" .。")]
+    return [_ended(sentence, lang) for sentence in found if sentence.strip(" .。")]
 
 
-def _ended(text: str) -> str:
+def _ended(text: str, lang: Language) -> str:
     """The sentence with the punctuation of its language, and an end."""
     text = text.lstrip(" ,;，；、")
-    if HAN.search(text):
+    if lang == "zh":
         text = text.replace("; ", "；")
         return text if text[-1] in "。！？" else text.rstrip("；，、.") + "。"
     return text if text[-1] in '.!?”"' else text.rstrip(";,") + "."
@@ -156,12 +193,10 @@ def named(text: str, told: Sequence[Fact], taxonomy: Taxonomy) -> Point:
     folded, stems = text.casefold(), _stems(text)
 
     def is_named(fact: Fact) -> bool:
-        en, zh = _names(fact)
         words = _stems(fact.tag.label.en)
         return (
             not keys.isdisjoint(fact.tag.key.split("+"))
-            or zh in text
-            or en in folded
+            or any(name in folded for name in _names(fact))
             or (bool(words) and words <= stems)
         )
 
@@ -176,10 +211,12 @@ def _stems(text: str) -> frozenset[str]:
 def complaint(text: str, point: Point, lang: Language, taxonomy: Taxonomy) -> str | None:
     """What a sentence says that its facts do not, in words; None where nothing is wrong with it."""
     own = _without_titles(text, point)
-    if not own or (len(HAN.findall(own)) * 2 > len(own)) != (lang == "zh"):
+    if not _is_in(own, point, lang):
         return "it is in the wrong language"
-    if sign := _NOT_PROSE.search(own):
+    if sign := _NOT_PROSE.search(own) or (_CHINESE_SIGN.search(own) if lang == "en" else None):
         return f"{sign[0]} has no place in it"
+    if repeated := _repeated(text, own, point, lang):
+        return f"{repeated}: it repeats its facts word for word"
     if broken := _BROKEN_OFF.search(text):
         return f"it breaks off at {broken[0]}"
     if gender := _GENDER.search(own):
@@ -197,8 +234,36 @@ def complaint(text: str, point: Point, lang: Language, taxonomy: Taxonomy) -> st
     )
 
 
+def _is_in(own: str, point: Point, lang: Language) -> bool:
+    """Whether a sentence is in a language; names may be in another."""
+    labels = {label for fact in point for label in (fact.tag.label.en, fact.tag.label.zh, fact.called)}
+    for label in sorted(labels, key=len, reverse=True):
+        if bool(HAN.search(label)) != (lang == "zh"):
+            own = own.replace(label, "")
+    han, latin = len(HAN.findall(own)), len(_LATIN.findall(own))
+    return han > latin if lang == "zh" else latin > han
+
+
+def _repeated(text: str, own: str, point: Point, lang: Language) -> str:
+    """The line of a fact that a sentence copies, or the whole sentence where it only lists tags; "" where neither."""
+    bare = _NO_WORDS.sub("", text.casefold())
+    for fact in point:
+        copied = _NO_WORDS.sub("", fact.line.casefold())
+        tail = fact.line.partition(fact.much)[1:] if fact.step is not None and fact.titles else ()
+        behind = _NO_WORDS.sub("", "".join(tail).casefold())
+        if not fact.told and ((fact.much and copied in bare) or (behind and behind in bare)):
+            return fact.line
+    rest, about = own.casefold(), _SUBJECT.search(own) is not None
+    pieces = {piece.casefold() for fact in point for piece in (fact.line, fact.told, *_names(fact))}
+    if about:  # "this user has a cat" is a sentence, "this user night owl" is none
+        pieces -= {fact.told.casefold() for fact in point}
+    for piece in sorted(filter(None, pieces), key=len, reverse=True):
+        rest = rest.replace(piece, "")
+    return "" if _NO_WORDS.sub("", _MERE.sub("", rest)) else text
+
+
 def _unnamed(text: str, own: str, point: Point, lang: Language) -> str | None:
-    """A title, a name or a number in words that is in none of the facts."""
+    """A title, a name or a number in words that is in none of the facts, or a title as if it were no title."""
     if rated := _OF_TITLE.search(text):
         return f"{rated[0]}: the facts rate a kind of thing, not one of them"
     carried = " ".join([fact.line for fact in point] + [fact.tag.label.en for fact in point]).casefold()
@@ -207,6 +272,11 @@ def _unnamed(text: str, own: str, point: Point, lang: Language) -> str | None:
     for title in _TITLE.findall(text):
         if title.casefold().strip(" ,.") not in carried:
             return f"“{title}” is in none of its facts"
+    if lang == "zh":
+        names = [name for fact in point for name in _names(fact)]
+        for title in {title for fact in point for title in fact.titles if not any(title in name for name in names)}:
+            if any(start == 0 or text[start - 1] not in _MARKS for start, _ in _spans(title, text)):
+                return f"{title}: a title stands between marks"
     if lang == "en":
         for name in _NAME.findall(own):
             if name.casefold() not in carried and name != "I":
@@ -215,21 +285,40 @@ def _unnamed(text: str, own: str, point: Point, lang: Language) -> str | None:
 
 
 def _unsaid(clauses: Sequence[str], point: Point) -> str | None:
-    """A number or a strength that none of the facts named beside it carries."""
+    """A number or a strength that the facts it is said of do not carry: those named beside it, else those before."""
+    before: list[Fact] = []
     for clause in clauses:
+        folded = clause.casefold()
+        named = _named_in(folded, point)
+        before += named
         if not (amounts := _amounts(clause)):
             continue
-        folded = clause.casefold()
-        named = [fact for fact in point if any(name in folded for name in _names(fact))]
-        lines = [fact.line for fact in named or point]
-        by_fact = [_amounts(line) for line in lines]
-        carried = set.intersection(*by_fact) if _ALIKE.search(folded) else set.union(*by_fact)
-        for amount in sorted(amounts - carried, key=str):
-            return f"{amount if isinstance(amount, str) else f'the number {amount:g}'} is not said of that"
-        measured = {measure for line in lines for measure in _measures(line)}
+        meant = named or before or point
+        by_fact = [_amounts(fact.line) for fact in meant]
+        common, carried = set.intersection(*by_fact), set.union(*by_fact)
+        shared = common if _ALIKE.search(folded) else carried
+        for amount in sorted(amounts, key=str):
+            if amount not in (common if isinstance(amount, str) and not named else shared):
+                return f"{amount if isinstance(amount, str) else f'the number {amount:g}'} is not said of that"
+        measured = {measure for fact in named or point for measure in _measures(fact.line)}
         for number, unit in _measures(folded) - measured:
             return f"the facts count no {number:g} {unit}"
+        before = []
     return None
+
+
+def _named_in(clause: str, point: Point) -> list[Fact]:
+    """The facts that a clause in small letters names; "psychological thrillers" names no thrillers."""
+    found: set[str] = set()
+    for name, key in sorted(((name, fact.tag.key) for fact in point for name in _names(fact)), key=_longest):
+        if name in clause:
+            found.add(key)
+            clause = clause.replace(name, "")
+    return [fact for fact in point if fact.tag.key in found]
+
+
+def _longest(named: tuple[str, str]) -> int:
+    return -len(named[0])
 
 
 def _amounts(text: str) -> set[float | str]:
@@ -244,19 +333,34 @@ def _measures(text: str) -> set[tuple[float, str]]:
     return {(float(number), units.get(unit[0], "events")) for number, unit in _MEASURE.findall(text)}
 
 
-def _names(fact: Fact) -> tuple[str, str]:
-    return fact.tag.label.en.casefold(), fact.tag.label.zh
+def _names(fact: Fact) -> tuple[str, ...]:
+    """What a sentence may call it, in small letters."""
+    told = _BRACKET.split(fact.told)[0].strip()
+    return tuple(name.casefold() for name in (fact.tag.label.en, fact.tag.label.zh, told) if name)
 
 
 def _foreign(own: str, point: Point, lang: Language, taxonomy: Taxonomy) -> str | None:
-    """Words that neither the facts say, by any name of their things, nor a portrait may use of its own."""
+    """Words that neither the facts say, by any name of their things, nor a portrait may use of its own.
+
+    Those of a title are not the facts' own: who likes a brand with a turntable has not called it one.
+    """
     terms = [taxonomy.terms[part] for fact in point for part in fact.tag.key.split("+") if part in taxonomy.terms]
     names = [
         name for term in terms for name in (*term.synonyms, *term.words, *term.names, term.label.en, term.label.zh)
     ]
-    said = " ".join([*names, *(fact.line for fact in point), *(label for fact in point for label in _names(fact))])
+    kinds = [KINDS.get(part.partition("/")[0], "") for fact in point for part in fact.tag.key.split("+")]
+    lines = [_without_titles(fact.line, (fact,)) for fact in point]
+    said = " ".join([*names, *lines, *kinds, *(label for fact in point for label in _names(fact))])
     foreign = stray(own, said, lang)
     return f"“{foreign}” is in none of its facts" if foreign else None
+
+
+def _without(clause: str, cited: Point) -> str:
+    """A clause without the names of things: what is low-maintenance is not low."""
+    folded = clause.casefold()
+    for name in (name for fact in cited if not fact.told for name in _names(fact)):
+        folded = folded.replace(name, "")
+    return folded
 
 
 def _without_titles(text: str, cited: Point) -> str:
@@ -272,30 +376,47 @@ def _misleaning(text: str, own: str, clauses: Sequence[str], cited: Point, taxon
     Args:
         own: The sentence without titles, in its `clauses`.
     """
+    against = [clause for clause in clauses if turns_against(bare := _without(clause, cited)) or _PASSED.search(bare)]
+    return _misplaced(clauses, against, cited) or _turned(text, own, clauses, against, cited, taxonomy)
+
+
+def _misplaced(clauses: Sequence[str], against: Sequence[str], cited: Point) -> str | None:
+    """A clause that speaks well of what is disliked, or ill where all is liked."""
+    leanings = {fact.tag.polarity for fact in cited}
+    if leanings == {1} and against:
+        return f"{against[0].strip()}: it is liked, not the other way round."
+    for clause in clauses:
+        named = {fact.tag.polarity for fact in _named_in(clause.casefold(), cited)}
+        if (named or leanings) == {-1} and clause not in against and _FAVOUR.search(clause):
+            return f"{clause.strip()}: it is disliked, not the other way round."
+    return None
+
+
+def _turned(
+    text: str, own: str, clauses: Sequence[str], against: Sequence[str], cited: Point, taxonomy: Taxonomy
+) -> str | None:
+    """A thing of the taxonomy that no fact is about, or that its clause leans the other way on."""
     leaning: dict[str, Polarity] = {}
     for fact in cited:
         for part in fact.tag.key.split("+"):
             leaning[part] = fact.tag.polarity
-    against = [clause for clause in clauses if turns_against(clause)]
-    if min(leaning.values()) > 0 and against:
-        return f"{against[0].strip()}: it is liked, not the other way round."
-    if max(leaning.values()) < 0:
-        for clause in clauses:
-            if clause not in against and _FAVOUR.search(clause):
-                return f"{clause.strip()}: it is disliked, not the other way round."
     mixed = min(leaning.values()) < 0 < max(leaning.values())
     praised = [clause.casefold() for clause in clauses if mixed and _FAVOUR.search(clause)]
     elliptical = bool(against) and not _FAVOUR.search(own)
-    habits = [name for fact in cited if not fact.tag.polarity for name in _names(fact)]
-    in_titles = [span for fact in cited for title in fact.titles for span in _spans(title, text)]
+    habits = [name for fact in cited if fact.told for name in (*_names(fact), fact.told)]
+    nouns = [noun for fact in cited for noun in NAMED.get(fact.tag.key.partition("/")[0], ())]
+    for title in {title for fact in cited for title in fact.titles}:
+        text = text.replace(title, "")
     folded = text.casefold()
     in_names = [span for fact in cited for name in _names(fact) for span in _spans(name, folded)]
     for key, start, end in _mentions(text, taxonomy.mentions):
-        if any(left <= start and end <= right for left, right in in_titles):
-            continue
         if key not in leaning:
             inside = any(left <= start and end <= right for left, right in in_names)
-            if inside or text[start:end].casefold() in _MEDIA or any(text[start:end] in name for name in habits):
+            if (
+                inside
+                or text[start:end].casefold() in _MEDIA
+                or any(text[start:end] in name for name in (*habits, *nouns))
+            ):
                 continue
             return f"{text[start:end]} is in no cited fact."
         turned = says_against(text, start, end) or (leaning[key] < 0 and elliptical)

@@ -185,7 +185,7 @@ def kept(outputs: list[Output]) -> dict[str, int]:
 def _described(task: Task, system: str, settings: Settings, limit: int | None, seed: int) -> Header:
     """The header that a run would begin with now."""
     owner, known, now = App(settings), taxonomy.load(settings.taxonomy), datetime.now(UTC)
-    prompts = [owner.prompt(name) for name in task.systems[system].prompts]
+    prompts = owner.prompts(task.systems[system].prompts)
     return Header(
         run=new_id(now),
         task=task.name,

@@ -26,7 +26,7 @@ from evals.task import Dataset, Points, Said, Sample, Scorer, Tally, Task
 from limner.app import App
 from limner.domain import Event, History, Language, Tag
 from limner.errors import InputError
-from prompts import library
+from prompts import library, taxonomy
 from prompts.taxonomy import Taxonomy
 
 Wording = Literal["strict", "lenient"]
@@ -291,7 +291,7 @@ def _sentences(told: Mapping[str, Any], output: Output, sample: Sample) -> list[
 def _facts(tags: Sequence[Tag], sample: Sample, lang: Language) -> list[str]:
     """Tags in the words in which a persona is asked for."""
     events: dict[str, Event] = {event.event_id: event for event in sample.history.events}
-    return [fact.line for point in facts.points(tags, events, lang) for fact in point]
+    return [fact.line for point in facts.points(tags, events, lang, taxonomy.load()) for fact in point]
 
 
 def _pair(ours: Output, theirs: Output, sample: Sample) -> dict[str, Any]:

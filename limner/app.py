@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import signal
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import datetime
 from functools import cached_property, partial
@@ -234,7 +234,7 @@ class App:
             total += changed
             if changed and len(sample) < SAMPLED:
                 sample.append(user_id)
-        asked, calls = 0.0, 2.0
+        asked, calls = 0.0, 1.0 if parts.persona is None else 2.0
         if sample:
             with self._counting(told) as count_tokens:
                 for user_id in sample:
@@ -246,7 +246,8 @@ class App:
                     reading = batch.read(cleaned, parts, count_tokens)
                     chats.append(propose.chat(reading.digest, reading.lang, parts.propose, self.taxonomy))
                     asked += sum(count_tokens(message.content) for chat in chats for message in chat) / len(sample)
-                asked += count_tokens(parts.persona.system) + FACTS
+                if parts.persona is not None:
+                    asked += count_tokens(parts.persona.system) + FACTS
         answer, rate = self.runs.rates(parts.model)
         tokens_out = calls * total * (answer or GUESSED_ANSWER)
         return Price(
@@ -556,7 +557,7 @@ class App:
             taxonomy=self.taxonomy,
             listen=self.prompt("listen"),
             propose=self.prompt("propose"),
-            persona=self.prompt("persona"),
+            persona=self.prompt("persona") if self.settings.writer == "model" else None,
             events=self.events,
             profiles=self.profiles,
             overrides=self.overrides,
@@ -570,6 +571,10 @@ class App:
         """The version of a prompt that is asked with: that of the settings, else the one in use."""
         named = [prompt for prompt in map(library.load, self.settings.prompts) if prompt.name == name]
         return named[-1] if named else library.default(name)
+
+    def prompts(self, names: Iterable[str]) -> list[library.Prompt]:
+        """Those of these that are asked with; code words the persona unless the model is set to."""
+        return [self.prompt(name) for name in names if name != "persona" or self.settings.writer == "model"]
 
     @property
     def model_name(self) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from pathlib import Path
+from typing import Literal
 from urllib.parse import quote
 
 from platformdirs import user_data_path
@@ -39,6 +40,9 @@ class Settings(BaseSettings):
     """In which hours and weekdays of events are read: Asia/Shanghai, America/New_York, …"""
     taxonomy: Path | None = None
     """A taxonomy file that extends the starter taxonomy."""
+    writer: Literal["code", "model"] = "code"
+    """Who words the persona: code, in fixed sentences, or the model, every sentence of which is checked. The packaged
+    model words it worse than code does; a larger one may do better."""
     prompts: tuple[str, ...] = ()
     """Prompt versions to ask with in place of those in use, such as ["propose.v2"]."""
 

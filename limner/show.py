@@ -105,8 +105,6 @@ def card(profile: Profile, events: Mapping[str, Event], known: Taxonomy, lang: L
     shown = lang or (profile.personas[0].language if profile.personas else "en")
     told = [text for text in profile.personas if text.language == shown]
     body = Text("\n\n").join(Text(text.text) for text in told)
-    if any(text.writer == "rule" for text in told):
-        body.append("\n(in limner's own wording: the model's text did not pass the checks)", style="dim")
     if not told:
         body.append(
             f"No persona in {shown} yet: `limner run --lang {shown}` writes one."

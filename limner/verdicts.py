@@ -266,7 +266,8 @@ def promote(
         return Side("prompt", of.id, of.id, of.digest)
 
     def pinned(of: library.Prompt) -> settings.Settings:
-        return known.model_copy(update={"prompts": (*known.prompts, of.id)})
+        writer = "model" if of.name == "persona" else known.writer
+        return known.model_copy(update={"prompts": (*known.prompts, of.id), "writer": writer})
 
     sides = Sides(side(one), side(current), pinned(one), pinned(current))
     held = _heard(sides, gate.rules(file), Trials(task, limit, run, against))

@@ -9,6 +9,8 @@ A term has up to four sorts of surface forms, because a form that is safe in one
 - `shown_by`, `searched_by`: of a behaviour, words that show it wherever a user writes them ("promo code"), and words
   that do where they are searched for ("cheapest").
 
+What a portrait says of a user who has a term stands under its `told`, its group's or its facet's: "is a {}", 是{}.
+
 A facet's frames under `heard` find statements about oneself whose names no list holds: "I've really gotten into ___"
 (`hearing.py`). A facet without frames is not heard; one that is off neither, and its pattern `tells` keeps what speaks
 of it out of other facets.
@@ -88,6 +90,8 @@ class Facet:
     """Whether there are frames in which users say it of themselves."""
     tells: str = ""
     """Pattern of words that tell of it wherever they stand: while it is off, nothing is heard that holds one."""
+    told: Label | None = None
+    """How a tag of it is told of a user where its term says nothing else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +111,8 @@ class Term:
     """Tells of health, sexuality, belief and the like: not served by default, whatever its facet says."""
     description: Label | None
     """For a behaviour: the statistic behind it."""
+    told: Label | None = None
+    """What is said of a user who has it, with {} for its name: "is a {}"; {share} and {mean} stand for the measure."""
     was: tuple[str, ...] = ()
     """Keys that tags of it had before the owner renamed or united terms."""
 
@@ -205,6 +211,12 @@ class Taxonomy:
     def is_sensitive(self, key: str, facet: str) -> bool:
         """Whether a tag, where it is served at all, tells of something sensitive."""
         return (facet in self.facets and self.facets[facet].sensitive) or not self._sensitive.isdisjoint(key.split("+"))
+
+    def told(self, key: str, facet: str) -> Label | None:
+        """How a tag is told of a user who has it, with a place for its name: by its term, else by its facet."""
+        term = self.terms.get(key)
+        found = term.told if term is not None else None
+        return found or (self.facets[facet].told if facet in self.facets else None)
 
     def attribute(self, name: str) -> Attribute | None:
         """The attribute of that name or alias."""
@@ -371,6 +383,7 @@ def load(extra: Path | None = None) -> Taxonomy:
             sensitive=entry.get("sensitive", False),
             heard=bool(entry.get("heard")),
             tells=entry.get("tells", ""),
+            told=Label(**entry["told"]) if "told" in entry else None,
         )
         for name, entry in source.facets.items()
     }
@@ -424,5 +437,6 @@ def _term(key: str, entry: reading.Entry, group: reading.Entry) -> Term:
         kind=whole["kind"],
         sensitive=whole["sensitive"],
         description=Label(**entry["description"]) if "description" in entry else None,
+        told=Label(**whole["told"]) if "told" in whole else None,
         was=tuple(entry.get("was", ())),
     )

@@ -56,12 +56,14 @@ FIELDS: Mapping[str, Mapping[str, str]] = {
         "sensitive": "true or false",
         "heard": "a mapping of lists of texts",
         "tells": "a text",
+        "told": "a mapping with en and zh, both texts",
     },
     "groups": {
         "facet": "a text",
         "kind": "thing, behaviour or fact",
         "sensitive": "true or false",
         "says": "a list of texts",
+        "told": "a mapping with en and zh, both texts",
     },
     "feelings": {
         "words": "a list of texts",
@@ -85,6 +87,7 @@ FIELDS: Mapping[str, Mapping[str, str]] = {
         "kind": "thing, behaviour or fact",
         "sensitive": "true or false",
         "description": "a mapping with en and zh, both texts",
+        "told": "a mapping with en and zh, both texts",
         "was": "a list of texts",
     },
     "glossary": {
@@ -118,6 +121,8 @@ SHARES = ("confidence", "precision")
 """Of a rule: at least 0, below 1."""
 LEANINGS: Mapping[str, Polarity] = {"dislikes": -1, "likes": 1, "is": 0}
 """How what a facet's frames hear leans; a frame against comes before one for."""
+TOLD = frozenset({"", "share", "mean"})
+"""What `told` has a place for: the name, and the measure of a behaviour as a share or as it is."""
 ASKED = frozenset({"version", "extends", "glossary"})
 """Sections that change what questions mean, or nothing at all, but no tag."""
 _KEY = re.compile(r"[a-z][a-z0-9_]*/[a-z0-9][a-z0-9-]*")
@@ -360,6 +365,7 @@ class Source:
                         yield self._place(section, str(name), part), f"{name}: {part}: must be {kind}."
         yield from self._parts_of_facets()
         yield from self._parts_of_feelings()
+        yield from self._tellings()
         yield from self._links()
         yield from self._promises()
         yield from self._defined()
@@ -389,6 +395,16 @@ class Source:
             value = entry.get("value", 0)
             if isinstance(value, (int, float)) and not -4 <= value <= 4:
                 yield self._place("feelings", name, "value"), f"{name}: value: must lie between -4 and 4."
+
+    def _tellings(self) -> Iterator[tuple[Place, str]]:
+        for section in ("facets", "groups", "terms"):
+            for name, entry in self.data.get(section, {}).items():
+                for lang, text in entry["told"].items() if _is_label(entry.get("told")) else ():
+                    if not set(re.findall(r"\{(.*?)\}", text)) <= TOLD or re.search(
+                        r"[{}]", re.sub(r"\{.*?\}", "", text)
+                    ):
+                        problem = f"{name}: told: {lang}: in braces stands nothing, share or mean."
+                        yield self._place(section, str(name), "told", lang), problem
 
     def _links(self) -> Iterator[tuple[Place, str]]:
         for section in ("groups", "terms"):

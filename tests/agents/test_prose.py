@@ -1,0 +1,208 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agents.facts import Point, points
+from agents.persona import complaint, fixed
+from agents.prose import ALIKE, APART, JOINED, ONE, TRAITS, Place, plain
+from limner.domain import Counts, Evidence, Label, Language, SignalKind, Tag
+from tests.agents.histories import TAXONOMY, event
+
+ITEMS: dict[str, dict[str, Any]] = {
+    "e1": {"title": "Heat", "genres": ["crime"]},
+    "e2": {"title": "Fargo", "genres": ["crime"]},
+    "e3": {"title": "Copper trowel", "brand": "Potter"},
+}
+EVENTS = {name: event(at, item=item, kind="rating") for at, (name, item) in enumerate(ITEMS.items())}
+MARCH, APRIL = datetime(2024, 3, 9, tzinfo=UTC), datetime(2024, 4, 1, tzinfo=UTC)
+
+
+def tag(key: str, polarity: int = 1, cites: tuple[str, ...] = (), **fields: Any) -> Tag:
+    term = TAXONOMY.terms.get(key)
+    signal = SignalKind.EXPLICIT_NEGATIVE if polarity < 0 else SignalKind.EXPLICIT_POSITIVE
+    label = Label(en=key.partition("/")[2].title(), zh=key.partition("/")[2].title())
+    facts: dict[str, Any] = {
+        "facet": term.facet if term else key.partition("/")[0],
+        "label": term.label if term else label,
+        "probability": 0.9,
+        "basis": "observed",
+        "status": "verified",
+        "counts": Counts(explicit_positive=5),
+        "evidence": tuple(Evidence(event_id=one, signal=signal) for one in cites),
+    }
+    return Tag(**facts | {"key": key, "polarity": polarity} | fields)
+
+
+CRIME = tag("genre/crime", lift=1.2, cites=("e1", "e2"))
+WAR = tag("genre/war", lift=0.6)
+POTTER = tag("brand/potter", lift=1.2, cites=("e3",))
+HORROR = tag("genre/horror", -1, lift=-0.6)
+OWL = tag("behaviour/night-owl", 0, measure=0.784)
+CAT = tag("household/cat", 0, basis="stated", valid_from=MARCH)
+
+
+def told(*tags: Tag, lang: Language = "en", kind: str = "rating") -> list[Point]:
+    known = {name: one.model_copy(update={"kind": kind}) for name, one in EVENTS.items()}
+    return points(list(tags), known, lang, TAXONOMY)
+
+
+def text(*tags: Tag, lang: Language = "en", kind: str = "rating") -> str:
+    return fixed(told(*tags, lang=lang, kind=kind), lang).text
+
+
+@pytest.mark.parametrize(
+    ("tags", "en", "zh"),
+    [
+        (
+            [CRIME],
+            "This user has a taste for crime stories, rated far above their own average, from “Heat” to “Fargo”.",
+            "说到口味，这位用户喜欢犯罪题材，评分远高于自己的平均分，《Heat》和《Fargo》都在其中。",
+        ),
+        (
+            [CRIME, WAR],
+            "This user favours crime stories (“Heat”), rated far above their own average, over war stories, well above "
+            "it.",
+            "说到口味，这位用户喜欢犯罪题材（如《Heat》），评分远高于自己的平均分，然后是战争题材，明显高于平均分。",
+        ),
+        (
+            [POTTER],
+            "This user rates the brand Potter (“Copper trowel”) far above their own average.",
+            "这位用户给品牌Potter（如“Copper trowel”）的评分远高于自己的平均分。",
+        ),
+        ([HORROR], "This user is not taken with horror, rated well below their own average.", None),
+        (
+            [OWL],
+            "As a habit, this user is active late at night (78 % of active days).",
+            "从习惯看，多在深夜活跃（占活跃天数的78%）。",
+        ),
+        ([CAT], "As they say themselves (March 2024), this user has a cat.", "自己说过（2024年3月）：养猫。"),
+    ],
+    ids=["one", "one above another", "a brand", "a dislike alone", "a habit", "a stated fact"],
+)
+def test_what_the_facts_are_decides_the_sentence(tags: list[Tag], en: str, zh: str | None) -> None:
+    assert text(*tags) == en
+    if zh is not None:
+        assert text(*tags, lang="zh") == zh
+
+
+def test_a_dislike_is_set_against_what_was_liked() -> None:
+    liked, disliked = fixed(told(CRIME, HORROR), "en").sentences
+    assert disliked.text.startswith(("By contrast", "At the other end", "They are not taken"))
+    assert disliked.tags == ("genre/horror",)
+    assert liked.tags == ("genre/crime",)
+
+
+def test_facts_of_several_months_each_have_their_own() -> None:
+    nurse = tag("profession/nurse", 0, basis="stated", valid_from=APRIL)
+    assert text(CAT, nurse) == "As they say themselves, this user has a cat (March 2024) and is a nurse (April 2024)."
+
+
+@pytest.mark.parametrize(
+    ("key", "en", "zh"),
+    [
+        ("profession/accountant", "is an accountant", "是会计"),
+        ("profession/banker", "works in banking", "是银行从业者"),
+        ("allergy/seafood", "has a seafood allergy", "海鲜过敏"),
+        ("learning/piano", "is learning the piano", "在学钢琴"),
+        ("life_stage/student", "is a student", "是学生"),
+        ("values/quality", "puts quality first", "看重品质"),
+    ],
+)
+def test_a_fact_is_told_as_one_says_it(key: str, en: str, zh: str) -> None:
+    for lang, said in (("en", en), ("zh", zh)):
+        (((fact,),)) = told(tag(key, 0, basis="stated"), lang=lang)
+        assert fact.told == said
+
+
+def test_to_value_something_is_no_taste() -> None:
+    assert text(tag("values/value-for-money")) == "As a habit, this user looks for value for money."
+
+
+def test_a_measure_that_is_not_known_is_not_told() -> None:
+    assert text(tag("behaviour/night-owl", 0)) == "As a habit, this user is active late at night."
+
+
+def test_the_owner_s_own_words_are_quoted() -> None:
+    pinned = tag("open/tickets", 0, status="pinned", label=Label(en="collects tickets", zh="收集车票"))
+    assert "is noted as “collects tickets”" in text(pinned)
+    assert "备注为“收集车票”" in text(pinned, lang="zh")
+
+
+def test_what_was_bought_is_told_as_bought() -> None:
+    bought = [tag(key, counts=Counts(implicit_positive=n)) for key, n in (("food/coffee", 9), ("food/tea", 4))]
+    assert text(*bought, kind="purchase") == "This user bought coffee 9 times and tea 4 times."
+    assert text(*bought, kind="purchase", lang="zh") == "这位用户购买咖啡9次、茶4次。"
+
+
+def test_what_was_said_is_told_as_said() -> None:
+    said = [tag(key, basis="stated") for key in ("food/coffee", "food/tea")]
+    assert text(*said) == "This user says they like coffee and tea."
+
+
+def test_a_category_in_capitals_is_no_acronym() -> None:
+    soup = tag("category/soup", facet="interest", label=Label(en="SOUP", zh="SOUP"), counts=Counts(implicit_positive=4))
+    assert text(soup, kind="purchase") == "This user bought soup 4 times."
+
+
+LIFTS = st.sampled_from([0.3, 0.6, 1.2])
+THINGS = [key for key, term in TAXONOMY.terms.items() if term.facet == "interest" and TAXONOMY.serves(key, term.facet)]
+TASTES = st.builds(
+    lambda key, sign, lift, cites, basis: tag(
+        key, sign, cites, lift=sign * lift if basis != "stated" else None, basis=basis
+    ),
+    st.sampled_from(THINGS),
+    st.sampled_from([1, -1]),
+    LIFTS,
+    st.sampled_from([(), ("e1",), ("e1", "e2"), ("e3",)]),
+    st.sampled_from(["observed", "stated"]),
+)
+TRAIT_KEYS = [key for key, term in TAXONOMY.terms.items() if term.told and TAXONOMY.serves(key, term.facet)]
+TRAITED = st.builds(
+    lambda key, basis: tag(key, 0, measure=0.5, basis=basis, valid_from=MARCH),
+    st.sampled_from(TRAIT_KEYS),
+    st.sampled_from(["observed", "stated"]),
+)
+
+
+@given(
+    st.lists(st.one_of(TASTES, TRAITED), min_size=1, max_size=6, unique_by=lambda one: one.key),
+    st.sampled_from(["en", "zh"]),
+)
+def test_a_portrait_in_the_fixed_wording_names_every_tag_once_and_ends(tags: list[Tag], lang: Language) -> None:
+    groups = told(*tags, lang=lang)
+    made = fixed(groups, lang)
+    keys = [key for sentence in made.sentences for key in sentence.tags]
+    assert keys == [fact.tag.key for group in groups for fact in group]
+    for sentence, group in zip(made.sentences, groups, strict=True):
+        assert "{" not in sentence.text and sentence.text[-1] in ".。"
+        for fact in group:
+            assert (fact.told or fact.called.split()[-1]).casefold() in sentence.text.casefold()
+
+
+@pytest.mark.parametrize("lang", ["en", "zh"])
+@pytest.mark.parametrize("place", ["first", "further", "against", "least"])
+def test_every_wording_passes_the_checks(lang: Language, place: Place) -> None:
+    sign = 1 if place in ("first", "further") else -1
+    named = [key for key in THINGS if key.startswith("genre/") and " and " not in TAXONOMY.terms[key].label.en]
+    keys = named[:30]
+    for lifts in ([0.6], [0.6, 0.6], [1.2, 0.3], [None, None], [1.2, None]):
+        for at in range(0, len(keys) - 1, 2):
+            tags = [
+                tag(key, sign, ("e1", "e2"), lift=sign * lift if lift else None, basis="observed" if lift else "stated")
+                for key, lift in zip(keys[at:], lifts, strict=False)
+            ]
+            (group,) = told(*tags, lang=lang)
+            said = plain(group, lang, place)
+            assert complaint(said, group, lang, TAXONOMY) is None, said
+
+
+@pytest.mark.parametrize(
+    "plans", [ONE, ALIKE, APART, JOINED, TRAITS], ids=["one", "alike", "apart", "joined", "traits"]
+)
+def test_both_languages_have_the_same_places(plans: dict[Language, dict[str, tuple[str, ...]]]) -> None:
+    assert plans["en"].keys() == plans["zh"].keys()
