@@ -53,7 +53,7 @@ _MERE = re.compile(r"\b(?:this user|they|and|are|is|an?|has|have)\b|这位用户
 """What a list of tags holds beside them."""
 _MARKS = '《〈“「『"'
 _BROKEN_OFF = re.compile(
-    r"(?:\b(?:as|including|like|e|e\.g|and|or|with|for|the|a|an|of|in|which|that|they|are|is|their|own"
+    r"(?:\b(?:as|at|by|from|including|like|e|e\.g|and|or|with|for|the|a|an|of|in|which|that|they|are|is|their|own"
     r"|watching|being(?: not)?)"
     r"|例如|比如|[,，、：:])\s*[.。]$"
 )

@@ -18,7 +18,7 @@ _EN = frozenset(
     appeal are around as at average avoid avoided avoids away back based be been being below best better beyond
     both bought but buy buys by came choice choices close closely come comes common commonly content contrast day
     days different disappoint disappointed disappointing disappoints dislike disliked dislikes do does down drawn
-    drew early else end enjoy enjoyable enjoyed enjoying enjoys especially even evening evenings event events
+    drew each early else end enjoy enjoyable enjoyed enjoying enjoys especially even evening evenings event events
     every example examples fall falls fan favor favored favorite favorites favors favour favoured favourite
     favourites favours find finds follow followed follows fond for found frequent frequently from gave generally
     genre genres get gets give given gives giving go goes got habit habits half hand hardly has have having high
@@ -30,13 +30,13 @@ _EN = frozenset(
     particularly passed pick picked picks piece pieces place places played playing plays please pleased pleases
     point points poor poorly popular positive posted prefer preferred prefers rank ranked ranks rarely rate rated
     rates rather rating ratings read reading reads receive received receives regular regularly remain remains
-    return said same say saying says score scored scores scoring searched second see seen seldom several shopper
-    shopping shops show shown shows similar similarly since skipped so some sort sorts stand stands star stars
-    still strong strongly such take taken takes talked taste tastes tend than that the their them themselves then
-    there these they thing things this those time times title titles to too top topic topics toward towards turn
-    turned turns type types typical typically under up use user uses using usual usually very view viewed views
-    watch watched watches watching way well what when where which while who whose with within without word words
-    work working works would
+    return said same say saying says score scored scores scoring searched see seen seldom several shopper shopping
+    shops show shown shows similar similarly since skipped so some sort sorts stand stands star stars still strong
+    strongly such take taken takes talked taste tastes tend than that the their them themselves then there these
+    they thing things this those time times title titles to too top topic topics toward towards turn turned turns
+    type types typical typically under up use user uses using usual usually very view viewed views watch watched
+    watches watching way well what when where which while who whose with within without word words work working
+    works would
     """.split()  # noqa: SIM905 (four hundred words in quotation marks are no easier to read)
 )
 """English, lower case. "Means" is the plural of a mean here: with "which" before it, it is refused as a reason."""

@@ -494,6 +494,10 @@ terms: {kite/delta: {en: delta kite, zh: 三角风筝, words: true}}
         ("terms:\n  topic/x: {en: kite, zh: 风筝, words: [jazz]}", r"words: jazz belongs to music/jazz already"),
         ("terms:\n  topic/x: {en: kite, zh: 风筝, words: [it]}", r"words: it is too short for free text"),
         ("terms:\n  behaviour/x: {en: kite, zh: 风筝}", r"behaviour/x: a behaviour needs a description"),
+        (
+            "terms:\n  topic/x: {en: kite, zh: 风筝, told: {en: 'has {sum}', zh: 有}}",
+            r"x: told: en: in braces stands nothing",
+        ),
         ("terms:\n  diet/x: {en: kite, zh: 风筝}", r"diet/x: a fact that is stated needs names"),
         ("terms:\n  genre/horror: {was: [genre/war]}", r"own.yaml:3: genre/horror: was: genre/war is still a term"),
         (
