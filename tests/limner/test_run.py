@@ -56,7 +56,7 @@ def test_a_run_has_the_shape_that_scripts_rely_on_and_a_second_one_asks_nothing(
     assert said.code == 0
     assert said.json.keys() >= {"run", "state", "users", "tokens", "model_calls", "seconds"}
     assert users(said) == counted(4, done=4)
-    assert said.json["model_calls"] == server.count > 4
+    assert said.json["model_calls"] == server.count == 4
     asked = server.count
     again = limner("run", "--json")
     assert users(again) == counted(4, unchanged=4)
@@ -75,11 +75,23 @@ def test_a_new_event_makes_one_user_new(ingested: Path, tmp_path: Path) -> None:
 
 def test_a_dry_run_prices_and_asks_nothing(ingested: Path, server: FaultyServer) -> None:
     price = limner("run", "--dry-run", "--json").json
-    assert (price["users"], price["unchanged"], price["calls"]) == (4, 0, 8)
+    assert (price["users"], price["unchanged"], price["calls"]) == (4, 0, 4)
     assert price["tokens_in"] > 1000
     assert server.count == 0
     assert limner("status").code == 1, "there is no run yet"
-    assert "4 users to profile, 0 unchanged: about 8 model calls" in limner("run", "--dry-run").out
+    assert "4 users to profile, 0 unchanged: about 4 model calls" in limner("run", "--dry-run").out
+
+
+def test_the_model_words_personas_where_it_is_set_to(
+    ingested: Path, server: FaultyServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limner("run")
+    assert not any(name.startswith("persona") for name in limner("profile", "nell", "--json").json["prompts"])
+    asked = server.count
+    monkeypatch.setenv("LIMNER_WRITER", "model")
+    assert users(limner("run", "--json")) == counted(4, done=4)
+    assert server.count > asked, "who words it is part of how a profile is made"
+    assert any(name.startswith("persona") for name in limner("profile", "nell", "--json").json["prompts"])
 
 
 def test_a_limit_takes_the_first_users_and_names_choose(ingested: Path) -> None:
@@ -144,7 +156,7 @@ def test_ctrl_c_finishes_the_users_in_flight_and_says_how_to_go_on(ingested: Pat
     server.slow_seconds = 1
     server.always(Fault.SLOW)
     with apart("run", "--concurrency", 1) as process:
-        server.hear(2, 60)
+        server.hear(1, 60)
         process.send_signal(signal.SIGINT)
         said = ended(process)
     assert said.code == 1
