@@ -191,10 +191,10 @@ def test_a_second_ctrl_c_ends_at_once(ingested: Path, server: FaultyServer) -> N
 
 
 def test_a_killed_run_is_resumed_while_a_living_one_keeps_others_out(ingested: Path, server: FaultyServer) -> None:
-    server.choose(lambda body: Fault.SLOW if server.count > 4 else None)
+    server.choose(lambda body: Fault.SLOW if server.count > 2 else None)
     server.slow_seconds = 50
     with apart("run", "--concurrency", 1) as process:
-        server.hear(5, 60)
+        server.hear(3, 60)
         second = limner("run")
         assert second.code == 1
         assert f"Another limner is at it (run): pid {process.pid} on " in second.err
@@ -220,7 +220,7 @@ def test_a_killed_run_is_resumed_while_a_living_one_keeps_others_out(ingested: P
 def test_a_server_that_dies_in_the_middle_stops_the_run_and_no_user_is_lost(
     ingested: Path, server: FaultyServer
 ) -> None:
-    server.choose(lambda body: Fault.HANG_UP if server.count > 4 else None)
+    server.choose(lambda body: Fault.HANG_UP if server.count > 2 else None)
     said = limner("run", "--concurrency", 1, "--json")
     assert said.code == 1
     assert said.json["state"] == "stopped"
