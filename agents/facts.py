@@ -140,7 +140,8 @@ def _fact(
     told.update(titles)
     acts = _acts(tag, agreeing, kinds)
     much = _much(tag, acts, lang)
-    wares = all(_WARES & event.item.keys() and not _WORKS & event.item.keys() for event in agreeing)
+    named = [event.item.keys() for event in agreeing if event.item.get("title")]
+    wares = all(_WARES & keys and not _WORKS & keys for keys in named)
     marks = ("“”" if wares else "《》") if titles else ""
     called = _called(tag, lang)
     line = _line(tag, called, much, titles, marks, lang)

@@ -90,6 +90,12 @@ def test_what_the_facts_are_decides_the_sentence(tags: list[Tag], en: str, zh: s
         assert text(*tags, lang="zh") == zh
 
 
+def test_a_thing_that_is_also_written_about_keeps_the_marks_of_a_thing() -> None:
+    known = {"e3": EVENTS["e3"], "e4": event(4, kind="message", text="that trowel!")}
+    (((fact,),)) = points([tag("brand/potter", lift=1.2, cites=("e4", "e3"))], known, "zh", TAXONOMY)
+    assert fact.marks == "“”"
+
+
 def test_a_dislike_is_set_against_what_was_liked() -> None:
     liked, disliked = fixed(told(CRIME, HORROR), "en").sentences
     assert disliked.text.startswith(("By contrast", "At the other end", "They are not taken"))
