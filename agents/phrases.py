@@ -393,10 +393,13 @@ LEANINGS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
     )
 )
 LEANING = frozenset(name for name, _ in LEANINGS)
+MUCH = dict(LEANINGS)["much"]
+REGULARLY = re.compile(r"\b(?:regularly|on a regular basis)\b", re.IGNORECASE)
+"""Of buying: again and again, not more than others do."""
 DOING = LEANING - {"likes", "dislikes"}
 """What a clause with a number may lean to."""
 SMALL = re.compile(
-    r"\b(?:a|an|the|of|to|in|on|at|for|with|from|by|is|are|was|were|be|been|being|have|has|had|do|does|did|they|"
+    r"\b(?:a|an|the|regularly|of|to|in|on|at|for|with|from|by|is|are|was|were|be|been|being|have|has|had|do|does|did|they|"
     r"them|their|"
     r"it|its|who|that|which|those|these|all|any|some|there|as|things?|something|anything|stuff|own|usually|"
     r"usual|average|"

@@ -730,6 +730,8 @@ class _Reader:
         lean = {name for name, pattern in phrases.LEANINGS if pattern.search(words)}
         if "dislikes" in lean:
             lean.discard("likes")
+        if "buys" in lean and "much" in lean and not phrases.MUCH.search(phrases.REGULARLY.sub(" ", words)):
+            lean.discard("much")
         return lean
 
     def _about(

@@ -59,6 +59,7 @@ READ: dict[str, Query | Condition] = {
     'Who is into "drum and bass"?': likes("music/drum-and-bass"),
     "Who likes drum and bass?": likes("music/drum-and-bass"),
     "Which customers buy beer?": bought("category/beers-ales"),
+    "Which customers buy beer regularly?": bought("category/beers-ales"),
     "Which customers bought beer at least 7 times?": bought("category/beers-ales", 7),
     "Which customers buy wine?": Any(of=(bought("category/domestic-wine"), bought("category/imported-wine"))),
     "哪些顾客买过BEERS/ALES不少于4次？": bought("category/beers-ales", 4),
