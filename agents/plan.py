@@ -136,7 +136,7 @@ class _Reader:
     def __init__(self, vocabulary: Vocabulary, lang: Language, *, meant: bool, known: Mapping[str, str]) -> None:
         self._vocabulary = vocabulary
         self._known = known
-        self._lang = lang
+        self._lang: Language = lang
         self._meant = meant
         self._names_meant = False
         self._quoted: list[str] = []
@@ -832,7 +832,10 @@ def _next_word(text: str, at: int) -> int:
 
 
 def _wanted(head: str) -> Want:
-    return next((want for want, pattern in phrases.WANTED if pattern.search(head)), "list")
+    for want, pattern in phrases.WANTED:
+        if pattern.search(head):
+            return want
+    return "list"
 
 
 def leans_to_a_thing(clause: str) -> bool:
