@@ -3,7 +3,11 @@
 100,000 users with 20 tags each, of 400 keys as unevenly spread as words are (Zipf), and counts of what they did with
 each. Every sort of query is run with keys drawn from the frequent and the rare alike; what is timed is the whole answer
 of the store: the count of the population, of the group, and the rows. The database is warm: one round goes before.
-Processor time is told beside the time that passed, for a busy neighbour slows the latter only.
+Processor time is told beside the time that passed, for a busy neighbour slows the latter only; that of a PostgreSQL
+server on this machine is in it, but for what it leaves to parallel workers.
+
+    python -m evals.latency --url postgresql://limner@/latency?host=/run/postgresql     an empty database, or one that
+                                                                                        was filled so before
 """
 
 from __future__ import annotations
@@ -18,6 +22,7 @@ from typing import Annotated, Any, NamedTuple
 
 import numpy as np
 import typer
+from sqlalchemy import make_url, text
 
 from limner import query, show
 from limner.query import Condition, Measured, Query, Standing, Statistic, Tagged
@@ -115,34 +120,61 @@ class Took(NamedTuple):
 
     passed: float
     processor: float
-    """Of this process; a server's is not in it."""
+    """Of this process, and of those of a server on this machine that answered it."""
 
 
-def measure(store: PopulationStore, rounds: int) -> dict[str, list[Took]]:
-    """What every query took, by its sort."""
+def measure(store: PopulationStore, rounds: int, processor: Callable[[], float]) -> dict[str, list[Took]]:
+    """What every query took, by its sort.
+
+    Args:
+        processor: Seconds spent so far.
+    """
     times: dict[str, list[Took]] = {}
     for number in range(rounds + 1):
         for name, asked in queries(Random(number)).items():
-            began, spent = time.perf_counter(), time.process_time()
+            spent, began = processor(), time.perf_counter()
             store.answer(asked)
-            took = Took((time.perf_counter() - began) * 1e3, (time.process_time() - spent) * 1e3)
+            passed = time.perf_counter() - began
+            took = Took(passed * 1e3, (processor() - spent) * 1e3)
             if number:
                 times.setdefault(name, []).append(took)
     return times
 
 
+def spent(database: Database, url: str) -> float:
+    """Seconds of processor time of this process and of the server's for this database, where it is on this machine."""
+    host = make_url(url).query.get("host") or make_url(url).host or ""
+    if database.dialect == "sqlite" or not (str(host).startswith("/") or host in {"", "localhost", "127.0.0.1"}):
+        return time.process_time()
+    backends = text(
+        "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND backend_type = 'client backend'"
+    )
+    with database.reading() as connection:
+        pids = connection.execute(backends).scalars().all()
+    nanoseconds = (int(Path(f"/proc/{pid}/schedstat").read_text().split()[0]) for pid in pids)
+    return time.process_time() + sum(nanoseconds) / 1e9
+
+
 def main(
-    url: Annotated[str | None, typer.Option(help="An empty database; a new SQLite file if not given.")] = None,
+    url: Annotated[
+        str | None, typer.Option(help="A database, empty or filled by this; a new SQLite file if not given.")
+    ] = None,
     users: Annotated[int, typer.Option(help="Users of the population.")] = USERS,
     rounds: Annotated[int, typer.Option(help="Queries of each sort.")] = 40,
     as_json: Annotated[bool, typer.Option("--json")] = False,
 ) -> None:
     """Milliseconds of typed queries; the goal is a p95 of 100."""
     with tempfile.TemporaryDirectory(prefix="latency-") as folder, show.bar("population", "users") as bar:
-        database = Database(url or f"sqlite:///{Path(folder) / 'limner.db'}")
-        fill(database, users, lambda done: bar.at(done, users))
+        where = url or f"sqlite:///{Path(folder) / 'limner.db'}"
+        database = Database(where)
+        store = PopulationStore(database)
+        there = store.answer(Query(want="count", where=query.Everyone())).people
+        if there not in {0, users}:
+            raise typer.BadParameter(f"{where} holds {there:,} users already.")
+        if not there:
+            fill(database, users, lambda done: bar.at(done, users))
         bar.at(0, title="queries")
-        times = measure(PopulationStore(database), rounds)
+        times = measure(store, rounds, lambda: spent(database, where))
         database.close()
     every = [one for own in times.values() for one in own]
     rows = {name: _spread(own) for name, own in {**times, "all": every}.items()}
