@@ -1,7 +1,8 @@
 """Which path answers better with the model at hand, the direct one or the agent: `python -m evals.paths`.
 
     python -m evals.paths locomo --questions 20   questions about one person (LoCoMo), paired
-    python -m evals.paths followups               follow-ups of a conversation over a profiled database (the sample's)
+    python -m evals.paths followups --direct      follow-ups of a conversation over a profiled database (the sample's);
+                                                  without --direct by the agent, too
 
 Follow-ups are written by limner's authors, before either path was run on them; each is right where it counts or names
 what the same question asked in full does (a follow-up about one user: the same count).
@@ -124,12 +125,15 @@ def about_one(
 
 
 @cli.command()
-def followups(as_json: Annotated[bool, typer.Option("--json")] = False) -> None:
+def followups(
+    direct: Annotated[bool, typer.Option("--direct", help="Without the agent.")] = False,
+    as_json: Annotated[bool, typer.Option("--json")] = False,
+) -> None:
     """Follow-ups by both paths, over the database of the settings: the bundled sample, ingested and run."""
     app, results = App(settings.read()), dict[str, list[Answered]]()
     every = list(rows(FOLLOWUPS))
     with show.bar("follow-ups", "questions") as bar, Asking(app, "evaluation", lambda *_: None) as plain:
-        for path in PATHS:
+        for path in PATHS[: 1 if direct else None]:
             for number, row in enumerate(every):
                 bar.at(number, len(every), title=path)
                 results.setdefault(path, []).append(_followed(row, path, app, plain))
@@ -168,18 +172,23 @@ def _report(results: dict[str, list[Answered]], *, as_json: bool) -> None:
         show.document({path: [one._asdict() for one in found] for path, found in results.items()})
         return
     said: list[tuple[str, ...]] = []
+    paired = len(results) == len(PATHS)
     for answerable, what in ((True, "right, or F1"), (False, "abstains where nothing says")):
-        pairs = [(one, other) for one, other in zip(*results.values(), strict=True) if one.answerable == answerable]
-        if not pairs:
+        columns = [[one for one in found if one.answerable == answerable] for found in results.values()]
+        if not columns[0]:
             continue
-        groups = [one.group for one, _ in pairs]
-        columns = [[one.right for one in column] for column in zip(*pairs, strict=True)]
-        gain = [other - one for one, other in zip(*columns, strict=True)]
-        said.append((what, *(mean(column, groups).counted() for column in (*columns, gain))))
+        groups, rights = [one.group for one in columns[0]], [[one.right for one in column] for column in columns]
+        gain = [[other - one for one, other in zip(*rights, strict=True)]] if paired else []
+        said.append((what, *(mean(column, groups).counted() for column in (*rights, *gain))))
     for what in ("calls", "tokens", "seconds"):
         means = [sum(getattr(one, what) for one in found) / len(found) for found in results.values()]
-        said.append((f"{what} a question", *(f"{one:,.1f}" for one in means), f"{means[1] - means[0]:+,.1f}"))
-    show.table(("", *PATHS, "agent − direct"), said)
+        said.append(
+            (f"{what} a question", *(f"{one:,.1f}" for one in means), *([f"{means[1] - means[0]:+,.1f}"] * paired))
+        )
+    show.table(("", *results, *(["agent − direct"] * paired)), said)
+    for name, found in results.items():
+        wrong = [one for one in found if one.answerable and one.right < 1]
+        show.line(f"{name}, not wholly right: {', '.join(one.id for one in wrong) or 'none'}")
 
 
 if __name__ == "__main__":

@@ -210,10 +210,15 @@ class Database:
         Args:
             rows: Values as the driver takes them: JSON as text, times from `moment`.
         """
-        if rows:
-            marks = ", ".join(["?" if self.dialect == "sqlite" else "%s"] * len(columns))
-            into = f"INSERT INTO {table.__tablename__} ({', '.join(columns)})"
-            _driver(connection).cursor().executemany(f"{into} VALUES ({marks})", rows)
+        if not rows:
+            return
+        cursor, into = _driver(connection).cursor(), f"{table.__tablename__} ({', '.join(columns)})"
+        if self.dialect == "sqlite":
+            cursor.executemany(f"INSERT INTO {into} VALUES ({', '.join('?' * len(columns))})", rows)
+            return
+        with cursor.copy(f"COPY {into} FROM STDIN") as copy:
+            for row in rows:
+                copy.write_row(row)
 
     def moment(self, ts: datetime | None) -> datetime | str | None:
         """A UTC time as the driver stores it."""
