@@ -26,7 +26,7 @@ PAGE = 2_000
 
 _ASKS = re.compile(
     r"\bhow (?:many|often|frequently)\b|\bhow much\b.{0,30}\b(?:spen[dt]|pay|paid|cost)\b|\bnumber of\b|"
-    r"几[次回趟遍部首本个件种]|多少[次回趟遍部首本个件种钱]?|多久.{0,6}一次",
+    r"几[次回趟遍部首本个件种条篇]|多少[次回趟遍部首本个件种条篇钱]?|多久.{0,6}一次",
     re.IGNORECASE,
 )
 _ACTS: dict[str, tuple[str, ...]] = {
@@ -46,9 +46,9 @@ _SPENT = re.compile(r"\b(?:spen[dt]|spends|pay|paid|cost)\b|花|消费|多少钱
 _DIFFERENT = re.compile(r"\b(?:different|distinct|unique)\b|不同|几种|多少种", re.IGNORECASE)
 _ASIDE = re.compile(
     r"\b(?:times?|often|frequently|total|altogether|ever|much|many|number|money|different|distinct|unique|"
-    r"writes?|written|wrote|leaves?|left|gives?|given|gave|users?|customers?|persons?|people|last|past|since|between|"
+    r"writes?|written|wrote|makes?|made|leaves?|left|gives?|given|gave|users?|customers?|persons?|people|last|past|since|between|"
     r"until|before|after|during)\b|"
-    r"这位|该|给|打|用户|顾客|客户|总共|一共|共|曾经|曾|过|了|的|吗|呢|啊|呀|有|她|他|我|你|在|上|里|钱|不同|平均|多久|一次",
+    r"这位|该|给|打|写(?![作真字])|用户|顾客|客户|总共|一共|共|曾经|曾|过|了|的|吗|呢|啊|呀|有|她|他|我|你|在|上|里|钱|不同|平均|多久|一次",
     re.IGNORECASE,
 )
 _WHAT_ITEMS_ARE = frozenset(tokens("film films movie song track item product thing article video show title"))

@@ -68,9 +68,9 @@ _CHINESE = re.compile(
     | (?P<year>(?P<of_year>{_YEAR}|今|去|前|明)年)(?:的?(?P<season>[春夏秋冬])[天季]?|(?P<month_in>{_ZH_N})月份?)?
     | (?P<n_ago>{_ZH_N})(?P<unit_ago>天|周|个?星期|个月|年)(?:之|以)?前
     | (?:最近|过去|近)(?:的?这?)(?P<n_past>{_ZH_N})(?P<unit_past>天|周|个?星期|个月|年)
-    | (?P<which>上|这|本|下)[个一]?
+    | (?P<which>上上|下下|上|这|本|下)[个一]?
       (?P<what>周末|(?:周|星期|礼拜)(?P<day>[一二三四五六日天])?|月|季度|[春夏秋冬][天季])
-    | (?P<night>大前天|前天|昨天|昨晚|昨日|今天|今早|今晚|今日|明天|明日)
+    | (?P<night>大前天|前天|昨天|昨晚|昨日|今天|今早|今晚|今日|明天|明日|大后天|后天)
     | (?P<bare>(?<![\d个])(?:1[0-2]|[1-9]|十[一二]?|[一二三四五六七八九])月份?(?![\d内底]))
     """,
     re.VERBOSE,
@@ -84,10 +84,13 @@ _NOW = re.compile(
     r"most recent(?:ly)?|recent(?:ly)?|lately)\b|现在|目前|如今|当前|眼下|还在|最近|近来|最新",
     re.IGNORECASE,
 )
+_EVERY_YEAR = re.compile(
+    r"(?:\b(?:birthdays?|anniversar(?:y|ies))\b[^.!?;]*|(?:生日|纪念日)[^。！？；]*)$", re.IGNORECASE
+)
 _DAYS_BACK = {
     "yesterday": 1, "last night": 1, "the day before yesterday": 2, "today": 0, "tonight": 0, "this morning": 0,
     "tomorrow": -1, "大前天": 3, "前天": 2, "昨天": 1, "昨晚": 1, "昨日": 1, "今天": 0, "今早": 0, "今晚": 0, "今日": 0,
-    "明天": -1, "明日": -1,
+    "明天": -1, "明日": -1, "后天": -2, "大后天": -3,
 }  # fmt: skip
 
 
@@ -160,12 +163,14 @@ def stretches(text: str, at: datetime) -> Iterator[Stretch]:
 def dated(text: str, at: datetime, lang: Language) -> str:
     """The text with the date behind every word that means one only from the day it was said: "yesterday [7 May 2023]".
 
-    What the words leave open stays so: "last week" becomes "the week before 9 June 2023".
+    What the words leave open stays so: "last week" becomes "the week before 9 June 2023". A day that comes again every
+    year, a birthday, is of no year.
     """
     parts, done = list[str](), 0
     for one in sorted(stretches(text, at), key=lambda stretch: stretch.start):
         words = text[one.start : one.end]
-        if one.start < done or re.search(r"(?:19|20)\d\d", words):
+        every_year = re.search(r"\d", words) and _EVERY_YEAR.search(text[: one.start])
+        if one.start < done or every_year or re.search(r"(?:19|20)\d\d", words):
             continue
         parts += [text[done : one.end], "" if lang == "zh" else " ", f"[{told(one, at, lang)}]"]
         done = one.end
@@ -258,7 +263,7 @@ def _chinese(match: re.Match[str], at: datetime) -> Read:
     if "n_past" in said:
         return _past(_zh_number(said["n_past"]), _zh_unit(said["unit_past"]), at)
     if "which" in said:
-        step, what = {"上": -1, "下": 1}.get(said["which"], 0), said["what"]
+        step, what = said["which"].count("下") - said["which"].count("上"), said["what"]
         if "day" in said:
             return _day(_stepped("week", step, at)[0] + timedelta(days=_ZH_DIGITS[said["day"]] - 1))
         return _which({"周末": "weekend", "月": "month", "季度": "quarter"}.get(what, what[0]), step, at)

@@ -23,6 +23,7 @@ its users wrote, which are not among the events.
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -35,7 +36,7 @@ from agents.plan import Unread
 from agents.terms import Vocabulary
 from evals import instant
 from evals.datasets.histories import rows
-from evals.runs import Output, Runs
+from evals.runs import MetricKind, Output, Runs
 from evals.task import DATA, Bench, Dataset, Sample, Scorer, System, Tally, found
 from limner import query, settings, show
 from limner.app import App
@@ -301,7 +302,7 @@ def _system(name: str, *, glossary: bool, with_model: bool = False) -> System:
     """limner's reader over a data set, by the set's glossary or without one."""
 
     def solve(bench: Bench) -> str:
-        _profiled(bench, name)
+        profiled(bench, name)
         own = HERE / f"{name}.glossary.yaml" if glossary else None
         app = App(bench.app.settings.model_copy(update={"taxonomy": own or bench.app.settings.taxonomy}))
         every = {asked.id: asked for asked in questions(DATA / name)}
@@ -324,6 +325,9 @@ class _Fitting:
         self._store = store
         self._known: dict[str, list[str]] = {}
 
+    def forget(self, one: Query) -> None:
+        self._known.pop(one.model_dump_json(), None)
+
     def __call__(self, one: Query) -> list[str]:
         key = one.model_dump_json()
         if key not in self._known:
@@ -338,17 +342,21 @@ def _answered(sample: Sample, asked: Asked, asking: Asking, fitting: _Fitting, *
     exactly = [fitting(one) for one in right(asked, asking.vocabulary, defined=True)]
     said: list[dict[str, Any]] = []
     for form, words in sample.given["wordings"]:
+        begun = time.monotonic()
+        one: dict[str, Any] = {"form": form, "words": words}
         try:
             read = asking.read(words).query
         except Unread as unread:
-            said.append({"form": form, "words": words, "unknown": unread.unknown})
+            one["unknown"] = unread.unknown
         else:
-            asks = {"want": read.want, "users": fitting(read), "query": query.plain(read)}
-            said.append({"form": form, "words": words, **asks})
+            if form == "own words":  # timed with its query, however often that was run before
+                fitting.forget(read)
+            one |= {"want": read.want, "users": fitting(read), "query": query.plain(read)}
+        said.append(one | {"seconds": time.monotonic() - begun})
     return {"wordings": said, "right": meant, "exactly": exactly}
 
 
-def _profiled(bench: Bench, name: str) -> None:
+def profiled(bench: Bench, name: str) -> None:
     """The population of a data set, profiled by counting; of what the instant model names nothing is proven."""
     app = bench.app
     latest = app.runs.latest()
@@ -387,7 +395,11 @@ def systems(name: str) -> Mapping[str, System]:
 # --- the scorers ---
 
 
-def _over(form: Form, judge: Callable[[Mapping[str, Any], Sample, Output], float | None]) -> Scorer:
+def _over(
+    form: Form,
+    judge: Callable[[Mapping[str, Any], Sample, Output], float | None],
+    kind: MetricKind = MetricKind(),  # noqa: B008 - it is frozen
+) -> Scorer:
     """The mean of a judgement over the wordings of a form; questions weigh the same."""
 
     def score(sample: Sample, output: Output) -> Tally | None:
@@ -395,11 +407,13 @@ def _over(form: Form, judge: Callable[[Mapping[str, Any], Sample, Output], float
         told = [value for value in judged if value is not None]
         return Tally(sum(told) / len(told), 1) if told else None
 
-    return Scorer(score)
+    return Scorer(score, kind)
 
 
-def is_right(one: Mapping[str, Any], sample: Sample, output: Output) -> float:
-    """Whether a wording was read as a query that names whom the right one names."""
+def is_right(one: Mapping[str, Any], sample: Sample, output: Output) -> float | None:
+    """Whether a wording was read as a query that names whom the right one names; None where none is read."""
+    if "right" not in output.output:
+        return None
     wanted = output.output["exactly" if one["form"] == "with numbers" else "right"]
     return float(one.get("want") == sample.reference["want"] and one["users"] in wanted)
 
@@ -413,11 +427,23 @@ def _f1(one: Mapping[str, Any], sample: Sample, output: Output) -> float | None:
 def _number(one: Mapping[str, Any], sample: Sample, output: Output) -> float | None:
     if sample.reference["want"] != "count":
         return None
-    return float(one.get("want") == "count" and len(one["users"]) == sample.reference["gold"])
+    told = one["number"] if "number" in one else len(one.get("users", ()))
+    return float(one.get("want") == "count" and told == sample.reference["gold"])
+
+
+def _seconds(one: Mapping[str, Any], sample: Sample, output: Output) -> float | None:
+    return one.get("seconds")
+
+
+def tokens(sample: Sample, output: Output) -> float:
+    """Tokens of the model in and out, for all wordings of a question."""
+    return float(sum(output.tokens.values()))
 
 
 def ceiling(sample: Sample, output: Output) -> float | None:
-    """The best F1 of the queries that are right."""
+    """The best F1 of the queries that are right; None where no query is written."""
+    if "right" not in output.output:
+        return None
     gold = sample.reference["gold"]
     return max(agreement(one, gold) for one in output.output["right"]) if isinstance(gold, list) else None
 
@@ -436,6 +462,8 @@ SCORERS: Mapping[str, Scorer] = {
     **{f"set_f1_{form.replace(' ', '_')}": _over(form, _f1) for form in get_args(Form)},
     "numbers_right": _over("own words", _number),
     "ceiling": Scorer(ceiling),
+    "seconds_own_words": _over("own words", _seconds, MetricKind(better="lower", unit="seconds")),
+    "tokens": Scorer(tokens, MetricKind(better="lower", unit="tokens")),
 }
 
 

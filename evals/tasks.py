@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from evals import meaning, nextitems, proposals, questions, silence, specificity
+from evals import baselines, meaning, nextitems, proposals, questions, silence, specificity
 from evals.datasets import (
     bundled,
     feelings,
@@ -232,7 +232,7 @@ TASKS: Mapping[str, Task] = {
                 1,
                 f"questions about all {whom} in many wordings, read and answered",
                 questions.dataset(name),
-                questions.systems(name),
+                {**questions.systems(name), **baselines.systems(name)},
                 questions.SCORERS,
             )
             for name, whom in (

@@ -94,6 +94,18 @@ class UnaidedAnswer(Answer):
     answer: str = Field(max_length=240)
 
 
+class SelectAnswer(Answer):
+    """Answer to the `select` prompts: ids of users."""
+
+    users: list[Annotated[str, StringConstraints(pattern=r"^u[1-9][0-9]{0,4}$")]] = Field(max_length=40)
+
+
+class NumberAnswer(Answer):
+    """Answer to the `number` prompts: how many users."""
+
+    number: int = Field(ge=0, le=100_000)
+
+
 class ChoiceAnswer(Answer):
     """Answer to the `choose` prompts."""
 

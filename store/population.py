@@ -30,6 +30,7 @@ from sqlalchemy import (
     false,
     func,
     insert,
+    literal_column,
     not_,
     or_,
     select,
@@ -57,6 +58,8 @@ PEOPLE = select(PERSON).where(ProfileRow.revision == 1)
 """A user with a profile has a first revision."""
 SERVED = text("tags.retired_revision IS NULL AND tags.status <> 'candidate'")
 """Word for word the condition of the index, without parameters, so that both databases see that it covers this."""
+ALL = literal_column("''")
+"""The key of all events; a literal for the same reason."""
 COMPARED = {">=": operator.ge, "<=": operator.le, ">": operator.gt, "<": operator.lt}
 OTHERWISE = {"<=": ">", "<": ">="}
 FROM_NOTHING = frozenset({"events", "days", "spend", "share", "tags"})
@@ -172,15 +175,17 @@ class _Run:
         against = None if asked.against is None else self._settled(asked.against)
         asked = asked.model_copy(update={"where": where, "against": against})
         group = PEOPLE.where(condition(where))
-        size, second = self._count(group), None
         users: tuple[str, ...] = ()
         values: tuple[float, ...] = ()
         tags: tuple[Ranked, ...] = ()
         means: tuple[Mean | None, ...] = ()
         withheld = 0
+        second: int | None = None
+        if asked.want == "list":
+            users = tuple(row[0] for row in self._rows(group.order_by(PERSON).limit(ROWS)))
+        listed = asked.want == "list" and len(users) < ROWS
+        size = len(users) if listed else self._count(group)
         match asked.want:
-            case "list":
-                users = tuple(row[0] for row in self._rows(group.order_by(PERSON).limit(ROWS)))
             case "top users" if asked.by is not None:
                 number = statistic(asked.by)
                 order = number.c.value if asked.lowest else number.c.value.desc()
@@ -193,7 +198,7 @@ class _Run:
                 second = self._count(PEOPLE.where(condition(against)))
             case "compare" | "apart":
                 rest = PEOPLE.where(not_(condition(where)) if against is None else condition(against))
-                second = self._count(rest)
+                second = people - size if against is None else self._count(rest)
                 if asked.by is not None:
                     means = tuple(self._mean(asked.by, one) for one in (group, rest))
                 elif min(size, second) >= FLOOR:
@@ -304,7 +309,7 @@ def condition(part: Condition) -> ColumnElement[bool]:
         case query.All():
             return and_(*map(condition, part.of)) if part.of else false()
         case query.Any():
-            return or_(*map(condition, part.of)) if part.of else false()
+            return or_(*map(condition, _joined(part.of))) if part.of else false()
         case query.Not():
             return false() if query.empty(part.of) else not_(condition(part.of))
         case query.Tagged():
@@ -317,6 +322,20 @@ def condition(part: Condition) -> ColumnElement[bool]:
             return PERSON.in_(_measured(part, part.compare))
         case Standing():
             raise TypeError("a standing is settled before it is compiled")
+
+
+def _joined(parts: Sequence[Condition]) -> list[Condition]:
+    """The parts of an "or", those that differ only in the keys of their tags as one: it is looked up in one go."""
+    alike: dict[Condition, Condition] = {}
+    for part in parts:
+        if isinstance(part, query.Tagged) and part.keys:
+            same = part.model_copy(update={"keys": ()})
+            earlier = alike.get(same)
+            keys = earlier.keys if isinstance(earlier, query.Tagged) else ()
+            alike[same] = part.model_copy(update={"keys": tuple(dict.fromkeys((*keys, *part.keys)))})
+        else:
+            alike[part] = part
+    return list(alike.values())
 
 
 def _tagged(part: query.Tagged) -> AnySelect:
@@ -406,7 +425,7 @@ def _summed(of: Statistic, column: Any, over: Any = None, *, least: int = 0) -> 
         rows = and_(row.key >= first, row.key <= last)  # PostgreSQL takes no collation inside BETWEEN
         single = False
     else:
-        rows = row.key == of.key
+        rows = row.key == (of.key or ALL)
         single = (not of.key and not of.acts) or len(of.acts) == 1
     if len(of.acts) == 1:
         rows = and_(rows, row.act == of.acts[0])

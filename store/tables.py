@@ -292,7 +292,19 @@ class TallyRow(Table):
     """What a user did, counted when they were profiled: of a kind of event, about a thing."""
 
     __tablename__ = "tallies"
-    __table_args__ = (Index(None, "user_id"), {"sqlite_with_rowid": False})
+    __table_args__ = (
+        Index(None, "user_id"),
+        Index(
+            "ix_tallies_whole",
+            "act",
+            "user_id",
+            postgresql_include=["events", "days", "paid", "rated", "stars"],
+            postgresql_where=text("key = ''"),
+        ).ddl_if(dialect="postgresql"),
+        {"sqlite_with_rowid": False},
+    )
+    """The second index has PostgreSQL read the numbers over all events of all users without their rows, which lie
+    scattered; in SQLite the rows lie in the order of the primary key."""
 
     key: Mapped[Name] = mapped_column(primary_key=True)
     """A thing, `year/1999` for items of that year, or "" for all events."""

@@ -44,7 +44,12 @@ FRIDAY = datetime(2023, 6, 9, 19, 55, tzinfo=UTC)
         ("昨天", date(2023, 6, 8), date(2023, 6, 9)),
         ("上周三", date(2023, 5, 31), date(2023, 6, 1)),
         ("上个月", date(2023, 5, 1), date(2023, 6, 1)),
-        ("上上个月的事", date(2023, 5, 1), date(2023, 6, 1)),
+        ("上上个月的事", date(2023, 4, 1), date(2023, 5, 1)),
+        ("上上周三", date(2023, 5, 24), date(2023, 5, 25)),
+        ("下下周二", date(2023, 6, 20), date(2023, 6, 21)),
+        ("下下周末", date(2023, 6, 24), date(2023, 6, 26)),
+        ("后天", date(2023, 6, 11), date(2023, 6, 12)),
+        ("大后天", date(2023, 6, 12), date(2023, 6, 13)),
         ("去年春天", date(2022, 3, 1), date(2022, 6, 1)),
         ("去年十二月", date(2022, 12, 1), date(2023, 1, 1)),
         ("5月份", date(2023, 5, 1), date(2023, 6, 1)),
@@ -108,3 +113,12 @@ def test_any_text_of_any_day_can_be_read(text: str, at: datetime) -> None:
         assert one.since < one.until
         assert 0 <= one.start < one.end <= len(text)
     assert len(dated(text, at, "en")) >= len(text)
+
+
+@pytest.mark.parametrize("text", ["她的生日是10月07日。", "My sister's birthday is on May 7th."])
+def test_a_day_that_comes_every_year_is_given_no_year(text: str) -> None:
+    assert dated(text, FRIDAY, "en") == text
+
+
+def test_a_day_named_beside_a_birthday_is_given_its_year() -> None:
+    assert dated("It was her birthday. We met on May 7th.", FRIDAY, "en").endswith("May 7th [7 May 2023].")
