@@ -288,15 +288,18 @@ def carried(question: str, before: Before, speakers: Collection[str], taxonomy: 
             they = "她" if language(before.question) == "zh" else "they"
             return _of_another(before.question, they if who is None else rest, speakers)
         if 0 < len(tokens(rest)) <= FEW and not re.match(
-            r"\s*(?:wh\w+|how|did|do|does|is|was|has|are)\b", rest, re.IGNORECASE
+            r"\s*(?:wh\w+|how|did|do|does|is|was|has|are)\b|.*(?:多少|几[次部个条本首件篇]|什么|哪|谁)",
+            rest,
+            re.IGNORECASE,
         ):
             return _about_another(before.question, rest, taxonomy)
+    question = rest if led and rest else question
     if not before.reply.abstained and (found := _IT.search(question)) is not None:
         answer = before.reply.answer.strip(" .。")
         plain = len(tokens(answer)) <= SHORT and not re.search(r"\d", answer)
         behind = "" if language(question) == "zh" else " "
         return f"{question[: found.end()]}{behind}({answer if plain else before.question}){question[found.end() :]}"
-    return rest if led and rest else question
+    return question
 
 
 def _at_another_time(question: str, when: str, at: datetime) -> str:
@@ -322,7 +325,7 @@ def _of_another(question: str, who: str, speakers: Collection[str]) -> str:
 
 def _about_another(question: str, thing: str, taxonomy: Taxonomy) -> str:
     """The question about another thing: in the place of the one that the taxonomy finds in it, else behind it."""
-    known = list(taxonomy.mentions.find(question))
+    known = [one for one in taxonomy.mentions.find(question) if not _WORKS.fullmatch(question[one.start : one.end])]
     kind = _THE_ONES.fullmatch(thing)
     if not known and kind and next(iter(taxonomy.mentions.find(kind[1])), None) and (work := _WORKS.search(question)):
         kept = "" if language(question) == "zh" or _WORKS.search(kind[1]) else f" {work[0]}"

@@ -58,7 +58,7 @@ PEOPLE = select(PERSON).where(ProfileRow.revision == 1)
 """A user with a profile has a first revision."""
 SERVED = text("tags.retired_revision IS NULL AND tags.status <> 'candidate'")
 """Word for word the condition of the index, without parameters, so that both databases see that it covers this."""
-ALL = literal_column("''")
+ALL: ColumnElement[str] = literal_column("''")
 """The key of all events; a literal for the same reason."""
 COMPARED = {">=": operator.ge, "<=": operator.le, ">": operator.gt, "<": operator.lt}
 OTHERWISE = {"<=": ">", "<": ">="}

@@ -24,6 +24,7 @@ def counted(question: str, events: object = (*TALK, *SHOP)) -> Reply | None:
         ("How many things did she buy in June 2023?", 3, ("p2", "p3", "p4")),
         ("How many times did she return a jacket?", 1, ("p5",)),
         ("How many times did she buy skis?", 0, ()),
+        ("How many purchases of coffee did she make?", 3, ("p1", "p2", "p3")),
     ],
 )
 def test_acts_are_counted(question: str, count: int, cited: tuple[str, ...]) -> None:

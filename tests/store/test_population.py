@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime
@@ -161,6 +162,25 @@ def test_what_was_served_on_an_earlier_day(store: PopulationStore) -> None:
     assert store.answer(Query(want="list", where=before)).users == ()
     now = Tagged(keys=("music/jazz",), polarity=1, at=datetime.now(UTC))
     assert store.answer(Query(want="list", where=now)).size == 6
+
+
+def test_tags_that_are_joined_by_or_are_looked_up_in_one_go(store: PopulationStore) -> None:
+    either = Any(of=(likes("music/jazz"), likes("music/tea"), Tagged(keys=("music/jazz",), polarity=-1)))
+    found = store.answer(Query(want="list", where=either), explain=True)
+    assert found.users == users(*range(10))
+    assert found.sql[-1].count("FROM tags") == 2
+
+
+def test_a_list_is_read_once_and_not_counted_before(store: PopulationStore) -> None:
+    found = store.answer(Query(want="list", where=likes("music/jazz")), explain=True)
+    assert (found.size, len(found.users), len(found.sql)) == (6, 6, 2)
+
+
+def test_numbers_over_all_events_are_asked_for_as_their_index_is_written(store: PopulationStore) -> None:
+    spent = Measured(of=Statistic(measure="spend", acts=("purchase",)), compare=">", value=10)
+    found = store.answer(Query(want="count", where=spent), explain=True)
+    assert found.size is None  # four users are fewer than the floor
+    assert re.search(r"""tallies\."?key"? = ''""", found.sql[-1])
 
 
 def test_the_plan_of_the_database_is_told(store: PopulationStore) -> None:
