@@ -557,7 +557,7 @@ class App:
             taxonomy=self.taxonomy,
             listen=self.prompt("listen"),
             propose=self.prompt("propose"),
-            persona=self.prompt("persona") if self.settings.writer == "model" else None,
+            persona=self.prompt("persona") if self.model_words else None,
             events=self.events,
             profiles=self.profiles,
             overrides=self.overrides,
@@ -573,8 +573,13 @@ class App:
         return named[-1] if named else library.default(name)
 
     def prompts(self, names: Iterable[str]) -> list[library.Prompt]:
-        """Those of these that are asked with; code words the persona unless the model is set to."""
-        return [self.prompt(name) for name in names if name != "persona" or self.settings.writer == "model"]
+        """Those of these that are asked with."""
+        return [self.prompt(name) for name in names if name != "persona" or self.model_words]
+
+    @property
+    def model_words(self) -> bool:
+        """Whether the model words personas, not code."""
+        return (self.settings.writer or ("code" if self.model_name in supply.PACKAGED else "model")) == "model"
 
     @property
     def model_name(self) -> str:

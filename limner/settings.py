@@ -40,9 +40,9 @@ class Settings(BaseSettings):
     """In which hours and weekdays of events are read: Asia/Shanghai, America/New_York, …"""
     taxonomy: Path | None = None
     """A taxonomy file that extends the starter taxonomy."""
-    writer: Literal["code", "model"] = "code"
-    """Who words the persona: code, in fixed sentences, or the model, every sentence of which is checked. The packaged
-    model words it worse than code does; a larger one may do better."""
+    writer: Literal["code", "model"] | None = None
+    """Who words the persona: code, in fixed sentences, or the model, every sentence of which is checked. Unset means
+    the model, but code where it is a packaged one: those are small, and word it worse than code does."""
     prompts: tuple[str, ...] = ()
     """Prompt versions to ask with in place of those in use, such as ["propose.v2"]."""
 

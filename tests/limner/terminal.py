@@ -97,6 +97,7 @@ def environment(server: FaultyServer, home: Path) -> dict[str, str]:
     return {
         "LIMNER_HOME": str(home),
         "LIMNER_MODEL": server.model,
+        "LIMNER_WRITER": "code",
         "LIMNER_MODEL_URL": server.url,
         "LIMNER_EMBEDDER": f"{server.url}#instant",
         "COLUMNS": "100",

@@ -5,10 +5,12 @@ from __future__ import annotations
 import signal
 import subprocess
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
+from limner.app import App
+from limner.settings import Settings
 from tests.faulty_server import Fault, FaultyServer, honest, unused_url
 from tests.limner.terminal import COMMAND, SAMPLE, apart, ended, events_of, limner
 
@@ -280,3 +282,20 @@ def test_a_glossary_makes_no_profile_anew(home: Path, tmp_path: Path, monkeypatc
     own.write_text('extends: starter\nglossary:\n  VIP: {en: [VIP], where: {spend: ">= 100"}}\n', "utf-8")
     monkeypatch.setenv("LIMNER_TAXONOMY", str(own))
     assert limner("run", "--limit", "3", "--json").json["users"]["unchanged"] == 3
+
+
+@pytest.mark.parametrize(
+    ("model", "writer", "words"),
+    [
+        ("qwen2.5-coder-1.5b", None, False),
+        ("qwen2.5-coder-1.5b", "model", True),
+        ("Qwen/Qwen2.5-32B-Instruct", None, True),
+        ("Qwen/Qwen2.5-32B-Instruct", "code", False),
+    ],
+)
+def test_a_packaged_model_leaves_the_words_to_code(
+    tmp_path: Path, model: str, writer: Literal["code", "model"] | None, words: bool
+) -> None:
+    app = App(Settings(home=tmp_path, model=model, writer=writer))
+    assert app.model_words is words
+    assert [prompt.name for prompt in app.prompts(("propose", "persona"))] == ["propose", *["persona"] * words]
