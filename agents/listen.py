@@ -33,7 +33,10 @@ from prompts.taxonomy import Taxonomy, Term
 from prompts.taxonomy.hearing import Opening
 from prompts.taxonomy.words import fold, slug
 
-VERSION = 2
+VERSION = 3
+
+_LIKE_A_NAME = re.compile(r"[\u3400-\u9fff·]{2,4}|[A-Z][\w'.-]*(?: [A-Z][\w'.-]*){0,3}")
+"""What may name somebody: few Chinese characters, or capitals."""
 
 MOST_LINES = 8
 """In a chunk; one in four ends its chunk earlier."""
@@ -248,6 +251,8 @@ def believed(line: Line, name: str, taxonomy: Taxonomy) -> Iterator[Heard]:
         return
     facet = spot.facet
     term = _term(value, spot, taxonomy)
+    if term is None and facet == "interest" and line.event.kind == "review" and not _LIKE_A_NAME.fullmatch(value):
+        return  # "I love the ending" praises a part of what is reviewed; "I love Tom Hanks" need not
     if term is None and _BARE_ACT.fullmatch(text, spot.start, spot.end):
         return  # a garden that I like to visit is no taste in visiting
     if term is not None:

@@ -275,7 +275,8 @@ def failed_recounts(
     """Published tags whose evidence does not stand when it is counted again from the raw events; [] is the goal.
 
     Each cited event must exist, belong to the user, carry the tag, and speak the way it is cited: a rating above the
-    user's own mean as explicit and positive, and so on. The cited events alone must reach the floor of signals.
+    user's own mean as explicit and positive, and so on; what users say of themselves is read from their words, whatever
+    stars stand beside it. The cited events alone must reach the floor of signals.
 
     Args:
         events: All of the user's, as stored.
@@ -292,7 +293,7 @@ def failed_recounts(
                 failed.append(f"{tag.key}: {evidence.event_id} is not an event of the user")
             elif not carries(tag, event, evidence):
                 failed.append(f"{tag.key}: {evidence.event_id} is not about it")
-            elif tag.measure is None and not _leans(evidence.signal, event, mean, len(stars)):
+            elif tag.measure is None and tag.basis != "stated" and not _leans(evidence.signal, event, mean, len(stars)):
                 failed.append(f"{tag.key}: {evidence.event_id} is cited as {evidence.signal}")
         if not _floor(tag):
             failed.append(f"{tag.key}: its evidence does not reach the floor")

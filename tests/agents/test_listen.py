@@ -140,6 +140,17 @@ def test_where_somebody_lives_is_heard_only_where_the_owner_says_so(tmp_path: Pa
 LONG = "I love making soups from what my grandmother grew"
 
 
+def test_a_review_tells_tastes_of_known_things_and_of_what_looks_like_a_name() -> None:
+    for text, key in (
+        ("I love horror films.", "genre/horror"),
+        ("I love Tom Hanks.", "open/tom-hanks"),
+        ("喜欢沈腾", "open/沈腾"),
+    ):
+        assert [fact.key for fact in heard(text, kind="review")] == [key]
+    for text in ("I love the ending.", "I love blue.", "喜欢绅士又大气"):
+        assert heard(text, kind="review") == []
+
+
 def test_the_model_names_what_is_too_long_to_be_a_name() -> None:
     (fact,) = heard(LONG, names=[(1, "making soups")])
     assert (fact.label.en, fact.polarity, fact.span) == ("making soups", 1, "I love making soups")
