@@ -36,7 +36,6 @@ from limner.domain import Event, Language, ModelCall, Profile
 from limner.errors import AnswerError
 from prompts import library
 from prompts.answers import NumberAnswer, SelectAnswer
-from prompts.taxonomy import Taxonomy
 
 CONTEXT = 3_000
 """Tokens of lines about users: what a context of 4,096 leaves beside instructions and answer."""
@@ -66,7 +65,7 @@ def _system(name: str, prepare: Callable[[Bench, Judge, Language, Names], Lines]
         users = {f"u{number}": user for number, user in enumerate(_users(bench.app), 1)}
         known: list[Lines] = []
 
-        async def ask(sample: Sample, model: Judge, ledger: Ledger, taxonomy: Taxonomy) -> dict[str, Any]:
+        async def ask(sample: Sample, model: Judge, ledger: Ledger, _: App) -> dict[str, Any]:
             if not known:
                 known.append(prepare(bench, model, SETS[name], users))
             return await _answered(sample, model, ledger, known[0], users)

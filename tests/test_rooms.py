@@ -17,7 +17,7 @@ ORDER = {"door": 0, "app": 1, "evals": 1, "agents": 2, "prompts": 3, "store": 3,
 """A room imports from its own kind and from what stands further right."""
 HOMES = {
     "chromadb": ("store/vectors.py",),
-    "sqlalchemy": ("store/",),
+    "sqlalchemy": ("store/", "evals/latency.py"),
     "alembic": ("store/",),
     "yaml": ("prompts/",),
     "jinja2": ("prompts/", "evals/report.py"),
@@ -26,7 +26,7 @@ HOMES = {
     "langchain_core": ("agents/agent.py", "agents/chat.py", "agents/tools.py"),
     "langsmith": ("agents/agent.py",),
     "jsonschema": ("agents/shape.py",),
-    "bm25s": ("agents/recall.py", "evals/memory.py"),
+    "bm25s": ("agents/recall.py", "evals/baselines.py", "evals/memory.py"),
     "snowballstemmer": ("agents/recall.py",),
     "aiohttp": ("agents/model.py",),
     "tenacity": ("agents/model.py",),
