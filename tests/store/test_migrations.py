@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+from typing import Any
+
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 
 from limner.query import Everyone, Query
 from store.database import Database
@@ -15,9 +17,20 @@ from store.tables import Table
 from tests.store.samples import done, draft, event, tag
 
 
+def missing(connection: Connection) -> list[Any]:
+    """How the database differs from the tables, but for indexes that are of another database alone."""
+
+    def is_here(thing: Any, name: str | None, kind: str, reflected: bool, other: Any) -> bool:
+        alone = getattr(thing, "_ddl_if", None)
+        return alone is None or alone.dialect == connection.dialect.name
+
+    context = MigrationContext.configure(connection, opts={"include_object": is_here})
+    return list(compare_metadata(context, Table.metadata))
+
+
 def test_the_migrations_arrive_at_the_tables(database: Database) -> None:
     with database.connection() as connection:
-        assert compare_metadata(MigrationContext.configure(connection), Table.metadata) == []
+        assert missing(connection) == []
 
 
 def test_opening_again_changes_nothing(database: Database, database_url: str) -> None:
@@ -43,7 +56,7 @@ def test_a_database_from_before_corrections_keeps_its_rows(database: Database) -
         )
         upgrade(connection, "test")
     with database.reading() as connection:
-        assert compare_metadata(MigrationContext.configure(connection), Table.metadata) == []
+        assert missing(connection) == []
         row = connection.execute(text("SELECT user_id, profiled_digest, corrections FROM users")).one()
     assert tuple(row) == ("u1", "d1:c1", 0)
 
