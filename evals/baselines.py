@@ -34,8 +34,8 @@ from evals.task import Bench, Sample, System
 from limner.app import App
 from limner.domain import Event, Language, ModelCall, Profile
 from limner.errors import AnswerError
-from prompts import library
 from prompts.answers import NumberAnswer, SelectAnswer
+from prompts.library import Prompt
 
 CONTEXT = 3_000
 """Tokens of lines about users: what a context of 4,096 leaves beside instructions and answer."""
@@ -65,10 +65,10 @@ def _system(name: str, prepare: Callable[[Bench, Judge, Language, Names], Lines]
         users = {f"u{number}": user for number, user in enumerate(_users(bench.app), 1)}
         known: list[Lines] = []
 
-        async def ask(sample: Sample, model: Judge, ledger: Ledger, _: App) -> dict[str, Any]:
+        async def ask(sample: Sample, model: Judge, ledger: Ledger, app: App) -> dict[str, Any]:
             if not known:
                 known.append(prepare(bench, model, SETS[name], users))
-            return await _answered(sample, model, ledger, known[0], users)
+            return await _answered(sample, model, ledger, app.prompt, known[0], users)
 
         return asking(ask).solve(bench)
 
@@ -79,7 +79,9 @@ def _users(app: App) -> list[str]:
     return sorted(profile.user_id for profile in app.profiles.every())
 
 
-async def _answered(sample: Sample, model: Judge, ledger: Ledger, lines: Lines, users: Names) -> dict[str, Any]:
+async def _answered(
+    sample: Sample, model: Judge, ledger: Ledger, prompt: Callable[[str], Prompt], lines: Lines, users: Names
+) -> dict[str, Any]:
     assert isinstance(sample.given, Mapping)
     words = next(words for form, words in sample.given["wordings"] if form == "own words")
     want = sample.reference["want"]
@@ -87,10 +89,10 @@ async def _answered(sample: Sample, model: Judge, ledger: Ledger, lines: Lines, 
     one: dict[str, Any] = {"form": "own words", "words": words, "want": want, "lines": len(told), "users": []}
     try:
         if want == "list":
-            selected = await _asked(model, "select", SelectAnswer, timed, told, words)
+            selected = await _asked(model, prompt("select"), SelectAnswer, timed, told, words)
             one["users"] = [users[name] for name in dict.fromkeys(selected.users) if name in users]
         else:
-            one["number"] = (await _asked(model, "number", NumberAnswer, timed, told, words)).number
+            one["number"] = (await _asked(model, prompt("number"), NumberAnswer, timed, told, words)).number
     except AnswerError as error:  # what cannot be read names nobody
         one["unreadable"] = str(error)
     return {"wordings": [one | {"seconds": timed.seconds}]}
@@ -110,9 +112,8 @@ class _Timed:
 
 
 async def _asked(
-    model: Judge, name: str, schema: type[AnswerT], ledger: Ledger, lines: Sequence[str], question: str
+    model: Judge, prompt: Prompt, schema: type[AnswerT], ledger: Ledger, lines: Sequence[str], question: str
 ) -> AnswerT:
-    prompt = library.default(name)
     rendered = prompt.render(lines=list(lines), question=safe(question))
     return await model.answer(
         messages(rendered),

@@ -8,6 +8,7 @@ from evals.questions import SCORERS, ceiling
 from evals.runs import Output
 from evals.task import Sample
 from limner.domain import Event
+from prompts import library
 from prompts.answers import NumberAnswer, SelectAnswer
 
 USERS = {"u1": "ml:7", "u2": "ml:9"}
@@ -36,7 +37,9 @@ def event(number: int, *, user: str = "u") -> Event:
 async def test_users_are_those_whose_short_ids_are_named_and_known() -> None:
     one = sample("list", ["ml:7"])
     model = ScriptedModel([SelectAnswer(users=["u1", "u1", "u5"])])
-    said = await baselines._answered(one, model, lambda call: None, lambda question: ["u1: likes noir"], USERS)
+    said = await baselines._answered(
+        one, model, lambda call: None, library.default, lambda question: ["u1: likes noir"], USERS
+    )
     assert said["wordings"][0]["users"] == ["ml:7"]
     assert SCORERS["set_f1_own_words"].score(one, output(one, said)) == (1.0, 1)
     assert "u1: likes noir" in model.asked[0].chat[1].content
@@ -45,7 +48,7 @@ async def test_users_are_those_whose_short_ids_are_named_and_known() -> None:
 async def test_a_number_is_the_models_own() -> None:
     one = sample("count", 3)
     model = ScriptedModel([NumberAnswer(number=3)])
-    said = await baselines._answered(one, model, lambda call: None, lambda question: [], USERS)
+    said = await baselines._answered(one, model, lambda call: None, library.default, lambda question: [], USERS)
     assert SCORERS["numbers_right"].score(one, output(one, said)) == (1.0, 1)
     assert said["wordings"][0]["seconds"] > 0
 
@@ -53,7 +56,7 @@ async def test_a_number_is_the_models_own() -> None:
 async def test_an_answer_out_of_shape_names_nobody() -> None:
     one = sample("list", ["ml:7"])
     model = ScriptedModel(["no JSON", "none either"])
-    said = await baselines._answered(one, model, lambda call: None, lambda question: [], USERS)
+    said = await baselines._answered(one, model, lambda call: None, library.default, lambda question: [], USERS)
     assert said["wordings"][0]["users"] == []
     assert SCORERS["set_f1_own_words"].score(one, output(one, said)) == (0.0, 1)
 
