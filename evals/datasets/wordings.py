@@ -24,7 +24,7 @@ def _read(_: Sequence[Path], __: Taxonomy) -> list[Sample]:
     return [
         Sample(
             f"{one.language} {one.means} | {one.text}",
-            {"text": one.text},
+            {"language": one.language, "text": one.text},
             {"means": one.means},
             groups={"language": one.language},
         )
@@ -36,9 +36,10 @@ def _solve(bench: Bench) -> str:
     precedents = bench.app.vocabulary(bench.told).precedents
     assert precedents is not None
     read = {(one.language, one.text): readings for one, readings in precedents.left_out()}
-    for sample, one in zip(bench.samples, wordings(), strict=False):
-        readings = read[one.language, one.text]
-        taken = clear(one.text, readings, lambda _: True)
+    for sample in bench.left:
+        assert isinstance(sample.given, Mapping)
+        readings = read[sample.given["language"], sample.given["text"]]
+        taken = clear(sample.given["text"], readings, lambda _: True)
         offered = [reading.means for reading in readings[:OFFERED]]
         bench.finish(sample, {"taken": None if taken is None else taken.means, "offered": offered})
     return ""
