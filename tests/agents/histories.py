@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from agents import signals
 from agents.attribute import Claim, polarity
 from agents.signals import Reading, Signals
-from limner.domain import Event, History, Label, SignalKind
+from limner.domain import Counts, Event, Evidence, History, Label, SignalKind, Tag
 from prompts import taxonomy
 from prompts.taxonomy import Facet, Rule
 
@@ -41,6 +41,23 @@ def event(number: int = 1, kind: str = "rating", user_id: str = "u1", **fields: 
             item[name] = fields.pop(name)
     facts = {"event_id": f"e{number}", "user_id": user_id, "ts": NOON + timedelta(hours=number), "item": item}
     return Event(**facts | {"kind": kind} | fields)
+
+
+def tag(key: str, polarity: int = 1, cites: tuple[str, ...] = (), **fields: Any) -> Tag:
+    """A verified tag; of a key that the taxonomy does not know, named as the key is."""
+    term = TAXONOMY.terms.get(key)
+    label = Label(en=key.partition("/")[2].title(), zh=key.partition("/")[2].title())
+    signal = NEGATIVE if polarity < 0 else POSITIVE
+    facts: dict[str, Any] = {
+        "facet": term.facet if term else key.partition("/")[0],
+        "label": term.label if term else label,
+        "probability": 0.9,
+        "basis": "observed",
+        "status": "verified",
+        "counts": Counts(explicit_positive=15),
+        "evidence": tuple(Evidence(event_id=one, signal=signal) for one in cites),
+    }
+    return Tag(**facts | {"key": key, "polarity": polarity} | fields)
 
 
 def history(events: Iterable[Event], user_id: str = "u1") -> History:

@@ -14,7 +14,7 @@ from limner.domain import Counts, Event, Evidence, Label, Language, Persona, Sig
 from limner.errors import AnswerError
 from prompts import library
 from prompts.answers import PersonaAnswer
-from tests.agents.histories import NEGATIVE, POSITIVE, TAXONOMY, TEXTS, event
+from tests.agents.histories import POSITIVE, TAXONOMY, TEXTS, event, tag
 
 TITLES = {
     "e1": event(1, title="Blade Runner 2049"),
@@ -22,21 +22,6 @@ TITLES = {
     "e3": event(3, title="Kind of Blue"),
     "e4": event(4, title="Direct-drive turntable"),
 }
-
-
-def tag(key: str, sign: int = 1, cites: tuple[str, ...] = (), **fields: Any) -> Tag:
-    term = TAXONOMY.terms[key]
-    signal = NEGATIVE if sign < 0 else POSITIVE
-    facts: dict[str, Any] = {
-        "facet": term.facet,
-        "label": term.label,
-        "probability": 0.9,
-        "basis": "observed",
-        "status": "verified",
-        "counts": Counts(explicit_positive=15),
-        "evidence": tuple(Evidence(event_id=one, signal=signal) for one in cites),
-    }
-    return Tag(**facts | {"key": key, "polarity": sign} | fields)
 
 
 SCI_FI = tag("genre/sci-fi", lift=0.9, probability=0.99, cites=("e1",))

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from agents.facts import Point, points
 from agents.persona import complaint, fixed
 from agents.prose import ALIKE, APART, JOINED, ONE, TRAITS, Place, plain
-from limner.domain import Counts, Evidence, Label, Language, SignalKind, Tag
-from tests.agents.histories import TAXONOMY, event
+from limner.domain import Counts, Label, Language, Tag
+from tests.agents.histories import TAXONOMY, event, tag
 
 ITEMS: dict[str, dict[str, Any]] = {
     "e1": {"title": "Heat", "genres": ["crime"]},
@@ -20,22 +20,6 @@ ITEMS: dict[str, dict[str, Any]] = {
 }
 EVENTS = {name: event(at, item=item, kind="rating") for at, (name, item) in enumerate(ITEMS.items())}
 MARCH, APRIL = datetime(2024, 3, 9, tzinfo=UTC), datetime(2024, 4, 1, tzinfo=UTC)
-
-
-def tag(key: str, polarity: int = 1, cites: tuple[str, ...] = (), **fields: Any) -> Tag:
-    term = TAXONOMY.terms.get(key)
-    signal = SignalKind.EXPLICIT_NEGATIVE if polarity < 0 else SignalKind.EXPLICIT_POSITIVE
-    label = Label(en=key.partition("/")[2].title(), zh=key.partition("/")[2].title())
-    facts: dict[str, Any] = {
-        "facet": term.facet if term else key.partition("/")[0],
-        "label": term.label if term else label,
-        "probability": 0.9,
-        "basis": "observed",
-        "status": "verified",
-        "counts": Counts(explicit_positive=5),
-        "evidence": tuple(Evidence(event_id=one, signal=signal) for one in cites),
-    }
-    return Tag(**facts | {"key": key, "polarity": polarity} | fields)
 
 
 CRIME = tag("genre/crime", lift=1.2, cites=("e1", "e2"))
