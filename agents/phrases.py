@@ -63,7 +63,7 @@ HEADS: tuple[tuple[Want, re.Pattern[str]], ...] = tuple(
 )
 _FOLK = (
     rf"(?:{PEOPLE}|folks?|individuals|guys|consumers|subscribers|visitors|patrons|raters|reviewers|audience|crowd|bunch|"
-    r"group|segment|cohort|set|accounts|profiles|anyone|somebody|someone)"
+    r"group|segment|cohort|set|accounts|profiles|somebody|someone)"
 )
 _HEAD = (
     r"(?:can|could|would|will|may|might|you|please|kindly|hand|pass|give|gives|get|fetch|grab|pull|bring|list|show|tell|"

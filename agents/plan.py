@@ -19,7 +19,7 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 from agents import phrases
-from agents.precedents import SAME, Masked, Reading, clear, masks
+from agents.precedents import Masked, Reading, clear, masks
 from agents.terms import Match, Vocabulary
 from limner.domain import Language
 from limner.query import (
@@ -454,16 +454,17 @@ class _Reader:
             word_for_word: Only where it is one of them.
         """
         precedents = self._vocabulary.precedents
+        if precedents is None:
+            return None, ()
+        read_as = precedents.word_for_word if word_for_word else precedents.readings
         found = [
             (readings, masked)
             for masked in masks(words.strip(), phrases.TIMES, self._names_of, phrases.ITEMS)
-            if precedents is not None and (readings := precedents.readings(masked.text, self._lang))
+            if (readings := read_as(masked.text, self._lang))
         ]
         if not found:
             return None, ()
         readings, masked = max(found, key=lambda one: one[0][0].score)
-        if word_for_word and readings[0].score < SAME:
-            return None, ()
         near = [self._near(one, masked) for one in readings]
         settled = self._known.get(near[0].clause)
         chosen = clear(masked.text, readings, self._vocabulary.holds)

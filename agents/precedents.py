@@ -172,14 +172,19 @@ class Precedents:
         self._kept = kept
         self._vectors = vectors
         self._feel = feel
-        self._same = {_folded(one.text): one.means for one in known}
+        self._same = {(one.language, _folded(one.text)): one.means for one in known}
         self._fitted: dict[tuple[bool, bool], _Classifier | None] = {}
+
+    def word_for_word(self, clause: str, language: Language) -> list[Reading]:
+        """What a clause means that is one of the wordings; [] where it is none. It costs no vector."""
+        means = self._same.get((language, _folded(clause)))
+        return [] if means is None else [Reading(means, plain().get(means), SAME)]
 
     def readings(self, clause: str, language: Language) -> list[Reading]:
         """What a clause with its name and time taken out may mean, the likeliest first; [] where nothing is like it."""
+        if known := self.word_for_word(clause, language):
+            return known
         asked = Wording(clause, language, "")
-        if (known := self._same.get(_folded(clause))) is not None:
-            return [Reading(known, plain().get(known), SAME)]
         if asked.shape not in self._fitted:
             alike = [one for one in self._known if one.shape == asked.shape]
             self._fitted[asked.shape] = _Classifier(alike, self._features(alike, self._kept)) if alike else None
