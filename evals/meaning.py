@@ -15,11 +15,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from agents.model import Judge, Ledger, messages
+from agents.model import Judge, Ledger
 from evals.datasets.histories import rows
 from evals.runs import MetricKind, Output
 from evals.scorers import probability
-from evals.systems import asking
+from evals.systems import asking, leaning
 from evals.task import DATA, Bench, Dataset, Points, Sample, Scorer, System
 from limner.app import App
 from limner.domain import Language
@@ -72,15 +72,9 @@ def _event(sample: Sample, *, whole: bool) -> tuple[str, Mapping[str, Any]]:
 
 def _model(*, whole: bool = True) -> System:
     async def lean(sample: Sample, model: Judge, ledger: Ledger, app: App) -> dict[str, float]:
-        prompt, (event, given) = app.prompt("judge"), _event(sample, whole=whole)
-        leaning = await model.leaning(
-            messages(prompt.render(language=given["language"], event=event, tag=given["genre"])),
-            purpose=prompt.id,
-            prompt_digest=prompt.digest,
-            user_id=sample.id,
-            ledger=ledger,
-        )
-        return {"says": probability(leaning)}
+        event, given = _event(sample, whole=whole)
+        asked = {"language": given["language"], "event": event, "tag": given["genre"]}
+        return {"says": probability(await leaning(sample, model, ledger, app.prompt("judge"), **asked))}
 
     return asking(lean, "judge")
 

@@ -14,7 +14,7 @@ from agents import attribute, batch, clean, merge, propose
 from agents.model import Ledger, Model
 from evals.runs import MetricKind, Output
 from evals.systems import asking
-from evals.task import Sample, Scorer, System, Tally
+from evals.task import Sample, Scorer, System, Tally, tokens
 from limner.app import App
 from limner.errors import AnswerError
 
@@ -63,7 +63,7 @@ def _for_tokens(which: str) -> Callable[[Sample, Output], Tally]:
     """So many for 1,000 tokens asked and answered; n is thousands of tokens."""
 
     def earned(sample: Sample, output: Output) -> Tally:
-        return Tally(len(output.output[which]), sum(output.tokens.values()) / 1000)
+        return Tally(len(output.output[which]), tokens(sample, output) / 1000)
 
     return earned
 
@@ -76,11 +76,6 @@ def held(sample: Sample, output: Output) -> Tally:
 def answered(sample: Sample, output: Output) -> float:
     """Whether the answer had the promised shape, the second one at the latest."""
     return float(not output.output["refused"])
-
-
-def tokens(sample: Sample, output: Output) -> float:
-    """Asked and answered."""
-    return float(sum(output.tokens.values()))
 
 
 SCORERS: Mapping[str, Scorer] = {

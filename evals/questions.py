@@ -37,7 +37,7 @@ from agents.terms import Vocabulary
 from evals import instant
 from evals.datasets.histories import rows
 from evals.runs import MetricKind, Output, Runs
-from evals.task import DATA, Bench, Dataset, Sample, Scorer, System, Tally, found
+from evals.task import DATA, Bench, Dataset, Sample, Scorer, System, Tally, found, tokens
 from limner import query, settings, show
 from limner.app import App
 from limner.asking import Asking
@@ -433,11 +433,6 @@ def _number(one: Mapping[str, Any], sample: Sample, output: Output) -> float | N
 
 def _seconds(one: Mapping[str, Any], sample: Sample, output: Output) -> float | None:
     return one.get("seconds")
-
-
-def tokens(sample: Sample, output: Output) -> float:
-    """Tokens of the model in and out, for all wordings of a question."""
-    return float(sum(output.tokens.values()))
 
 
 def ceiling(sample: Sample, output: Output) -> float | None:

@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 
 from agents.digest import language, safe
-from agents.model import Judge, Ledger, messages
+from agents.model import Judge, Ledger
 from agents.recall import tokens
 from evals import ranking
 from evals.datasets import bundled, households, ratings
@@ -32,7 +32,7 @@ from evals.grounding import lineup
 from evals.grounding import specificity as found_again
 from evals.portraits import attributes
 from evals.runs import MetricKind, Output
-from evals.systems import asking, counting, proven
+from evals.systems import asking, counting, leaning, proven
 from evals.task import Bench, Dataset, Sample, Scorer, System, Tally
 from limner.app import App
 from limner.domain import Event, Tag
@@ -111,13 +111,7 @@ async def model(sample: Sample, model: Judge, ledger: Ledger, app: App) -> list[
     given, prompt = _given(sample), app.prompt("judge")
 
     async def lean(event: str) -> float:
-        return await model.leaning(
-            messages(prompt.render(language=given["language"], event=event, tag=given["tag"])),
-            purpose=prompt.id,
-            prompt_digest=prompt.digest,
-            user_id=sample.id,
-            ledger=ledger,
-        )
+        return await leaning(sample, model, ledger, prompt, language=given["language"], event=event, tag=given["tag"])
 
     return await asyncio.gather(*map(lean, given["events"]))
 

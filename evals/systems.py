@@ -14,13 +14,14 @@ from typing import Any
 import orjson
 
 from agents import attribute, batch, behaviour, calibrate, clean, listen, merge, population, signals
-from agents.model import Judge, Ledger
+from agents.model import Judge, Ledger, messages
 from agents.pace import Pace
 from agents.population import NOBODY, Population
 from evals.task import Bench, Cost, Sample, System
 from limner.app import RESUME, App
 from limner.domain import Fit, History, ModelCall, Tag
 from limner.errors import LimnerError, ServerDied, Unreachable
+from prompts.library import Prompt
 from prompts.taxonomy import Taxonomy
 
 Ask = Callable[[Sample, Judge, Ledger, App], Awaitable[Any]]
@@ -55,6 +56,17 @@ def asking(ask: Ask, *prompts: str) -> System:
             return asyncio.run(_all(bench, bench.app.front(model), lambda: model.url, ask))
 
     return System(solve, prompts)
+
+
+async def leaning(sample: Sample, model: Judge, ledger: Ledger, prompt: Prompt, **inputs: str) -> float:
+    """The log-odds that a model answers a prompt with yes, on a sample's account."""
+    return await model.leaning(
+        messages(prompt.render(**inputs)),
+        purpose=prompt.id,
+        prompt_digest=prompt.digest,
+        user_id=sample.id,
+        ledger=ledger,
+    )
 
 
 async def _all(bench: Bench, model: Judge, url: Callable[[], str], ask: Ask) -> str:

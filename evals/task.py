@@ -125,6 +125,11 @@ class Scorer(NamedTuple):
     kind: MetricKind = MetricKind()
 
 
+def tokens(sample: Sample, output: Output) -> float:
+    """Tokens of the model for a sample, asked and answered."""
+    return float(sum(output.tokens.values()))
+
+
 class Cost(NamedTuple):
     """What the answers to a sample cost."""
 

@@ -13,11 +13,11 @@ from typing import Any
 
 from vaderSentiment.vaderSentiment import SentimentIntensityAnalyzer
 
-from agents.model import Judge, Ledger, messages
+from agents.model import Judge, Ledger
 from agents.signals import said
 from evals.datasets.histories import rows
 from evals.runs import MetricKind, Output
-from evals.systems import asking, counting
+from evals.systems import asking, counting, leaning
 from evals.task import DATA, Dataset, Points, Sample, Scorer, System
 from limner.app import App
 from limner.domain import SignalKind
@@ -96,15 +96,9 @@ def negative(sample: Sample, taxonomy: Taxonomy) -> dict[str, float]:
 
 async def model(sample: Sample, model: Judge, ledger: Ledger, app: App) -> dict[str, float]:
     """The log-odds of the model's first word, squeezed to -1 to 1."""
-    text, prompt = _text(sample), app.prompt("feeling")
-    leaning = await model.leaning(
-        messages(prompt.render(language=_language(text), text=text[:SHOWN])),
-        purpose=prompt.id,
-        prompt_digest=prompt.digest,
-        user_id=sample.id,
-        ledger=ledger,
-    )
-    return {"feeling": math.tanh(leaning / 2)}
+    text = _text(sample)
+    odds = await leaning(sample, model, ledger, app.prompt("feeling"), language=_language(text), text=text[:SHOWN])
+    return {"feeling": math.tanh(odds / 2)}
 
 
 def _text(sample: Sample) -> str:
