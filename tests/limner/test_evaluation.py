@@ -145,20 +145,17 @@ def test_after_a_kill_nothing_that_is_finished_is_asked_again(system: str, home:
     ended(process)
     (begun,) = Runs(home).every()
     assert begun.state == "running"
-    finished = len(lines(home, begun.run)) if system == "plain" else 0
     if system == "plain":
-        assert finished >= 5
+        assert len(lines(home, begun.run)) >= 5
         with (home / "evals" / begun.run / "samples.jsonl").open("a") as file:
             file.write('{"sample":"torn')
     server.always(None)
-    asked = len(server.chats)
     ran = limner(*command, "--resume", "--json")
     assert ran.code == 0, ran
     assert ran.json["run"] == begun.run and ran.json["finished"] == 14
-    calls = 1 if system == "plain" else 2
-    assert len(server.chats) <= 14 * calls + 3, "no more than those in flight were asked twice"
+    twice = len(server.chats) - len({json.dumps(chat, sort_keys=True) for chat in server.chats})
+    assert twice <= 2, "no more than the two in flight were asked twice"
     if system == "plain":
-        assert len(server.chats) - asked == 14 - finished
         assert len(lines(home, begun.run)) == 14
 
 
