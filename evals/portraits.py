@@ -272,8 +272,10 @@ def tokens_a_right_tag(sample: Sample, output: Output) -> Tally:
     return Tally(sum(output.tokens.values()), polarity_precision(sample, output).hits)
 
 
-def seconds_a_tag(sample: Sample, output: Output) -> Tally:
-    """Seconds of the run for each published tag."""
+def seconds_a_tag(sample: Sample, output: Output) -> Tally | None:
+    """Seconds of the run for each published tag; None where an answer was kept from an earlier run, which took none."""
+    if output.kept.get("answers"):
+        return None
     return Tally(output.seconds, len(output.output["tags"]))
 
 

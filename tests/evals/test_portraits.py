@@ -84,6 +84,8 @@ def test_tokens_are_told_by_tag_and_by_right_tag() -> None:
     assert portraits.tokens_a_tag(sample(), made) == Tally(100, 2)
     assert portraits.tokens_a_right_tag(sample(reference), made) == Tally(100, 1)
     assert portraits.seconds_a_tag(sample(), made) == Tally(3, 2)
+    cached = made.model_copy(update={"kept": {"answers": 1, "in": 90, "out": 10}})
+    assert portraits.seconds_a_tag(sample(), cached) is None, "a kept answer took no time"
 
 
 def test_flips_are_counted_over_all_swaps() -> None:
