@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_args
 
 import jinja2
 import numpy as np
 import orjson
 
-from evals.compare import compare
+from evals.compare import Difference, Verdict, compare
 from evals.groups import Gap, gaps
 from evals.runs import Header, MetricKind, Output, Run, Score
 from evals.scorers import Bin, reliability
@@ -113,11 +113,13 @@ def page(
     header, outputs = run.header, run.outputs()
     scores = run.scores()
     ranked = worst(outputs.values(), scores, header.metrics)
+    comparison = compare(against, run) if against is not None else None
     return _JINJA.get_template("report.html").render(
         header=header,
         facts=_facts(header),
         summary=summary(run),
-        comparison=compare(against, run) if against is not None else None,
+        comparison=comparison,
+        verdicts=_verdicts(comparison.metrics) if comparison is not None else {},
         plots=reliabilities(scores, header.metrics),
         gaps=_tables(gaps(run)),
         cost=_cost(list(outputs.values()), sum(one.hits for one in scores if one.metric == "tags"), price),
@@ -205,6 +207,13 @@ def reliabilities(scores: Iterable[Score], kinds: Mapping[str, MetricKind]) -> d
     }
 
 
+def _verdicts(metrics: Mapping[str, Difference]) -> dict[Verdict, list[str]]:
+    """Verdict to the metrics of which it is given, the better ones first."""
+    order: tuple[Verdict, ...] = get_args(Verdict)
+    told = {verdict: [name for name, one in metrics.items() if one.verdict == verdict] for verdict in order}
+    return {verdict: names for verdict, names in told.items() if names}
+
+
 def _tables(found: Sequence[Gap]) -> dict[str, dict[str, list[Gap]]]:
     """Grouping to metric to groups, of what was scored at all."""
     tables: dict[str, dict[str, list[Gap]]] = {}
@@ -217,10 +226,14 @@ def _cost(outputs: Sequence[Output], tags: float, price: Price | None) -> dict[s
     """Tokens, seconds and money of a run, of one sample, and of one published tag where it publishes tags."""
     done = [output for output in outputs if output.error is None]
     tokens_in, tokens_out, kept = (
-        float(sum(getattr(output, field).get(side, 0) for output in outputs))
+        sum(getattr(output, field).get(side, 0) for output in outputs)
         for field, side in (("tokens", "in"), ("tokens", "out"), ("kept", "answers"))
     )
-    sums = {"tokens in": tokens_in, "tokens out": tokens_out, "seconds": sum(output.seconds for output in outputs)}
+    sums: dict[str, float] = {
+        "tokens in": tokens_in,
+        "tokens out": tokens_out,
+        "seconds": sum(output.seconds for output in outputs),
+    }
     if price is not None:
         sums["money"] = (tokens_in * price.tokens_in + tokens_out * price.tokens_out) / 1e6
     shares = {"sample": len(done), "published tag": tags}

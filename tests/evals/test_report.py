@@ -110,10 +110,11 @@ def test_the_page_tells_numbers_groups_cost_and_samples(tmp_path: Path) -> None:
         )
     words = " ".join(Parts(page(run, before)).words.split())
     assert "f1 ↑ 0.500 (0.167 to 0.833)" in words
+    assert "run a: no difference shown f1, tokens." in words
     assert "tokens ↓ 20.0" in words
     assert "Against run a" in words and "no difference shown" in words and "more users would show such a one" in words
     assert "language" in words and "zh 0.333" in words and "en 0.667" in words
-    assert "tokens in 54.0" in words and "tokens in a sample 9.000" in words
+    assert "tokens in 54 " in words and "tokens in a sample 9.000" in words
     assert "0123456789abcdef" in words
 
 
@@ -190,9 +191,9 @@ def portrayed(home: Path) -> tuple[Run, dict[str, Sample]]:
 def test_cost_is_told_by_sample_and_by_tag_and_in_money_where_there_is_a_price(tmp_path: Path) -> None:
     run, samples = portrayed(tmp_path)
     words = " ".join(Parts(page(run, None, samples, Price(2, 10))).words.split())
-    assert "tokens in 7,407,402.0" in words and "money 14.8" in words and "money a sample 2.470" in words
+    assert "tokens in 7,407,402 " in words and "money 14.8" in words and "money a sample 2.470" in words
     assert "money a published tag 0.823" in words and "seconds a published tag 0.833" in words
-    assert "answers kept from earlier runs 12.0" in words
+    assert "answers kept from earlier runs 12 " in words
     assert "money" not in Parts(page(run, None, samples)).words
 
 
