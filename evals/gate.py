@@ -213,7 +213,8 @@ def _difference(rule: Rule, pairs: Pairs | None, better: Better | None, p: float
     if rule.bound == "best":
         least = pairs.detectable()
         found = "Nothing could have been" if least is None else f"A true difference of {least:.3f} would have been"
-        return Checked(rule.metric, rule.words(), not (beyond and p <= ALPHA), f"{told} p {p:.3f}. {found} found.")
+        chance = f"p {p:.3f}" if p >= 0.001 else "p < 0.001"
+        return Checked(rule.metric, rule.words(), not (beyond and p <= ALPHA), f"{told} {chance}. {found} found.")
     if rule.bound == "mean":
         return Checked(rule.metric, rule.words(), not beyond, told)
     if interval is None:
