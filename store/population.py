@@ -454,4 +454,6 @@ class _Explained(Executable, ClauseElement):
 @compiles(_Explained)
 def _explained(element: _Explained, compiler: Any, **options: Any) -> str:
     words = "EXPLAIN QUERY PLAN" if compiler.dialect.name == "sqlite" else "EXPLAIN"
-    return f"{words} {compiler.process(element.statement, **options)}"
+    statement = compiler.process(element.statement, **options)
+    compiler._result_columns.clear()  # steps are text, whatever the types of the statement's own columns
+    return f"{words} {statement}"

@@ -215,6 +215,15 @@ def test_sqlite_reaches_no_other_file(database: Database) -> None:
             connection.execute(text(sql))
 
 
+@pytest.mark.parametrize("want", ["list", "count", "top users", "top tags", "compare", "apart"])
+def test_every_sort_of_query_tells_how_the_database_goes_about_it(store: PopulationStore, want: query.Want) -> None:
+    by = Statistic(measure="spend", acts=("purchase",))
+    where = query.All(of=(likes("music/tea"), query.Standing(of=by, top=0.5)))
+    asked = Query(want=want, where=where, by=None if want in {"list", "count", "top tags", "apart"} else by)
+    found = store.answer(asked, explain=True)
+    assert found.plan and len(found.plan) == len(found.sql) and all(found.plan)
+
+
 def test_a_question_that_takes_too_long_is_ended(store: PopulationStore, database: Database) -> None:
     endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT max(i) FROM n"
     with pytest.raises(StoreError, match="took too long"), database.guarded(0.2) as connection:
