@@ -20,7 +20,7 @@ from agents.signals import AGAINST, Lift, Signals, counted, lift
 from limner.domain import Counts
 from prompts.taxonomy import Facet, Rule
 
-VERSION = 4
+VERSION = 5
 
 MANY = 10
 """Signals from which on the rule is on rates: a heavy user dislikes some of what they love."""
@@ -89,7 +89,7 @@ def verify(claim: Claim, facet: Facet, signals: Signals, baseline: Mapping[str, 
 def _by_word(claim: Claim, rule: Rule, counts: Counts, signals: Signals, weights: Sequence[float]) -> Verdict:
     """What the user says holds, unless it is a taste that their own ratings turn round."""
     times = counts.said(claim.polarity)
-    words = f"said {times} times in the user's own words"
+    words = f"said {'once' if times == 1 else f'{times} times'} in the user's own words"
     rated = lift(claim.readings, signals.spread, weights) if claim.polarity else None
     if rated is not None and rated.n >= rule.min_explicit and rated.mean * claim.polarity <= -rule.min_lift:
         return Verdict(

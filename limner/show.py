@@ -20,6 +20,7 @@ from rich.spinner import Spinner
 from rich.table import Column, Table
 from rich.text import Text
 
+from agents import recency
 from limner.domain import (
     Event,
     Evidence,
@@ -165,6 +166,8 @@ def _proof(tag: Tag, known: Taxonomy, lang: Language) -> str:
         return tag.corrected
     said, positive, negative = tag.counts.said(tag.polarity), _for(tag), _against(tag)
     if tag.measure is not None:
+        if tag.key.startswith(recency.GROUP) and lang == "zh":
+            return f"最近一次在查询日的{tag.measure:.0f}天前"
         term = known.terms.get(tag.key)
         if term is None:
             return tag.reason

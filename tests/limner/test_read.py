@@ -88,6 +88,7 @@ def test_a_profile_tells_how_lately_the_user_was_there() -> None:
     assert told("--as-of", later) == now, "after the newest event of all nobody is known to be silent"
     assert now["evidence"][0]["event_id"] in limner("evidence", "nell", now["key"]).out
     assert now["reason"].split(",")[0] in limner("profile", "nell").out
+    assert f"最近一次在查询日的{now['measure']:.0f}天前" in limner("profile", "nell", "--lang", "zh").out
     assert [tag for one in limner("profile", "--all").out.splitlines() for tag in orjson.loads(one)["tags"]].count(now)
 
 
