@@ -21,7 +21,7 @@ from evals.datasets.judgements import JUDGEMENTS
 from evals.runs import Header, MetricKind, Output, Run, Runs
 from evals.scorers import probability
 from evals.summary import Summary, summary
-from evals.systems import asking
+from evals.systems import asking, counting
 from evals.task import Dataset, Points, Said, Sample, Scorer, Tally, Task
 from limner.app import App
 from limner.domain import Event, History, Language, Tag
@@ -109,6 +109,12 @@ async def examined(sample: Sample, model: Judge, ledger: Ledger, app: App) -> di
     return said
 
 
+def second_reader(sample: Sample, taxonomy: Taxonomy) -> dict[str, Any]:
+    """What a second reader said, in a judge's terms; asked once, with neither wording."""
+    ((_, label),) = sample.reference["second"].items()
+    return {wording: {"first": 1.0 if label in (True, "a") else -1.0} for wording in WORDINGS}
+
+
 def verdict(said: Mapping[str, float]) -> float:
     """Log-odds that decide: of two portraits the mean of both orders."""
     return (said["first"] + said.get("turned", said["first"])) / 2
@@ -153,7 +159,7 @@ JUDGE = Task(
     1,
     "a judge's card: agreement with labels, with itself asked again, and in the other order",
     JUDGEMENTS,
-    {"judge": asking(examined, "carried", "preferred")},
+    {"judge": asking(examined, "carried", "preferred"), "second-reader": counting(second_reader)},
     dict(_card()),
 )
 

@@ -4,6 +4,7 @@ judgements.md."""
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from evals.datasets.histories import rows
@@ -11,11 +12,16 @@ from evals.task import Dataset, Sample
 from prompts.taxonomy import Taxonomy
 
 FILE = Path(__file__).with_name("judgements.jsonl")
+SECOND = Path(__file__).with_name("judgements.second.jsonl")
+"""What a second reader said of every sample, who saw neither labels nor faults."""
 
 
 def read(files: Sequence[Path], taxonomy: Taxonomy) -> list[Sample]:
-    """A sample a sentence and a pair of portraits; those about the same facts are a cluster."""
-    return list(_samples(files[0]))
+    """A sample a sentence and a pair of portraits, with both labels; those about the same facts are a cluster."""
+    second = {row.pop("sample"): row for row in rows(files[1])}
+    return [
+        replace(sample, reference=sample.reference | {"second": second[sample.id]}) for sample in _samples(files[0])
+    ]
 
 
 def _samples(path: Path) -> Iterator[Sample]:
@@ -35,4 +41,4 @@ def _samples(path: Path) -> Iterator[Sample]:
             yield Sample(f"{case}/pair/{at + 1}", told, {"better": better}, case, kinds)
 
 
-JUDGEMENTS = Dataset("judgements", (FILE,), read)
+JUDGEMENTS = Dataset("judgements", (FILE, SECOND), read)

@@ -12,7 +12,7 @@ from agents.model import Asked, ScriptedModel, unrecorded
 from evals import judge
 from evals.datasets.judgements import FILE, JUDGEMENTS
 from evals.gate import Rule, Rules, check
-from evals.judge import A_OR_B, JUDGE, Asking, barred, examined
+from evals.judge import A_OR_B, JUDGE, Asking, barred, examined, second_reader
 from evals.runs import MetricKind, Output, Run, Score
 from evals.scorers import kappa, probability
 from evals.summary import Summary, summary
@@ -44,11 +44,23 @@ def seeing(sample: Sample, *, first: str = "") -> ScriptedModel:
 def test_a_hundred_and_eight_judgements_are_half_chinese_and_half_right() -> None:
     assert len(SAMPLES) == 108 and len({sample.cluster for sample in SAMPLES}) == 18
     assert Counter(sample.groups["language"] for sample in SAMPLES) == {"en": 54, "zh": 54}
-    labels = Counter(str(sample.reference) for sample in SAMPLES)
+    labels = Counter(str(sample.reference.get("carried", sample.reference.get("better"))) for sample in SAMPLES)
     assert set(labels.values()) == {36, 18}, labels
     card = FILE.with_suffix(".md").read_text("utf-8")
     faults = {one for sample in SAMPLES for name, one in sample.groups.items() if name != "language"}
     assert all(f"`{fault}`" in card for fault in faults)
+
+
+def test_a_second_reader_labelled_every_judgement() -> None:
+    asked = ("carried", "better")
+    differ = [
+        one.id
+        for one in SAMPLES
+        if [one.reference["second"].get(k) for k in asked] != [one.reference.get(k) for k in asked]
+    ]
+    assert differ == ["balcony/carried/1", "阳台/carried/1"]
+    assert second_reader(SAMPLES[0], KNOWN) == {"strict": {"first": 1.0}, "lenient": {"first": 1.0}}
+    assert JUDGE.systems["second-reader"].prompts == ()
 
 
 def test_kappa_is_agreement_beyond_chance() -> None:
