@@ -33,7 +33,7 @@ from prompts.taxonomy import Taxonomy, Term
 from prompts.taxonomy.hearing import Opening
 from prompts.taxonomy.words import fold, slug
 
-VERSION = 3
+VERSION = 4
 
 _LIKE_A_NAME = re.compile(r"[\u3400-\u9fff·]{2,4}|[A-Z][\w'.-]*(?: [A-Z][\w'.-]*){0,3}")
 """What may name somebody: few Chinese characters, or capitals."""

@@ -20,7 +20,7 @@ from agents.basket import BOUGHT, Basket, basket, together
 from agents.intents import NOTHING_WRITTEN, Intents
 from limner.domain import Event
 
-VERSION = 2
+VERSION = 3
 
 LEAST = 10
 """Baskets, views or days below which nothing is measured."""

@@ -28,7 +28,7 @@ import numpy as np
 from agents.clean import clean
 from agents.intents import intents
 from agents.measures import VERSION, measures
-from agents.signals import attributed, mentioned, written
+from agents.signals import attributed, goes_on, mentioned, written
 from limner.domain import Value
 from prompts.taxonomy import Taxonomy
 from store.events import EventStore
@@ -135,8 +135,12 @@ def population(
         for name, measure in measures(history, local, newest, meant).items():
             found.setdefault(name, []).append(measure.value)
         read += len(history)
+        last: dict[str, int] = {}
         for at, _, text in written(history):
-            named.update(one.key for one in mentioned(text, attributed(history[at], taxonomy), taxonomy))
+            for one in mentioned(text, attributed(history[at], taxonomy), taxonomy):
+                if one.key not in last or not goes_on(history, last[one.key], at):
+                    named[one.key] += 1
+                    last[one.key] = at
     mentions = {key: times / read for key, times in named.items()} if len(chosen) >= LEAST_USERS else {}
     scales = {name: scale(values) for name, values in found.items() if len(values) >= LEAST_USERS}
     return Population(

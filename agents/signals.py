@@ -17,6 +17,7 @@ import math
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -26,7 +27,7 @@ from limner.domain import Counts, Event, History, Label, SignalKind
 from prompts.taxonomy import Named, Taxonomy
 from prompts.taxonomy.words import Found
 
-VERSION = 4
+VERSION = 5
 
 EXPLICIT = frozenset({"rating", "review"})
 LIKES = frozenset(
@@ -39,6 +40,7 @@ TAKES = frozenset(
 REFUSALS = frozenset({"skip", "return", "refund", "cancel", "remove"})
 TAKEN_BACK = frozenset({"return", "refund", "cancel"})
 SPEECH = frozenset({"post", "message", "comment", "review", "search", "question", "chat", "tweet", "note"})
+TALK = frozenset({"message", "chat"})
 OPINIONS = EXPLICIT | {"post", "comment", "tweet", "note"}
 """Kinds whose words, where they are about an item and no stars are given, tell what the user thinks of it."""
 AGAINST = frozenset({SignalKind.EXPLICIT_NEGATIVE, SignalKind.IMPLICIT_NEGATIVE})
@@ -76,6 +78,9 @@ UNTOLD = 0.85
 """Standard deviation, in stars, of a rating around what its text foretells."""
 CLEAR_FEELING = 0.4
 """Feeling from which on a text is for or against what it is about, where it cannot be compared with others."""
+CONVERSATION = timedelta(hours=1)
+CONVERSATION_LINES = 20
+"""What is mentioned again so soon, or of undated lines so near, is mentioned in the same conversation."""
 SHORT_DWELL, LONG_DWELL = 5.0, 30.0
 """Seconds: a view left sooner speaks against its item, one held longer for it, in between and unknown for it weakly."""
 
@@ -244,7 +249,7 @@ def signals(history: History, taxonomy: Taxonomy) -> Signals:
             for named in about.values():
                 _thing(things, named.key, named.facet, named.label).readings.append(reading)
         if event.text and event.kind in SPEECH:
-            _read_text(index, event.text, reading.signal, about, taxonomy, things, facts)
+            _read_text(events, index, reading.signal, about, taxonomy, things, facts)
     meant = intents(written(events), taxonomy)
     found = Signals(events, things, facts, len(stars), mean, spread, _ages(events), stars, tuple(carried), meant)
     for thing in things.values():
@@ -259,21 +264,26 @@ def written(events: Sequence[Event]) -> Iterator[tuple[int, str, str]]:
 
 
 def _read_text(
+    events: Sequence[Event],
     index: int,
-    text: str,
     signal: SignalKind | None,
     attributed: Mapping[str, Named],
     taxonomy: Taxonomy,
     things: dict[str, Thing],
     facts: dict[str, Thing],
 ) -> None:
-    """Add what the words of a text name, and what it states about its author; a thing counts once a text."""
+    """Add what the words of a text name, and what it states about its author; a thing counts once a text, and what is
+    merely mentioned once a conversation."""
+    text = events[index].text
     heard: set[str] = set(attributed)
     for key, start, end in mentioned(text, attributed, taxonomy):
         heard.add(key)
         term = taxonomy.terms[key]
         reading = Reading(index, signal or said(text, start, end), None, text[start:end])
-        _thing(things, key, term.facet, term.label).readings.append(reading)
+        thing = _thing(things, key, term.facet, term.label)
+        mere = reading.signal is SignalKind.IMPLICIT_POSITIVE and thing.readings
+        if not (mere and goes_on(events, thing.readings[-1].at, index)):
+            thing.readings.append(reading)
     for key, start, end in taxonomy.facts(text):
         if key not in heard:
             heard.add(key)
@@ -281,6 +291,17 @@ def _read_text(
             _thing(facts, key, term.facet, term.label).readings.append(
                 Reading(index, SignalKind.STATED, None, text[start:end])
             )
+
+
+def goes_on(events: Sequence[Event], before: int, at: int) -> bool:
+    """Whether what is said at a place belongs to the conversation of an earlier one, where it is no new mention: in
+    talk, what others bring up and one scene is about is named again and again."""
+    earlier, later = events[before], events[at]
+    if later.kind not in TALK or earlier.kind not in TALK or earlier.source != later.source:
+        return False
+    if earlier.ts is None or later.ts is None:
+        return at - before < CONVERSATION_LINES
+    return later.ts - earlier.ts < CONVERSATION
 
 
 def mentioned(text: str, attributed: Mapping[str, Named], taxonomy: Taxonomy) -> list[Found]:

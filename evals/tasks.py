@@ -14,6 +14,7 @@ from evals.datasets import (
     later,
     names,
     ratings,
+    speakers,
     stated,
     upcoming,
     wordings,
@@ -95,6 +96,14 @@ TASKS: Mapping[str, Task] = {
                     stated.OVER_TIME,
                 ),
             )
+        ),
+        Task(
+            "cped",
+            1,
+            "tags of speakers of Chinese television series against a reader, and whether gender or age is guessed",
+            speakers.CPED,
+            {**SYSTEMS, "verified": VERIFIED},
+            {**speakers.SCORERS, **PORTRAIT},
         ),
         Task(
             "bipia",

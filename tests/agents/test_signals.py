@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from datetime import timedelta
 from statistics import mean
 
 import pytest
@@ -12,6 +13,7 @@ from tests.agents.histories import (
     DONE,
     HISTORIES,
     NEGATIVE,
+    NOON,
     POSITIVE,
     REFUSED,
     TAXONOMY,
@@ -295,7 +297,38 @@ def test_a_denied_word_turns_round_what_a_clause_says(text: str, signal: SignalK
         ("我和同事去徒步", True),
         ("周末喜欢徒步", True),
         ("我女儿在家，我去徒步", True),
+        ("你最喜欢徒步吧", False),
+        ("你就是想徒步", False),
+        ("你们有徒步鞋吗", True),
+        ("你陪我去徒步吧", True),
     ],
 )
 def test_what_a_text_tells_of_somebody_else_is_not_the_users(text: str, own: bool) -> None:
     assert ("topic/hiking" in read([event(1, "message", text=text)]).things) is own
+
+
+@pytest.mark.parametrize(
+    ("hours", "mentions"),
+    [
+        ((0, 0.1, 0.2), 1),
+        ((0, 1, 2), 3),
+        ((0, 0.1, 25), 2),
+    ],
+    ids=["one conversation", "one a conversation", "again the next day"],
+)
+def test_what_talk_is_about_is_mentioned_once_a_conversation(hours: tuple[float, ...], mentions: int) -> None:
+    talk = [event(at, "message", text="那个鱼缸", ts=NOON + timedelta(hours=hour)) for at, hour in enumerate(hours)]
+    assert spoken(talk, "topic/aquariums") == [DONE] * mentions
+
+
+def test_undated_talk_is_one_conversation_for_some_lines() -> None:
+    lines = [event(at, "message", text="那个鱼缸" if at in (0, 5, 30) else "嗯", ts=None) for at in range(31)]
+    assert [reading.at for reading in read(lines).things["topic/aquariums"].readings] == [0, 30]
+
+
+def test_an_opinion_counts_in_the_middle_of_a_conversation_and_posts_are_none() -> None:
+    said = ["那个鱼缸", "我很喜欢鱼缸", "鱼缸"]
+    talk = [event(at, "message", text=text, ts=NOON) for at, text in enumerate(said)]
+    assert spoken(talk, "topic/aquariums") == [DONE, POSITIVE]
+    posts = [one.model_copy(update={"kind": "post"}) for one in talk]
+    assert spoken(posts, "topic/aquariums") == [DONE, POSITIVE, DONE]

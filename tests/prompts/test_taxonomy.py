@@ -417,6 +417,9 @@ def test_a_fact_stated_in_the_first_person_is_found(text: str, key: str, span: s
         "我当过老师",
         "我没在学吉他",
         "俺是个农民工的儿子",
+        "我这个是小学老师",
+        "他怎么会说我订婚了",
+        "你的意思是我自己创业",
     ],
 )
 def test_a_fact_denied_or_said_of_others_is_not_found(text: str) -> None:
