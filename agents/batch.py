@@ -96,7 +96,8 @@ class Parts(NamedTuple):
     """Name of the model, with the digest of its files where they are here."""
     taxonomy: Taxonomy
     listen: library.Prompt
-    propose: library.Prompt
+    propose: library.Prompt | None
+    """None where code alone names tags."""
     persona: library.Prompt | None
     """None where code words the personas."""
     events: EventStore
@@ -127,8 +128,8 @@ class Parts(NamedTuple):
 
     def prompts(self) -> dict[str, str]:
         """Digests of what is asked with, by id."""
-        asked = (self.listen, self.propose, *([self.persona] if self.persona is not None else []))
-        return {prompt.id: prompt.digest for prompt in asked}
+        asked = (self.listen, self.propose, self.persona)
+        return {prompt.id: prompt.digest for prompt in asked if prompt is not None}
 
     def config_digest(self) -> str:
         """16 hex digits; a profile made under another one is made again."""
@@ -157,19 +158,19 @@ class Reading(NamedTuple):
     signals: signals.Signals
     habits: list[behaviour.Behaviour]
     lang: Language
-    digest: str
     heard: Sequence[listen.Heard]
 
 
-def read(
-    cleaned: clean.Cleaned, parts: Parts, count_tokens: Callable[[str], int], heard: Sequence[listen.Heard] = ()
-) -> Reading:
-    """A cleaned history counted and told in few words, with what was heard in it."""
+def read(cleaned: clean.Cleaned, parts: Parts, heard: Sequence[listen.Heard] = ()) -> Reading:
+    """A cleaned history counted, with what was heard in it."""
     counted = listen.told(signals.signals(cleaned.history, parts.taxonomy), heard)
     habits = behaviour.behaviours(counted, parts.zone, parts.population)
-    lang = digest.language(cleaned.history.events)
-    told = digest.digest(counted, habits, parts.taxonomy, lang=lang, count_tokens=count_tokens)
-    return Reading(cleaned, counted, habits, lang, told, heard)
+    return Reading(cleaned, counted, habits, digest.language(cleaned.history.events), heard)
+
+
+def told(reading: Reading, taxonomy: Taxonomy, count_tokens: Callable[[str], int]) -> str:
+    """What is read of a history in few words, for a model to name tags by."""
+    return digest.digest(reading.signals, reading.habits, taxonomy, lang=reading.lang, count_tokens=count_tokens)
 
 
 class _Job(NamedTuple):
@@ -287,16 +288,18 @@ class Batch:
             taxonomy=parts.taxonomy,
             ledger=self._ledger,
         )
-        reading = read(cleaned, parts, self._model.count_tokens, heard)
-        proposals = await propose.propose(
-            reading.digest,
-            reading.lang,
-            user_id=user_id,
-            model=self._model,
-            prompt=parts.propose,
-            taxonomy=parts.taxonomy,
-            ledger=self._ledger,
-        )
+        reading = read(cleaned, parts, heard)
+        proposals: list[propose.Proposal] = []
+        if parts.propose is not None:
+            proposals = await propose.propose(
+                told(reading, parts.taxonomy, self._model.count_tokens),
+                reading.lang,
+                user_id=user_id,
+                model=self._model,
+                prompt=parts.propose,
+                taxonomy=parts.taxonomy,
+                ledger=self._ledger,
+            )
         stored = None
         while stored is None:  # a correction that came in meanwhile is heeded too
             draft = await self._draft(user_id, state, reading, proposals)

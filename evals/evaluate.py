@@ -185,7 +185,8 @@ def kept(outputs: list[Output]) -> dict[str, int]:
 def _described(task: Task, system: str, settings: Settings, limit: int | None, seed: int) -> Header:
     """The header that a run would begin with now."""
     owner, known, now = App(settings), taxonomy.load(settings.taxonomy), datetime.now(UTC)
-    prompts = owner.prompts(task.systems[system].prompts)
+    names = task.systems[system].prompts
+    prompts = owner.of_a_run() if names is None else [owner.prompt(name) for name in names]
     return Header(
         run=new_id(now),
         task=task.name,

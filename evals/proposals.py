@@ -22,15 +22,15 @@ from limner.errors import AnswerError
 async def named(sample: Sample, model: Model, ledger: Ledger, app: App) -> dict[str, Any]:
     """What the model names of a user, which of that counting proves, and all that is proven with and without it."""
     parts = app.parts(())
-    reading = batch.read(clean.clean(sample.history), parts, model.count_tokens)
+    reading = batch.read(clean.clean(sample.history), parts)
     refused = ""
     try:
         proposals = await propose.propose(
-            reading.digest,
+            batch.told(reading, parts.taxonomy, model.count_tokens),
             reading.lang,
             user_id=sample.id,
             model=model,
-            prompt=parts.propose,
+            prompt=app.prompt("propose"),
             taxonomy=parts.taxonomy,
             ledger=ledger,
         )

@@ -166,7 +166,7 @@ def _verified(bench: Bench) -> str:
     return ""
 
 
-LIMNER = System(_limner, ("listen", "propose", "persona"))
+LIMNER = System(_limner, None)
 VERIFIED = System(_verified)
 
 

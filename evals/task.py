@@ -166,8 +166,8 @@ class System(NamedTuple):
 
     solve: Callable[[Bench], str]
     """Answers all that is left; why it stopped before, or ""."""
-    prompts: tuple[str, ...] = ()
-    """Names of the prompts it asks a model with, in their newest version; empty where no model is asked."""
+    prompts: tuple[str, ...] | None = ()
+    """Names of the prompts it asks a model with; empty where no model is asked, None for those that a run asks with."""
 
 
 class Task(NamedTuple):

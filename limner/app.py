@@ -9,13 +9,13 @@ from __future__ import annotations
 import asyncio
 import itertools
 import signal
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import datetime
 from functools import cached_property, partial
 from operator import attrgetter
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import Literal, NamedTuple, TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import numpy as np
@@ -234,7 +234,7 @@ class App:
             total += changed
             if changed and len(sample) < SAMPLED:
                 sample.append(user_id)
-        asked, calls = 0.0, 1.0 if parts.persona is None else 2.0
+        asked, calls = 0.0, float((parts.propose is not None) + (parts.persona is not None))
         if sample:
             with self._counting(told) as count_tokens:
                 for user_id in sample:
@@ -243,8 +243,10 @@ class App:
                     unclear = listen.unclear(said, self.taxonomy)
                     chats = [listen.chat(chunk, parts.listen) for chunk in listen.chunks(unclear)]
                     calls += len(chats) / len(sample)
-                    reading = batch.read(cleaned, parts, count_tokens)
-                    chats.append(propose.chat(reading.digest, reading.lang, parts.propose, self.taxonomy))
+                    if parts.propose is not None:
+                        reading = batch.read(cleaned, parts)
+                        digest = batch.told(reading, self.taxonomy, count_tokens)
+                        chats.append(propose.chat(digest, reading.lang, parts.propose, self.taxonomy))
                     asked += sum(count_tokens(message.content) for chat in chats for message in chat) / len(sample)
                 if parts.persona is not None:
                     asked += count_tokens(parts.persona.system) + FACTS
@@ -556,7 +558,7 @@ class App:
             model=self.model_id,
             taxonomy=self.taxonomy,
             listen=self.prompt("listen"),
-            propose=self.prompt("propose"),
+            propose=self.prompt("propose") if self.model_names else None,
             persona=self.prompt("persona") if self.model_words else None,
             events=self.events,
             profiles=self.profiles,
@@ -572,14 +574,25 @@ class App:
         named = [prompt for prompt in map(library.load, self.settings.prompts) if prompt.name == name]
         return named[-1] if named else library.default(name)
 
-    def prompts(self, names: Iterable[str]) -> list[library.Prompt]:
-        """Those of these that are asked with."""
-        return [self.prompt(name) for name in names if name != "persona" or self.model_words]
+    def of_a_run(self) -> list[library.Prompt]:
+        """Those that a run asks with."""
+        names = ("listen", *(["propose"] if self.model_names else ()), *(["persona"] if self.model_words else ()))
+        return [self.prompt(name) for name in names]
 
     @property
     def model_words(self) -> bool:
         """Whether the model words personas, not code."""
-        return (self.settings.writer or ("code" if self.model_name in supply.PACKAGED else "model")) == "model"
+        return (self.settings.writer or self._measured) == "model"
+
+    @property
+    def model_names(self) -> bool:
+        """Whether the model names tags beside code."""
+        return (self.settings.namer or self._measured) == "model"
+
+    @property
+    def _measured(self) -> Literal["code", "model"]:
+        """Who does better what both can do: packaged models were measured to add nothing to code."""
+        return "code" if self.model_name in supply.PACKAGED else "model"
 
     @property
     def model_name(self) -> str:

@@ -22,7 +22,7 @@ def main() -> None:
     pull()
     step(f"limner ingest {SAMPLE.relative_to(SAMPLE.parents[2])}", "take in what 14 fictional users did")
     ingest([SAMPLE])
-    step("limner run", "count, let the model name and word, prove every tag (unchanged users cost nothing)")
+    step("limner run", "count, let the model read what no rule can, prove every tag (unchanged users cost nothing)")
     run()
     app = App(settings.read())
     profiles = list(app.profiles.every())

@@ -29,8 +29,8 @@ class Finding(NamedTuple):
 
 
 def examine(app: App) -> list[Finding]:
-    """Home, database, index, settings, taxonomy, model, engine and embedder, in that order."""
-    looks = (_home, _database, _index, _timezone, _taxonomy, _model, _engine, _embedder)
+    """Home, database, index, settings, taxonomy, model, engine, what the model does, and embedder, in that order."""
+    looks = (_home, _database, _index, _timezone, _taxonomy, _model, _engine, _parts, _embedder)
     return [finding for look in looks for finding in _safely(look, app)]
 
 
@@ -93,6 +93,16 @@ def _engine(app: App) -> Iterator[Finding]:
     if not app.settings.model_url:
         python = server.vllm_python(app.settings.vllm_python)
         yield Finding("engine", os.access(python, os.X_OK), f"vLLM by {python}", "`make setup` installs it.")
+
+
+def _parts(app: App) -> Iterator[Finding]:
+    """What is left to the model, and what to code."""
+    why = "packaged models do no better, and it costs no call" if app.model_name in supply.PACKAGED else "as it is set"
+    for name, setting, asked, by_model, by_code in (
+        ("names", "LIMNER_NAMER", app.model_names, "the model names tags beside code", "code alone names tags"),
+        ("words", "LIMNER_WRITER", app.model_words, "the model words personas", "code words personas"),
+    ):
+        yield Finding(name, True, f"{by_model} ({setting})" if asked else f"{by_code}: {why} ({setting})")
 
 
 def _embedder(app: App) -> Iterator[Finding]:

@@ -343,6 +343,8 @@ class RunSummary(Value):
     """Kind of error to users."""
     note: str = ""
     """Why it stopped, and how to go on."""
+    prompts: Mapping[str, str] = Field(default_factory=dict)
+    """What it asks a model with, by id, each with its digest; what is not among them code does."""
 
 
 class Line(Value):

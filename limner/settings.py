@@ -43,6 +43,9 @@ class Settings(BaseSettings):
     writer: Literal["code", "model"] | None = None
     """Who words the persona: code, in fixed sentences, or the model, every sentence of which is checked. Unset means
     the model, but code where it is a packaged one: those are small, and word it worse than code does."""
+    namer: Literal["code", "model"] | None = None
+    """Who names tags: code alone, those that counting finds, or the model beside it, in one call a user, of whose names
+    counting decides. Unset means the model, but code where it is a packaged one: those name what is counted already."""
     prompts: tuple[str, ...] = ()
     """Prompt versions to ask with in place of those in use, such as ["propose.v2"]."""
 

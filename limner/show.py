@@ -51,6 +51,7 @@ err = Console(stderr=True, highlight=False)
 
 SIGNS = {1: ("+", "green"), -1: ("−", "red"), 0: ("•", "cyan")}
 LEANS = {1: "likes", -1: "dislikes", 0: "is"}
+LEFT_TO_CODE = {"propose": "names tags", "persona": "words personas"}
 SIGNALS = {
     SignalKind.EXPLICIT_POSITIVE: ("+ said", "green"),
     SignalKind.IMPLICIT_POSITIVE: ("+ did", "green"),
@@ -346,6 +347,9 @@ def summary(run: RunSummary, dead: Sequence[Outcome] = ()) -> None:
         done = users["done"]
         each = f" ({spent / done:,.0f} a user, {run.seconds / done:.2f} s a user)" if done else ""
         line(f"  {_number(run.model_calls, 'model call')}, {tokens['in']:,} tokens in, {tokens['out']:,} out{each}")
+    asked = {name.rpartition(".")[0] for name in run.prompts}
+    if left := [does for name, does in LEFT_TO_CODE.items() if asked and name not in asked]:
+        line(f"  code {' and '.join(left)}, without a call; `limner doctor` says why")
     for kind, number in run.failures.items():
         line(f"  {number:,} × {kind}", style="red")
     for letter in dead[:TELLING]:

@@ -266,8 +266,8 @@ def promote(
         return Side("prompt", of.id, of.id, of.digest)
 
     def pinned(of: library.Prompt) -> settings.Settings:
-        writer = "model" if of.name == "persona" else known.writer
-        return known.model_copy(update={"prompts": (*known.prompts, of.id), "writer": writer})
+        asks = {"persona": {"writer": "model"}, "propose": {"namer": "model"}}.get(of.name, {})
+        return known.model_copy(update={"prompts": (*known.prompts, of.id), **asks})
 
     sides = Sides(side(one), side(current), pinned(one), pinned(current))
     held = _heard(sides, gate.rules(file), Trials(task, limit, run, against))

@@ -230,6 +230,7 @@ class RunStore:
             started_at=row.started_at,
             failures=dict(failures),
             note=note,
+            prompts=row.config.get("prompts", {}),
         )
 
     def work(

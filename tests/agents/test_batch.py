@@ -279,6 +279,17 @@ async def test_an_equal_question_about_another_user_is_asked_once(lab: Lab) -> N
     assert lab.profile("user-2").personas == lab.profile("user-1").personas
 
 
+async def test_where_code_names_and_words_no_call_is_made_and_what_is_proven_stays(lab: Lab) -> None:
+    lab.add("user-1")
+    await lab.run()
+    named = lab.profile("user-1")
+    lab.parts = lab.parts._replace(propose=None, persona=None)
+    model = ScriptedModel([])
+    run, _ = await lab.run(model)
+    assert lab.users(run)["done"] == 1 and model.asked == []
+    assert lab.profile("user-1").tags == named.tags
+
+
 async def test_users_that_did_not_change_cost_no_call(lab: Lab) -> None:
     lab.add("user-1", "user-2")
     await lab.run()
@@ -517,8 +528,11 @@ def test_no_prompt_holds_the_id_of_its_user_nor_what_was_planted(lab: Lab, user_
     events = [*sample()[user_id].events, event(999, "post", text=planted, ts=LATER)]
     lab.parts.events.add([one.model_copy(update={"user_id": "id-7731"}) for one in events])
     cleaned = clean.clean(lab.parts.events.history("id-7731"))
-    reading = batch.read(cleaned, lab.parts, lambda text: len(text) // 4)
-    asked = " ".join(m.content for m in propose.chat(reading.digest, reading.lang, lab.parts.propose, TAXONOMY))
+    reading = batch.read(cleaned, lab.parts)
+    digest = batch.told(reading, TAXONOMY, lambda text: len(text) // 4)
+    asked = " ".join(
+        message.content for message in propose.chat(digest, reading.lang, library.latest("propose"), TAXONOMY)
+    )
     assert "Write to [EMAIL], call [PHONE], [PHONE] or [PHONE]" in asked
     for secret in (
         "7731",

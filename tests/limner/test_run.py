@@ -96,6 +96,22 @@ def test_the_model_words_personas_where_it_is_set_to(
     assert any(name.startswith("persona") for name in limner("profile", "nell", "--json").json["prompts"])
 
 
+def test_where_code_names_tags_no_call_is_made_and_it_is_said(
+    ingested: Path, server: FaultyServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limner("run")
+    asked, named = server.count, limner("profile", "nell", "--json").json
+    assert "code words personas, without a call" in limner("status").out
+    monkeypatch.setenv("LIMNER_NAMER", "code")
+    assert limner("run", "--dry-run", "--json").json["calls"] == 0
+    assert limner("run", "--json").json["model_calls"] == 0
+    assert server.count == asked
+    assert limner("profile", "nell", "--json").json["tags"] == named["tags"]
+    assert "code names tags and words personas, without a call" in limner("status").out
+    assert "code alone names tags: as it is set (LIMNER_NAMER)" in limner("doctor").words
+    assert "packaged models do no better" in limner("doctor", LIMNER_MODEL="smollm2-135m", LIMNER_MODEL_URL="").words
+
+
 def test_a_limit_takes_the_first_users_and_names_choose(ingested: Path) -> None:
     assert users(limner("run", "--limit", 2, "--json")) == counted(2, done=2)
     assert users(limner("run", "--users", "gordon, nell", "--json")) == counted(2, done=2)
@@ -285,7 +301,7 @@ def test_a_glossary_makes_no_profile_anew(home: Path, tmp_path: Path, monkeypatc
 
 
 @pytest.mark.parametrize(
-    ("model", "writer", "words"),
+    ("model", "who", "asked"),
     [
         ("qwen2.5-coder-1.5b", None, False),
         ("qwen2.5-coder-1.5b", "model", True),
@@ -293,9 +309,12 @@ def test_a_glossary_makes_no_profile_anew(home: Path, tmp_path: Path, monkeypatc
         ("Qwen/Qwen2.5-32B-Instruct", "code", False),
     ],
 )
-def test_a_packaged_model_leaves_the_words_to_code(
-    tmp_path: Path, model: str, writer: Literal["code", "model"] | None, words: bool
+def test_a_packaged_model_leaves_names_and_words_to_code(
+    tmp_path: Path, model: str, who: Literal["code", "model"] | None, asked: bool
 ) -> None:
-    app = App(Settings(home=tmp_path, model=model, writer=writer))
-    assert app.model_words is words
-    assert [prompt.name for prompt in app.prompts(("propose", "persona"))] == ["propose", *["persona"] * words]
+    for setting, name in (("namer", "propose"), ("writer", "persona")):
+        others = {"namer": "code", "writer": "code"}
+        app = App(Settings.model_validate({"home": tmp_path, "model": model, **others, setting: who}))
+        assert [prompt.name for prompt in app.of_a_run()] == ["listen", *[name] * asked]
+        parts = app.parts(())
+        assert ((parts.propose or parts.persona) is not None) is asked

@@ -19,6 +19,7 @@ def real_home(vllm_server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPat
     """Two users of the sample, and settings that point at a real vLLM."""
     home = tmp_path / "a real home"
     settings = {"LIMNER_HOME": home, "LIMNER_MODEL_URL": vllm_server.url, "LIMNER_MODEL": vllm_server.name}
+    settings["LIMNER_NAMER"] = "model"
     for name, value in settings.items():
         monkeypatch.setenv(name, str(value))
     events = tmp_path / "events.jsonl"
