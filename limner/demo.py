@@ -1,7 +1,11 @@
-"""limner at work on the bundled sample: the commands a user would type, one after the other, and what they give."""
+"""limner at work on the bundled sample: the commands a user would type, one after the other, and what they give.
+
+The model names tags and words personas here, as any model of yours would; a packaged one leaves both to code otherwise.
+"""
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import typer
@@ -14,6 +18,7 @@ from limner.domain import Profile
 SAMPLE = Path(__file__).parents[1] / "evals" / "datasets" / "sample.jsonl"
 CARDS = ("nell", "laozhou")
 """One who writes English, one who writes Chinese."""
+BY_MODEL = {"LIMNER_NAMER": "model", "LIMNER_WRITER": "model"}
 
 
 def main() -> None:
@@ -22,7 +27,11 @@ def main() -> None:
     pull()
     step(f"limner ingest {SAMPLE.relative_to(SAMPLE.parents[2])}", "take in what 14 fictional users did")
     ingest([SAMPLE])
-    step("limner run", "count, let the model read what no rule can, prove every tag (unchanged users cost nothing)")
+    os.environ |= BY_MODEL
+    step(
+        " ".join(f"{name}={by}" for name, by in BY_MODEL.items()) + " limner run",
+        "count, let the model name and word, prove every tag (unchanged users cost nothing)",
+    )
     run()
     app = App(settings.read())
     profiles = list(app.profiles.every())
