@@ -150,9 +150,8 @@ class Level(App):
 
 def fill(folder: str, url: str, name: str, key: str, *, level: bool) -> None:
     """The batch's process."""
-    at = settings.read().model_copy(
-        update={"home": Path(folder), "database_url": None, "model_url": url, "model": name, "model_key": key}
-    )
+    server = {"model_url": url, "model": name, "model_key": key, "namer": "model", "writer": "model"}
+    at = settings.read().model_copy(update={"home": Path(folder), "database_url": None, **server})
     app = Level(at) if level else App(at)
     app.run(told=lambda *_: None, report=lambda *_: None)
 
