@@ -263,6 +263,7 @@ class _Account:
                 outcome=outcome,
                 detail=detail,
                 answer=answer,
+                logprob=reply.logprob if isinstance(reply, Reply) else None,
             )
         )
 
@@ -592,25 +593,6 @@ class VllmModel(_Seam):
             raise _AttemptError(message, "refused")
         words = [(top["token"], math.exp(top["logprob"])) for top in tops]
         return Odds(words, usage.get("prompt_tokens", 0), usage.get("completion_tokens", 0))
-
-    async def choice(self, chat: Sequence[Message], words: Sequence[str]) -> str:
-        """The likeliest of some words, such as the letters of a choice, as the model's whole answer.
-
-        Raises:
-            ModelError: the server could not be reached, or refused.
-        """
-        body = await self._body(chat, max_tokens=8, structured_outputs={"choice": list(words)})
-        return str(body["choices"][0]["message"]["content"])
-
-    async def _body(self, chat: Sequence[Message], **options: Any) -> dict[str, Any]:
-        """The server's whole word on a chat, after as many attempts as its troubles are worth."""
-        retrying = AsyncRetrying(
-            retry=retry_if_exception_type(_AttemptError), stop=_enough, wait=self._pause, reraise=True
-        )
-        try:
-            return await retrying(self._chat, chat, **options)
-        except _AttemptError as error:
-            raise (Unreachable if error.outcome == "unreachable" else Refused)(str(error)) from error
 
     def _asked(self, chat: Sequence[Message], **options: Any) -> dict[str, Any]:
         messages = [message._asdict() for message in chat]

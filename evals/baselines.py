@@ -16,7 +16,6 @@ Seconds are those of one question with others under way, as `--concurrency` says
 from __future__ import annotations
 
 import itertools
-import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
@@ -29,10 +28,10 @@ from agents.embedder import Embedder
 from agents.model import AnswerT, Judge, Ledger, messages
 from agents.recall import fused, tokens
 from evals.questions import SETS, profiled
-from evals.systems import asking
+from evals.systems import Timed, asking
 from evals.task import Bench, Sample, System
 from limner.app import App
-from limner.domain import Event, Language, ModelCall, Profile
+from limner.domain import Event, Language, Profile
 from limner.errors import AnswerError
 from prompts.answers import NumberAnswer, SelectAnswer
 from prompts.library import Prompt
@@ -85,7 +84,7 @@ async def _answered(
     assert isinstance(sample.given, Mapping)
     words = next(words for form, words in sample.given["wordings"] if form == "own words")
     want = sample.reference["want"]
-    timed, told = _Timed(ledger), lines(words)
+    timed, told = Timed(ledger), lines(words)
     one: dict[str, Any] = {"form": "own words", "words": words, "want": want, "lines": len(told), "users": []}
     try:
         if want == "list":
@@ -96,19 +95,6 @@ async def _answered(
     except AnswerError as error:  # what cannot be read names nobody
         one["unreadable"] = str(error)
     return {"wordings": [one | {"seconds": timed.seconds}]}
-
-
-class _Timed:
-    """A ledger that counts the seconds; of an answer that was kept, those that it took when it was given."""
-
-    def __init__(self, ledger: Ledger) -> None:
-        self._ledger, self._begun, self._kept = ledger, time.monotonic(), 0.0
-        self.seconds = 0.0
-
-    def __call__(self, call: ModelCall) -> None:
-        self._kept += call.seconds if call.outcome == "kept" else 0.0
-        self.seconds = time.monotonic() - self._begun + self._kept
-        self._ledger(call)
 
 
 async def _asked(

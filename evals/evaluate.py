@@ -57,7 +57,7 @@ def begin(task: Task, system: str, settings: Settings, *, limit: int | None = No
     """A new run, with nothing answered yet.
 
     Args:
-        limit: Users or conversations, drawn by hash.
+        limit: Users, or samples of a data set that is not drawn by whole clusters, drawn by hash.
 
     Raises:
         InputError: the data are not here.

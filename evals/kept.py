@@ -60,8 +60,8 @@ class Kept:
         heard: Heard | None = None,
         weighed: Weighed | None = None,
     ) -> AnswerT:
-        """As `Model.answer`. Who wants to be told how sure the model was has it asked anew: that is not kept."""
-        recall = partial(self._retold, user_id, ledger) if weighed is None else _nothing
+        """As `Model.answer`. Where how sure the model was is wanted, only an answer that was kept with it is taken."""
+        recall = partial(self._retold, user_id, ledger, weighed=weighed)
         return await Remembering(self._model, None, recall).answer(
             chat,
             schema,
@@ -100,10 +100,14 @@ class Kept:
             ledger=self._both(ledger),
         )
 
-    def _retold(self, user_id: str | None, ledger: Ledger, request: str) -> str | None:
+    def _retold(
+        self, user_id: str | None, ledger: Ledger, request: str, *, weighed: Weighed | None = None
+    ) -> str | None:
         call = self._recall(request)
-        if call is None:
+        if call is None or (weighed is not None and call.logprob is None):
             return None
+        if weighed is not None and call.logprob is not None:
+            weighed(call.logprob)
         ledger(call.model_copy(update={"user_id": user_id}))
         return call.answer
 
@@ -113,10 +117,6 @@ class Kept:
             ledger(call)
 
         return told
-
-
-def _nothing(request: str) -> None:
-    """No kept answer."""
 
 
 @contextmanager

@@ -58,6 +58,22 @@ def asking(ask: Ask, *prompts: str) -> System:
     return System(solve, prompts)
 
 
+class Timed:
+    """A ledger that counts the seconds; of an answer that was kept, those that it took when it was given."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger, self._begun, self._kept = ledger, time.monotonic(), 0.0
+
+    def __call__(self, call: ModelCall) -> None:
+        self._kept += call.seconds if call.outcome == "kept" else 0.0
+        self._ledger(call)
+
+    @property
+    def seconds(self) -> float:
+        """Since it was made."""
+        return time.monotonic() - self._begun + self._kept
+
+
 async def leaning(sample: Sample, model: Judge, ledger: Ledger, prompt: Prompt, **inputs: str) -> float:
     """The log-odds that a model answers a prompt with yes, on a sample's account."""
     return await model.leaning(

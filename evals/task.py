@@ -62,6 +62,8 @@ class Dataset:
     """All that it is read from, gzipped (`.gz` added) or not."""
     read: Callable[[Sequence[Path], Taxonomy], Sequence[Sample]]
     """Its samples from these files, as they lie; keys of a reference follow the taxonomy."""
+    whole: bool = True
+    """Whether a limit draws whole clusters; samples by themselves where clusters are few and large."""
 
     @property
     def absent(self) -> str:
@@ -70,7 +72,7 @@ class Dataset:
         return f"{missing[0]} is not there: this data set is not part of limner." if missing else ""
 
     def samples(self, taxonomy: Taxonomy, *, limit: int | None = None, seed: int = 0) -> list[Sample]:
-        """All samples, or so many clusters of them, drawn by hash, the same for everybody with the same seed.
+        """All samples, or so many clusters or samples, drawn by hash, the same for everybody with the same seed.
 
         Raises:
             InputError: the data are not here.
@@ -78,9 +80,11 @@ class Dataset:
         every = self.read(self._found(), taxonomy)
         if limit is None:
             return list(every)
-        clusters = {sample.cluster or sample.id for sample in every}
-        chosen = set(sorted(clusters, key=lambda one: _drawn(one, seed))[:limit])
-        return [sample for sample in every if (sample.cluster or sample.id) in chosen]
+        chosen = set(sorted(set(map(self._unit, every)), key=lambda one: _drawn(one, seed))[:limit])
+        return [sample for sample in every if self._unit(sample) in chosen]
+
+    def _unit(self, sample: Sample) -> str:
+        return sample.cluster if self.whole and sample.cluster else sample.id
 
     @cached_property
     def digest(self) -> str:

@@ -3,8 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 
-from evals import baselines, meaning, nextitems, proposals, questions, silence, specificity
+from evals import (
+    baselines,
+    choices,
+    meaning,
+    nextitems,
+    proposals,
+    questions,
+    readers,
+    retrieval,
+    silence,
+    specificity,
+)
 from evals.datasets import (
     bundled,
     feelings,
@@ -13,6 +25,7 @@ from evals.datasets import (
     lastfm,
     later,
     names,
+    people,
     ratings,
     speakers,
     stated,
@@ -250,6 +263,47 @@ TASKS: Mapping[str, Task] = {
                 ("lastfm", "listeners"),
                 ("completejourney", "grocery shoppers"),
             )
+        ),
+        *(
+            Task(f"{name}{part}", 1, f"{about}{told}", people.dataset(kind, card, keep), systems, scorers)
+            for name, about, kind, card, systems, scorers in (
+                (
+                    "locomo",
+                    "questions about one person from long English dialogues",
+                    people.LOCOMO,
+                    "locomo",
+                    readers.systems(partial(people.histories, people.LOCOMO)),
+                    readers.LOCOMO,
+                ),
+                (
+                    "recall-locomo",
+                    "evidence found for questions about one person, stage by stage; no model is asked",
+                    people.LOCOMO,
+                    "locomo",
+                    retrieval.systems(partial(people.histories, people.LOCOMO)),
+                    retrieval.SCORERS,
+                ),
+                (
+                    "memdaily",
+                    "questions about one person from Chinese notes, a choice of four",
+                    people.MEMDAILY,
+                    "memdaily-questions",
+                    choices.systems(partial(people.histories, people.MEMDAILY)),
+                    choices.SCORERS,
+                ),
+            )
+            for part, told, keep in (
+                ("", "", people.reported),
+                ("-fitted", ", of those that choices are made on", people.fitted),
+            )
+        ),
+        Task(
+            "personabench-questions",
+            1,
+            "questions about one person from chats and purchases, some of them outdated",
+            people.dataset(people.PERSONABENCH, "personabench-questions"),
+            readers.systems(partial(people.histories, people.PERSONABENCH)),
+            readers.PERSONABENCH,
         ),
     )
 }

@@ -220,6 +220,8 @@ class ModelCall(Value):
     detail: str = ""
     answer: str | None = None
     """The validated reply; None unless the outcome is ok or kept."""
+    logprob: float | None = None
+    """Mean over the tokens of the reply; None where nobody asked how sure the model was."""
 
 
 class Added(Value):

@@ -65,7 +65,10 @@ def every(as_json: Json = False) -> None:
 def run(
     task: Annotated[str, typer.Argument(help="A task: `limner eval list` shows them.")],
     system: Annotated[str | None, typer.Option(help="What answers; limner as it is meant if not given.")] = None,
-    limit: Annotated[int | None, typer.Option(min=1, help="Only so many users, drawn by hash.")] = None,
+    limit: Annotated[
+        int | None,
+        typer.Option(min=1, help="Only so many users, drawn by hash; of tasks about one person, so many questions."),
+    ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Draws others.")] = 0,
     resume: Annotated[
         bool,

@@ -178,6 +178,7 @@ class ModelCallRow(Table):
     outcome: Mapped[str]
     detail: Mapped[str]
     answer: Mapped[str | None]
+    logprob: Mapped[float | None]
 
 
 class ProfileRow(Table):

@@ -374,11 +374,6 @@ async def test_how_sure_an_answer_was_is_told_where_the_server_tells(server: Fau
     assert [bool(body.get("logprobs")) for body in server.chats] == [True, False, True, False]
 
 
-async def test_a_choice_is_held_to_its_words(server: FaultyServer, model: VllmModel) -> None:
-    server.answer = lambda body: body["structured_outputs"]["choice"][1]
-    assert await model.choice(CHAT, ["A", "B"]) == "B"
-
-
 # --- check ---
 
 

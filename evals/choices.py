@@ -1,0 +1,90 @@
+"""Chinese questions about a log of notes, a choice of four: the tasks `memdaily*`.
+
+The model reads lines and answers with a letter, which guided JSON holds it to. What it reads is what tells the systems
+apart: what limner recalls, as `limner ask` would show it; the ten notes that are best by BM25 (`plain-rag`); the whole
+log (`full-context`); nothing (`no-memory`). `words` asks no model: the choice most of whose words stand in those ten.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import cache
+from typing import Any
+
+from agents.digest import safe
+from agents.model import messages
+from agents.recall import tokens
+from evals.datasets.people import Histories
+from evals.readers import COST, MAX_TOKENS, Asked, plainly, reading
+from evals.retrieval import K, by_words, of, remembered
+from evals.runs import Output
+from evals.systems import counting
+from evals.task import Sample, Scorer, System
+from prompts.answers import ChoiceAnswer
+
+CATEGORIES = ("simple", "conditional", "comparative", "aggregative", "post processing", "noisy")
+Lines = Callable[[Asked], Mapping[str, str]]
+"""What is read with a question, by the ids of events."""
+
+
+def systems(histories: Callable[[], Histories]) -> Mapping[str, System]:
+    every = cache(histories)
+
+    def chosen(lines: Lines) -> System:
+        async def way(asked: Asked) -> dict[str, Any]:
+            return await _chosen(asked, lines(asked))
+
+        return reading(every, way, "choose")
+
+    return {
+        "limner": chosen(lambda asked: asked.recalled("zh")),
+        "plain-rag": chosen(lambda asked: plainly(asked.nearest)),
+        "full-context": chosen(lambda asked: plainly(asked.newest)),
+        "no-memory": chosen(lambda asked: {}),
+        "words": counting(lambda sample, known: _likest(sample, every())),
+    }
+
+
+async def _chosen(asked: Asked, lines: Mapping[str, str]) -> dict[str, Any]:
+    prompt = asked.app.prompt("choose")
+    choices = [f"{letter}. {safe(text)}" for letter, text in asked.choices.items()]
+    rendered = prompt.render(lines=list(lines.values()), question=safe(asked.question), choices=choices)
+    answer = await asked.model.answer(
+        messages(rendered),
+        ChoiceAnswer,
+        purpose=prompt.id,
+        prompt_digest=prompt.digest,
+        max_tokens=MAX_TOKENS,
+        user_id=asked.person.user_id,
+        ledger=asked.ledger,
+    )
+    return {"choice": answer.choice, "read": dict(lines)}
+
+
+def _likest(sample: Sample, histories: Histories) -> dict[str, Any]:
+    assert isinstance(sample.given, Mapping)
+    memory = remembered(histories[sample.given["history"]])
+    lines = plainly(memory.events(sorted(by_words(sample.given["question"], memory)[:K])))
+    held = set(tokens(" ".join(lines.values())))
+
+    def share(text: str) -> float:
+        words = tokens(text)
+        return sum(word in held for word in words) / max(1, len(words))
+
+    choices = sample.given["choices"]
+    return {"choice": max(choices, key=lambda letter: share(choices[letter])), "read": lines}
+
+
+# --- the scorers ---
+
+
+def right(sample: Sample, output: Output) -> float:
+    """Whether the choice is the right one."""
+    return float(output.output["choice"] == sample.reference["choice"])
+
+
+SCORERS: Mapping[str, Scorer] = {
+    "right": Scorer(right),
+    **COST,
+    **{f"right_{one.replace(' ', '_')}": Scorer(of([one], right)) for one in CATEGORIES},
+}
