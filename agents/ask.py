@@ -56,7 +56,7 @@ EVIDENCE = 3
 """Events cited for a tag."""
 LEAST_LEAD = -0.04
 """Of the one asked about over whoever else speaks, see `Memory.lead`: below it nothing is answered. A tenth of what can
-be answered in `evals.memory`'s FITTED conversations lies below it, and 0.54 of what cannot."""
+be answered in the conversations of `locomo-fitted` lies below it, and 0.54 of what cannot."""
 
 LEAST_SURE = -0.3
 """Mean log-probability of an answer's tokens below which it is withheld. On 60 questions of the conversations that

@@ -1,7 +1,7 @@
 """When something was, read in code: by the turn of the conversation that holds the words of the question best.
 
 What is told of "last Friday" was on the Friday before the day it was told; a turn that names no time tells of its own
-day. `python -m evals.memory unasked` gives the F1 of this on LoCoMo, and how much it leaves to a model.
+day. `limner eval run locomo --system code` gives the F1 of this on LoCoMo, and how much it leaves to a model.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from limner.domain import Event, Language, Reply
 
 LEAST_HELD = 0.5
 """Of the question's words, by weight, what the turn must hold: of 85 questions of the conversations that choices are
-made on (`evals.memory`) 66 have such a turn, and F1 is 0.755 on them, 0.683 on all."""
+made on (`locomo-fitted`) 66 have such a turn, and F1 is 0.755 on them, 0.683 on all."""
 
 WHEN = re.compile(
     r"^\W*(?:when|what (?:day|date|month|year)|which (?:day|month|year))\b|什么时候|何时|哪[天年月一]|几[月号]",

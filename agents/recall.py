@@ -38,7 +38,7 @@ MOST_KEPT = 4_000
 EXCHANGE = timedelta(hours=1)
 """Messages of one source that follow one another sooner are turns of one conversation."""
 FROM_NEIGHBOURS = 0.5
-"""Share of a neighbour's score that a turn inherits; chosen on the conversations `evals.memory` does not report."""
+"""Share of a neighbour's score that a turn inherits; chosen by `limner eval run recall-locomo-fitted`."""
 MEANING = 0.3
 """Weight of the ranking by meaning beside that by words, chosen likewise: alone, the packaged embedder is weaker."""
 TURNS = frozenset({"message", "chat", "comment"})

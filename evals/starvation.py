@@ -31,7 +31,7 @@ from agents.ingest import ingest
 from agents.model import VllmModel
 from agents.pace import read_load
 from evals import instant, synthetic
-from evals.memory import remembered
+from evals.retrieval import remembered
 from limner import settings, show
 from limner.app import App, Stage
 from limner.domain import Event

@@ -62,7 +62,7 @@ class Dataset:
     """All that it is read from, gzipped (`.gz` added) or not."""
     read: Callable[[Sequence[Path], Taxonomy], Sequence[Sample]]
     """Its samples from these files, as they lie; keys of a reference follow the taxonomy."""
-    whole: bool = True
+    whole: bool = field(default=True, kw_only=True)
     """Whether a limit draws whole clusters; samples by themselves where clusters are few and large."""
 
     @property

@@ -26,7 +26,7 @@ HOMES = {
     "langchain_core": ("agents/agent.py", "agents/chat.py", "agents/tools.py"),
     "langsmith": ("agents/agent.py",),
     "jsonschema": ("agents/shape.py",),
-    "bm25s": ("agents/recall.py", "evals/baselines.py", "evals/memory.py"),
+    "bm25s": ("agents/recall.py", "evals/baselines.py", "evals/retrieval.py"),
     "snowballstemmer": ("agents/recall.py",),
     "aiohttp": ("agents/model.py",),
     "tenacity": ("agents/model.py",),
@@ -50,6 +50,7 @@ LATE = {
     "evals/answers.py": {"nltk"},
     "evals/clusters.py": {"sklearn"},
     "evals/nextitems.py": {"implicit"},
+    "evals/readers.py": {"agents"},
 }
 """Imported where it is first needed, for a reason that the module gives."""
 
