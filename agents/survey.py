@@ -9,8 +9,9 @@ not answered half.
 
 from __future__ import annotations
 
+import re
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import NamedTuple
 
 from agents import follow
@@ -23,6 +24,8 @@ from limner.errors import LimnerError, ModelError, SetupError
 from limner.query import Query
 from store.population import ROWS, Found, PopulationStore
 
+_ID = re.compile(r"[A-Za-z0-9_](?:[\w.:@/-]*[A-Za-z0-9_])?", re.ASCII)
+"""What may be a user's id in a question."""
 TOLD = 2
 """Readings that are offered to whoever asked."""
 Understand = Callable[[str, Vocabulary], Awaitable[Plan]]
@@ -63,7 +66,7 @@ async def survey(
             leaning = None if before is None else follow.refined(question, before, vocabulary)
             read = leaning or await reading(question, vocabulary, understand)
         except Unread as unread:
-            return Answered(_unread(question, unread, words), None)
+            return Answered(_unread(question, unread, words, store.profiled(_ID.findall(question))), None)
         asked = _told(read, read.query)
         if query.empty(read.query.where) or (read.query.against is not None and query.empty(read.query.against)):
             return Answered(_empty(question, words), None)
@@ -131,7 +134,12 @@ def _told(read: Plan, asked: Query) -> dict[str, object]:
     return query.plain(asked) | ({"glossary": own} if own else {})
 
 
-def _unread(question: str, unread: Unread, words: Words) -> Reply:
+def _unread(question: str, unread: Unread, words: Words, people: Sequence[str]) -> Reply:
+    """That the question is not answered, why, and what to do.
+
+    Args:
+        people: Users whom it names.
+    """
     unknown = words.said((", ", "、")).join(f"“{word}”" for word in unread.unknown if word)
     if unread.near:
         near = words.said((" or ", "，还是")).join(f"“{one.plain}”" for one in unread.near[:TOLD])
@@ -158,6 +166,13 @@ def _unread(question: str, unread: Unread, words: Words) -> Reply:
             "`limner taxonomy show` 列出标签名称。",
         )
     )
+    if people:
+        advice += words.said(
+            (
+                f" To ask about {people[0]} alone, add `--user {people[0]}`.",
+                f"只问{people[0]}一人，请加 `--user {people[0]}`。",
+            )
+        )
     if unread.trouble:
         advice += words.said((f" The model could not be asked: {unread.trouble}", f"未能询问模型：{unread.trouble}"))
     return Reply(question=question, scope="population", answer=answer, abstained=True, explanation=advice)

@@ -136,6 +136,11 @@ class PopulationStore:
                 last = key
         return found
 
+    def profiled(self, ids: Sequence[str]) -> list[str]:
+        """Which of these are users with a profile, in order."""
+        with self._database.guarded(self._seconds) as connection:
+            return list(connection.scalars(PEOPLE.where(PERSON.in_(ids)).order_by(PERSON)))
+
     def record(
         self,
         *,

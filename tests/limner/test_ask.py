@@ -58,6 +58,12 @@ def test_what_means_nothing_known_is_named_and_not_answered() -> None:
     assert "“flibbertigibbets”" in said["answer"]
 
 
+def test_a_question_about_one_user_that_is_asked_of_all_is_told_how_to_ask_it() -> None:
+    said = limner("ask", "How many films did nell's friends rate in 2025?").words
+    assert "To ask about nell alone, add `--user nell`." in said
+    assert "--user" not in limner("ask", "How many films did anybody rate in 2025, perchance?").words
+
+
 def test_explain_tells_the_query_the_sql_and_its_plan() -> None:
     said = limner("ask", "Which users dislike musicals?", "--explain").out
     assert '"kind": "tagged"' in said

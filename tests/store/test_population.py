@@ -236,6 +236,11 @@ def test_keys_are_those_of_served_tags(store: PopulationStore) -> None:
     assert store.keys()["music/tea"] == ("interest", Label(en="tea", zh="中文 music/tea"))
 
 
+def test_users_with_a_profile_are_told_from_other_words(store: PopulationStore) -> None:
+    assert store.profiled(["u3", "like", "u1", "unprofiled"]) == ["u1", "u3"]
+    assert store.profiled([]) == []
+
+
 def test_who_asked_what_is_kept(store: PopulationStore) -> None:
     store.record(
         author="ann", scope="population", question="q?", asked={"want": "list"}, rows=3, seconds=0.1, outcome="answered"
