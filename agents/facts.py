@@ -25,6 +25,9 @@ WELL, FAR = 0.5, 1.0
 
 _ARTICLE = re.compile(r"^(.+), (The|An?|L[ae]s?|L'|Il|El|Los|D(?:er|ie|as))$")
 """As catalogues sort titles: "Sixth Sense, The"."""
+_ORIGINAL = re.compile(r"(?<=[\u4e00-\u9fff0-9])\s+(?:[A-Za-z][^\u4e00-\u9fff]*|\S*[\u3040-\u30ff\uac00-\ud7af].*)$")
+"""The title of a work in its own language behind the Chinese one: 泰坦尼克号 Titanic."""
+_SHELF = re.compile(r"/| - ")
 _ASIDE = re.compile(r"\s*\([^()]*\)$")
 """A year, or another title, behind a title."""
 _INNER = str.maketrans("《》“”", "〈〉‘’")
@@ -37,6 +40,7 @@ DONE: Mapping[str, tuple[str, str]] = {
     "like": ("liked", "点赞"),
     "post": ("posted about", "发帖提到"),
     "message": ("talked about", "聊到"),
+    "review": ("wrote about", "评论中写到"),
     "return": ("returned", "退回"),
     "skip": ("skipped", "跳过"),
 }
@@ -90,7 +94,7 @@ Point = tuple[Fact, ...]
 def points(tags: Sequence[Tag], events: Mapping[str, Event], lang: Language, taxonomy: Taxonomy) -> list[Point]:
     """What the persona says, a sentence a point: first tastes, further likes, dislikes, habits, stated facts.
 
-    No title is the example of two tastes where either has another.
+    No title is the example of two tastes, and the shelf of a catalogue is told where there is nothing else.
 
     Args:
         events: The whole history, by id.
@@ -99,6 +103,7 @@ def points(tags: Sequence[Tag], events: Mapping[str, Event], lang: Language, tax
         (tag for tag in tags if tag.status != "candidate"),
         key=lambda tag: (
             tag.status != "pinned",
+            _is_shelf(tag, taxonomy),
             -tag.probability * (1 + abs(tag.lift or 0)),
             -tag.counts.total,
             tag.key,
@@ -117,6 +122,11 @@ def points(tags: Sequence[Tag], events: Mapping[str, Event], lang: Language, tax
     kinds = {event.kind for event in events.values()}
     told: set[str] = set()
     return [tuple(_fact(tag, events, kinds, lang, told, taxonomy) for tag in group) for group in groups if group]
+
+
+def _is_shelf(tag: Tag, taxonomy: Taxonomy) -> bool:
+    """Whether a name is what only a catalogue calls things: "CRACKERS/MISC BKD FD", "CANDY - PACKAGED"."""
+    return tag.key.startswith("category/") and tag.key not in taxonomy.terms and bool(_SHELF.search(tag.label.en))
 
 
 def _is_trait(tag: Tag, taxonomy: Taxonomy) -> bool:
@@ -149,11 +159,13 @@ def _fact(
 
 
 def _exemplars(agreeing: Sequence[Event], told: set[str]) -> tuple[str, ...]:
-    """Titles of the strongest events that agree with the tag, without repeats, those not told yet first."""
+    """Titles of the strongest events that agree with the tag, without repeats and without those told already."""
     titles = dict.fromkeys(
-        title(given) for event in agreeing if isinstance(given := event.item.get("title"), str) and given
+        title(_ORIGINAL.sub("", given) if _WORKS & event.item.keys() else given)
+        for event in agreeing
+        if isinstance(given := event.item.get("title"), str) and given
     )
-    return tuple(sorted(titles, key=told.__contains__)[:MOST_EXEMPLARS])
+    return tuple(one for one in titles if one not in told)[:MOST_EXEMPLARS]
 
 
 def title(given: str) -> str:

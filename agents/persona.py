@@ -24,7 +24,7 @@ from prompts.answers import PersonaAnswer
 from prompts.taxonomy import Taxonomy
 from prompts.taxonomy.words import Found, Matcher
 
-VERSION = 5
+VERSION = 6
 
 MAX_TOKENS = 600
 _NUMBER = re.compile(r"\d+(?:\.\d+)?")

@@ -398,13 +398,13 @@ def test_a_title_is_told_as_one_says_it(given: str, said: str) -> None:
     assert title(given) == said
 
 
-def test_two_tastes_do_not_share_an_example_where_either_has_another() -> None:
+def test_two_tastes_do_not_share_an_example() -> None:
     ((first, second),) = told(
         "en",
         [tag("genre/sci-fi", lift=1.2, cites=("e1", "e2", "e3")), tag("genre/war", lift=0.6, cites=("e1", "e2", "e3"))],
     )
     assert first.titles == ("Blade Runner 2049", "The Iron Lady")
-    assert second.titles == ("Kind of Blue", "Blade Runner 2049")
+    assert second.titles == ("Kind of Blue",)
 
 
 @pytest.mark.parametrize(

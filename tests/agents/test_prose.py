@@ -11,7 +11,7 @@ from agents.facts import Point, points
 from agents.persona import complaint, fixed
 from agents.prose import ALIKE, APART, JOINED, ONE, TRAITS, Place, plain
 from limner.domain import Counts, Label, Language, Tag
-from tests.agents.histories import TAXONOMY, event, tag
+from tests.agents.histories import DONE, TAXONOMY, event, tag
 
 ITEMS: dict[str, dict[str, Any]] = {
     "e1": {"title": "Heat", "genres": ["crime"]},
@@ -196,3 +196,45 @@ def test_every_wording_passes_the_checks(lang: Language, place: Place) -> None:
 )
 def test_both_languages_have_the_same_places(plans: dict[Language, dict[str, tuple[str, ...]]]) -> None:
     assert plans["en"].keys() == plans["zh"].keys()
+
+
+def test_the_shelf_of_a_catalogue_is_told_where_there_is_nothing_else() -> None:
+    shelf, milk = tag("category/crackers-misc-bkd-fd", probability=0.99), tag("food/milk", probability=0.9)
+    shelf = shelf.model_copy(update={"label": Label(en="crackers/misc bkd fd", zh="crackers/misc bkd fd")})
+    tea, cheese = tag("food/tea", probability=0.8), tag("food/cheese", probability=0.7)
+    names = [[fact.called for fact in point] for point in told(shelf, milk, tea, cheese)]
+    assert names == [["milk", "tea"], ["cheese", "crackers/misc bkd fd"]]
+    assert "crackers" in text(shelf)
+
+
+def test_no_title_is_told_twice() -> None:
+    both = text(tag("genre/crime", -1, lift=-0.7, cites=()), tag("genre/war", lift=0.6, cites=("e1",)))
+    assert both.count("Heat") == 1
+    shared = text(tag("genre/crime", lift=1.2, cites=("e1",)), tag("genre/war", lift=0.6, cites=("e1",)))
+    assert shared.count("Heat") == 1
+
+
+def test_what_reviews_bring_up_is_told_as_written_about() -> None:
+    counted = tag("genre/superhero", cites=("e1", "e2"), counts=Counts(implicit_positive=2))
+    cited = counted.model_copy(
+        update={"evidence": tuple(one.model_copy(update={"signal": DONE}) for one in counted.evidence)}
+    )
+    assert text(cited, kind="review").startswith("This user wrote about superhero films 2 times")
+    assert text(cited, kind="review", lang="zh").startswith("这位用户评论中写到超级英雄片2次")
+
+
+@pytest.mark.parametrize(
+    ("item", "title"),
+    [
+        ({"title": "泰坦尼克号 Titanic", "genres": ["爱情"]}, "泰坦尼克号"),
+        ({"title": "权力的游戏 第八季 Game of Thrones Season 8", "genres": ["奇幻"]}, "权力的游戏 第八季"),
+        ({"title": "千与千寻 千と千尋の神隠し", "genres": ["动画"]}, "千与千寻"),
+        ({"title": "人生一串 第二季", "genres": ["纪录片"]}, "人生一串 第二季"),
+        ({"title": "小米 Redmi Note 12", "brand": "小米"}, "小米 Redmi Note 12"),
+        ({"title": "Heat 2", "genres": ["crime"]}, "Heat 2"),
+    ],
+)
+def test_a_work_is_called_by_its_chinese_title(item: dict[str, Any], title: str) -> None:
+    known = {"e1": event(1, item=item)}
+    (((fact,),)) = points([tag("genre/crime", lift=1.2, cites=("e1",))], known, "zh", TAXONOMY)
+    assert fact.titles == (title,)
