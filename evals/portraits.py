@@ -21,7 +21,7 @@ from evals.scorers import Agreement, agreement, failed_recounts
 from evals.systems import LIMNER, asking, counting
 from evals.task import Sample, Scorer, System, Tally
 from limner.app import App
-from limner.domain import Event, Evidence, Label, Persona, Tag
+from limner.domain import Event, Evidence, Label, Persona, Polarity, Tag
 from prompts import taxonomy
 from prompts.answers import PlainAnswer
 from prompts.taxonomy import Named, Taxonomy
@@ -30,7 +30,7 @@ RECENT = 40
 """Events that the plain prompt shows, the newest."""
 MAX_TOKENS = 600
 CITED = 20
-LEANING = {"likes": 1, "dislikes": -1, "is": 0}
+LEANING: Mapping[str, Polarity] = {"likes": 1, "dislikes": -1, "is": 0}
 
 
 # --- the baselines ---
@@ -40,7 +40,7 @@ async def plain(sample: Sample, model: Model, ledger: Ledger, app: App) -> dict[
     """What the model says when it is simply asked: one call a user, taken at its word."""
     prompt, known = app.prompt("plain"), app.taxonomy
     events = clean(sample.history).history.events[-RECENT:]
-    told = [_line(number, event) for number, event in enumerate(events, 1)]
+    told = [line(number, event) for number, event in enumerate(events, 1)]
     rendered = prompt.render(language=language(events), events=told)
     answer = await model.answer(
         messages(rendered),
@@ -69,8 +69,8 @@ async def plain(sample: Sample, model: Model, ledger: Ledger, app: App) -> dict[
     return {"tags": list(tags.values())}
 
 
-def _line(number: int, event: Event) -> str:
-    """An event as the plain prompt shows it: `e3 rating 4.5 "Heat" [Crime, Thriller] what they wrote`."""
+def line(number: int, event: Event) -> str:
+    """An event as a prompt shows it: `e3 rating 4.5 "Heat" [Crime, Thriller] what they wrote`."""
     value = f" {event.value:g}" if event.value is not None else ""
     title = event.item.get("title") or event.item.get("artist")
     given = [event.item.get(name) for name in ("genres", "categories", "topics")]

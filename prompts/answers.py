@@ -30,6 +30,29 @@ class ProposeAnswer(Answer):
     tags: list[Proposed] = Field(max_length=4)
 
 
+Ids = Annotated[list[Annotated[str, StringConstraints(pattern=r"^e[1-9][0-9]?$")]], Field(min_length=1, max_length=6)]
+"""Of the events that a prompt shows."""
+Theme = tuple[
+    Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9 &'-]{1,38}$")],
+    Annotated[str, StringConstraints(min_length=1, max_length=20)],
+    Literal["likes", "dislikes", "is"],
+    Ids,
+]
+"""Its name in English and in Chinese, how it leans, and the events that show it."""
+
+
+class ThemesAnswer(Answer):
+    """Answer to the `themes` prompts."""
+
+    themes: list[Theme] = Field(max_length=4)
+
+
+class SeriesAnswer(Answer):
+    """Answer to the `series` prompts: words of titles, and the titles they stand in."""
+
+    series: list[tuple[Annotated[str, StringConstraints(min_length=2, max_length=40)], Ids]] = Field(max_length=4)
+
+
 class PersonaAnswer(Answer):
     """Answer to the `persona` prompts: a sentence a point, in their order."""
 

@@ -37,9 +37,9 @@ def tag(name: str) -> dict[str, str]:
     return {"facet": "interest", "en": name, "zh": "名", "polarity": "likes"}
 
 
-async def answered(app: App, *said: str) -> tuple[dict[str, Any], int]:
+async def answered(app: App, *said: str, way: proposals.Way = proposals.in_use) -> tuple[dict[str, Any], int]:
     calls: list[ModelCall] = []
-    found = await proposals.named(sample(), ScriptedModel(said), calls.append, app)
+    found = await proposals.earning(way)(sample(), ScriptedModel(said), calls.append, app)
     return found, sum(call.tokens_in + call.tokens_out for call in calls)
 
 
@@ -62,12 +62,46 @@ async def test_an_answer_that_cannot_be_used_costs_its_tokens_and_adds_nothing(a
 
 def test_tags_are_told_for_a_thousand_tokens() -> None:
     made = {"named": ["a", "b"], "refused": "", "held": ["a"], "added": ["a"], "verified": ["a", "c", "d"]}
+    made |= {"cited": 4, "cited_right": 1}
     output = Output(sample="u", cluster="u", input="0", output=made, tokens={"in": 1400, "out": 100})
     scored = {name: scorer.score(sample(), output) for name, scorer in proposals.SCORERS.items()}
     assert scored == {
         "verified_for_1000_tokens": (3, 1.5),
         "added_for_1000_tokens": (1, 1.5),
         "held": (1, 2),
+        "cited_right": (1, 4),
         "answered": 1,
         "tokens": 1500,
     }
+
+
+async def test_a_theme_is_held_against_the_events_that_it_cites(app: App) -> None:
+    theme = ["crime thrillers", "犯罪惊悚片", "likes", ["e1", "e8", "e1"]]
+    found, _ = await answered(app, json.dumps({"themes": [theme]}), way=proposals.themes)
+    assert found["added"] == found["held"] == ["genre/crime+genre/thriller"]
+    assert (found["cited"], found["cited_right"]) == (2, 1), "the best rated event stands first, the others last"
+
+
+async def test_a_theme_is_asked_for_beside_what_is_proven(app: App) -> None:
+    model = ScriptedModel(['{"themes": []}'])
+    await proposals.earning(proposals.themes)(sample(), model, lambda call: None, app)
+    asked = model.asked[0].chat[1].content
+    assert "proven: likes crime stories; likes thrillers; dislikes comedy" in asked
+    assert 'e1 rating 5 "film 6" [Crime, Thriller]' in asked
+
+
+@pytest.mark.parametrize(
+    ("name", "added"),
+    [("Orbit films", ["series/orbit"]), ("Orbit 1", []), ("Space Gate", []), ("comedy", [])],
+    ids=["words of several titles that pass the rule", "of one title", "of none", "a thing that is counted anyway"],
+)
+async def test_a_series_is_proven_by_the_titles_that_hold_its_words(app: App, name: str, added: list[str]) -> None:
+    said = json.dumps({"series": [[name, ["e1", "e2"]]]})
+    called = {5: "Orbit", 1: "Gate"}
+    events = tuple(
+        event.model_copy(update={"item": {**event.item, "title": f"{called[int(event.value or 0)]} {event.event_id}"}})
+        for event in sample().history.events
+    )
+    user = Sample("u", History(user_id="u", events=events))
+    found = await proposals.earning(proposals.series)(user, ScriptedModel([said]), lambda call: None, app)
+    assert found["added"] == added
