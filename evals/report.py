@@ -210,7 +210,9 @@ def reliabilities(scores: Iterable[Score], kinds: Mapping[str, MetricKind]) -> d
 def _verdicts(metrics: Mapping[str, Difference]) -> dict[Verdict, list[str]]:
     """Verdict to the metrics of which it is given, the better ones first."""
     order: tuple[Verdict, ...] = get_args(Verdict)
-    told = {verdict: [name for name, one in metrics.items() if one.verdict == verdict] for verdict in order}
+    told: dict[Verdict, list[str]] = {
+        verdict: [name for name, one in metrics.items() if one.verdict == verdict] for verdict in order
+    }
     return {verdict: names for verdict, names in told.items() if names}
 
 
