@@ -13,7 +13,7 @@ from prompts.taxonomy import Taxonomy
 
 FILE = Path(__file__).with_name("judgements.jsonl")
 SECOND = Path(__file__).with_name("judgements.second.jsonl")
-"""What a second reader said of every sample, who saw neither labels nor faults."""
+"""What a second reader said of every sample, which saw neither labels nor faults."""
 
 
 def read(files: Sequence[Path], taxonomy: Taxonomy) -> list[Sample]:
