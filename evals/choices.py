@@ -12,10 +12,9 @@ from functools import cache
 from typing import Any
 
 from agents.digest import safe
-from agents.model import messages
 from agents.recall import tokens
 from evals.datasets.people import Histories
-from evals.readers import COST, MAX_TOKENS, Asked, plainly, reading
+from evals.readers import COST, Asked, plainly, reading
 from evals.retrieval import K, by_words, of, remembered
 from evals.runs import Output
 from evals.systems import counting
@@ -46,17 +45,9 @@ def systems(histories: Callable[[], Histories]) -> Mapping[str, System]:
 
 
 async def _chosen(asked: Asked, lines: Mapping[str, str]) -> dict[str, Any]:
-    prompt = asked.app.prompt("choose")
     choices = [f"{letter}. {safe(text)}" for letter, text in asked.choices.items()]
-    rendered = prompt.render(lines=list(lines.values()), question=safe(asked.question), choices=choices)
-    answer = await asked.model.answer(
-        messages(rendered),
-        ChoiceAnswer,
-        purpose=prompt.id,
-        prompt_digest=prompt.digest,
-        max_tokens=MAX_TOKENS,
-        user_id=asked.person.user_id,
-        ledger=asked.ledger,
+    answer = await asked.answer(
+        "choose", ChoiceAnswer, lines=list(lines.values()), question=safe(asked.question), choices=choices
     )
     return {"choice": answer.choice, "read": dict(lines)}
 

@@ -24,7 +24,7 @@ from typing import Any, NamedTuple
 from agents.ask import LEAST_SURE, MOST_CHARACTERS, Person, read, shown, without_a_model
 from agents.dating import dating
 from agents.digest import safe
-from agents.model import Judge, Ledger, messages
+from agents.model import AnswerT, Judge, Ledger, messages
 from agents.recall import Embed
 from agents.when import day, window
 from evals import answers
@@ -76,6 +76,19 @@ class Asked(NamedTuple):
                 break
             kept.append(event)
         return kept[::-1]
+
+    async def answer(self, name: str, schema: type[AnswerT], **inputs: Any) -> AnswerT:
+        """The model's answer to a prompt."""
+        prompt = self.app.prompt(name)
+        return await self.model.answer(
+            messages(prompt.render(**inputs)),
+            schema,
+            purpose=prompt.id,
+            prompt_digest=prompt.digest,
+            max_tokens=MAX_TOKENS,
+            user_id=self.person.user_id,
+            ledger=self.ledger,
+        )
 
     def recalled(self, lang: Language) -> dict[str, str]:
         """The lines that limner has the model read, by the ids of their events."""
@@ -210,18 +223,8 @@ async def _agent(asked: Asked) -> dict[str, Any]:
 
 async def _unaided(asked: Asked, lines: Mapping[str, str]) -> dict[str, Any]:
     """What the model answers from these lines as they come."""
-    prompt = asked.app.prompt("unaided")
-    rendered = prompt.render(lines=list(lines.values()), question=asked.question)
     try:
-        answer = await asked.model.answer(
-            messages(rendered),
-            UnaidedAnswer,
-            purpose=prompt.id,
-            prompt_digest=prompt.digest,
-            max_tokens=MAX_TOKENS,
-            user_id=asked.person.user_id,
-            ledger=asked.ledger,
-        )
+        answer = await asked.answer("unaided", UnaidedAnswer, lines=list(lines.values()), question=asked.question)
     except AnswerError as error:
         return _unreadable(error, lines)
     unsaid = bool(_UNSAID.search(answer.answer)) or not answer.answer.strip()
