@@ -30,9 +30,8 @@ from agents.when import day, window
 from evals import answers
 from evals.datasets.people import Histories
 from evals.portraits import LESS
-from evals.retrieval import ANSWERED, K, by_words, of, remembered
+from evals.retrieval import ANSWERED, K, by_words, embedding, of, remembered
 from evals.runs import MetricKind, Output
-from evals.synonyms import Once
 from evals.systems import Timed, asking, counting
 from evals.task import Bench, Sample, Scorer, System, tokens
 from limner.app import App
@@ -125,7 +124,7 @@ def reading(histories: Callable[[], Histories], way: Way, *prompts: str) -> Syst
     def solve(bench: Bench) -> str:
         every = histories()
         people = {name: Person(name, remembered(every[name])) for name in {_history(one) for one in bench.left}}
-        embed = Once(bench.app.embedder(bench.told)).embed
+        embed = embedding(bench)
 
         async def ask(sample: Sample, model: Judge, ledger: Ledger, app: App) -> dict[str, Any]:
             assert isinstance(sample.given, Mapping)

@@ -36,6 +36,11 @@ def remembered(events: Sequence[Event]) -> Memory:
     return Memory(events, lambda ids: {one: by_id[one] for one in ids})
 
 
+def embedding(bench: Bench) -> Embed:
+    """The embedder of the settings, opened when it is first needed."""
+    return lambda texts: bench.app.embedder(bench.told).embed(texts)
+
+
 def by_words(question: str, memory: Memory, inherited: float = 0) -> list[int]:
     """The places of all events by their stems, best first."""
     return _best(memory.by_words(question, inherited))
@@ -95,8 +100,7 @@ def systems(histories: Callable[[], Histories]) -> Mapping[str, System]:
 
 def _system(way: Way, memory: Callable[[str], Memory]) -> System:
     def solve(bench: Bench) -> str:
-        def embed(texts: Sequence[str]) -> NDArray[np.float32]:
-            return bench.app.embedder(bench.told).embed(texts)
+        embed = embedding(bench)
 
         def found(sample: Sample, _: object) -> dict[str, Any]:
             assert isinstance(sample.given, Mapping)
