@@ -181,9 +181,9 @@ def plain(point: Point, lang: Language, place: Place) -> str:
     """A point in a fixed wording.
 
     Args:
-        place: Of tastes; habits and facts are told the same everywhere.
+        place: Of tastes; habits and facts are told the same everywhere, but that nothing is summed up "overall" first.
     """
-    text = _traits(point, lang) if point[0].told else _tastes(point, lang, place)
+    text = _traits(point, lang, place) if point[0].told else _tastes(point, lang, place)
     return text[0].upper() + text[1:]
 
 
@@ -281,13 +281,15 @@ def _object(fact: Fact, lang: Language) -> str:
     return called + _example(fact, lang, fact.much)
 
 
-def _traits(point: Point, lang: Language) -> str:
+def _traits(point: Point, lang: Language, place: Place) -> str:
     """Habits, or stated facts with the months in which they were told."""
     months = {fact.when for fact in point}
     told = [fact.told + (_in_brackets(fact.when, lang) if len(months) > 1 else "") for fact in point]
     when = _in_brackets(point[0].when, lang) if len(months) == 1 else ""
     listed = _listed(told, lang, between="，")
-    return _plan(TRAITS, lang, _sort(point), point).format(listed, when=when)
+    sort = _sort(point)
+    plans, at = (JOINED, place) if sort == "rating" and place == "first" else (TRAITS, sort)
+    return _plan(plans, lang, at, point).format(listed, when=when)
 
 
 def _sort(point: Point) -> str:

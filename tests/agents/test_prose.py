@@ -27,6 +27,7 @@ WAR = tag("genre/war", lift=0.6)
 POTTER = tag("brand/potter", lift=1.2, cites=("e3",))
 HORROR = tag("genre/horror", -1, lift=-0.6)
 OWL = tag("behaviour/night-owl", 0, measure=0.784)
+RATER = tag("behaviour/generous-rater", 0, measure=4.79)
 CAT = tag("household/cat", 0, basis="stated", valid_from=MARCH)
 
 
@@ -37,6 +38,12 @@ def told(*tags: Tag, lang: Language = "en", kind: str = "rating") -> list[Point]
 
 def text(*tags: Tag, lang: Language = "en", kind: str = "rating") -> str:
     return fixed(told(*tags, lang=lang, kind=kind), lang).text
+
+
+def test_nothing_is_summed_up_before_anything_was_said() -> None:
+    assert text(RATER) == "This user gives generous ratings (4.8 of 5 stars on average)."
+    assert text(RATER, lang="zh") == "这位用户打分宽松（平均4.8星，满分5星）。"
+    assert plain(told(CRIME, RATER)[1], "en", "further").startswith("Overall, ")
 
 
 @pytest.mark.parametrize(
