@@ -19,7 +19,7 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 from agents import phrases
-from agents.precedents import Masked, Reading, clear, masks
+from agents.precedents import LEAD, Masked, Reading, clear, masks
 from agents.terms import Match, Vocabulary
 from limner.domain import Language
 from limner.query import (
@@ -42,7 +42,7 @@ from limner.query import (
     Want,
 )
 from prompts.taxonomy.glossary import ACTS, NOTHING, YEARS, Definition, Thing
-from prompts.wordings import shown
+from prompts.wordings import OTHERS, shown
 
 OFTEN_ENOUGH = 3
 """Deeds that prove a leaning, as in `prompts.taxonomy.Rule`."""
@@ -71,6 +71,8 @@ class Near(NamedTuple):
     """`plain` without them."""
     means: str
     """As in `prompts.wordings.Wording`."""
+    unknown: tuple[str, ...] = ()
+    """Words of the clause that no wording has: then only whoever asked can say what it means."""
 
 
 class Unread(Exception):
@@ -460,24 +462,44 @@ class _Reader:
         found = [
             (readings, masked)
             for masked in masks(words.strip(), phrases.TIMES, self._names_of, phrases.ITEMS)
-            if (readings := read_as(masked.text, self._lang))
+            if (readings := read_as(masked.text, self._lang)) and masked.is_like(readings)
         ]
         if not found:
             return None, ()
-        readings, masked = max(found, key=lambda one: one[0][0].score)
-        near = [self._near(one, masked) for one in readings]
-        settled = self._known.get(near[0].clause)
-        chosen = clear(masked.text, readings, self._vocabulary.holds)
+        readings, masked = max(found, key=lambda one: (not one[1].unknown, one[0][0].score))
+        near = {one.means: self._near(one, masked) for one in readings if one.means != OTHERS}
+        offered = tuple(one._replace(plain=self._with_quotes(one.plain)) for one in [*near.values()][:OFFERED])
+        settled = self._known.get(offered[0].clause) if offered else None
+        chosen = clear(masked, self._differing(readings, near), self._vocabulary.holds)
         means = settled if chosen is None else chosen.means
-        said = next((one.plain for one in near if one.means == means), "")
-        offered = tuple(one._replace(plain=self._with_quotes(one.plain)) for one in near[:OFFERED])
-        try:
-            read = self._habit(said) or self._told(said) if said else None
-        except Unread:
-            read = None
+        read = self._said_plainly(near[means].plain) if means in near else None
         if read is not None:
-            self.notes.append("by likeness" if settled is None else "model")
+            self.notes.append("by likeness" if chosen is not None else "model")
         return read, offered
+
+    def _differing(self, readings: Sequence[Reading], near: Mapping[str, Near]) -> list[Reading]:
+        """The readings without those that lie near to the first and ask the same of the data: between them is no doubt."""
+        first, *rest = readings
+        doubted = [one for one in rest if one.means in near and first.score - one.score < LEAD]
+        if first.means not in near or not doubted:
+            return [*readings]
+        asked = self._apart(near[first.means].plain)
+        same = {one.means for one in doubted if asked is not None and self._apart(near[one.means].plain) == asked}
+        return [one for one in readings if one.means not in same]
+
+    def _apart(self, said: str) -> Condition | None:
+        """What plain words mean, without a trace of their having been read."""
+        before = [*self.defined], [*self.matches], [*self.notes], self._inherited
+        try:
+            return self._said_plainly(said)
+        finally:
+            self.defined, self.matches, self.notes, self._inherited = before
+
+    def _said_plainly(self, said: str) -> Condition | None:
+        try:
+            return self._habit(said) or self._told(said)
+        except Unread:
+            return None
 
     def _names_of(self, text: str) -> Iterator[tuple[int, int]]:
         """Where a clause names things, quoted or not; "films" is none."""
@@ -489,7 +511,8 @@ class _Reader:
     def _near(self, reading: Reading, masked: Masked) -> Near:
         label = self._vocabulary.label(reading.means) if reading.plain is None else reading.plain
         said = label.zh if self._lang == "zh" else label.en
-        return Near(masked.plainly(said), shown(masked.text, self._lang), shown(said, self._lang), reading.means)
+        clause, meaning = shown(masked.text, self._lang), shown(said, self._lang)
+        return Near(masked.plainly(said), clause, meaning, reading.means, masked.unknown)
 
     def _told(self, words: str) -> Condition:
         for reading in (self._of_tags_then, self._quantified, self._dated, self._leaning):

@@ -1,40 +1,33 @@
 """A clause that no rule reads, read by how much it means the same as wordings whose meaning is known.
 
-The wordings stand in `prompts/wordings.yaml`. Each clause, known or new, is a vector, with the name it holds and its
-time taken out; a linear classifier over the vectors tells which plain words it means. It is fitted in closed form when
-it is first asked. Only a reading that leads the next one clearly (`LEAD`) is taken, and whoever asked is told. A clause
-that denies something is not read so, for a vector hardly sees a "not"; what it, or a clause in doubt, may have meant is
-offered.
-
-Source: Casanueva et al., Efficient Intent Detection with Dual Sentence Encoders (2020), for linear classifiers over
-fixed sentence vectors; Rifkin and Lippert, Notes on Regularized Least Squares (2007), for the closed form and its
-leave-one-out predictions.
+The wordings stand in `prompts/wordings`, some of what no query can tell among them. Each clause, known or new, is
+compared with its name and its time taken out (`agents/likeness.py`), and only a reading that leads the next one clearly
+(`LEAD`, `APART`) is taken; whoever asked is told. A clause that denies or hedges something is not read so, for a vector
+hardly sees a "not" or a "used to", and neither is one with a word that no wording has. What such a clause, or one in
+doubt, may have meant is offered.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import cache, cached_property
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from agents import likeness
+from agents.likeness import Feel, Vectors
 from limner.domain import Label, Language
-from prompts.taxonomy.feeling import vader
-from prompts.wordings import NAME, TIME, Wording, plain, shown, wordings
+from prompts.wordings import NAME, OTHERS, TIME, Wording, plain, wordings
 
-LEAD = 0.3
-"""By which a reading must lead the next: 0.95 of the wordings, each read by all others, are then read right
-(`limner eval run wordings`)."""
+LEAD, APART = 0.3, 0.5
+"""By which a reading must lead the next, and lead what no query can tell (`limner eval run wordings` and `twisted`)."""
 SAME = 2.0
 """Score of a clause that is a wording letter by letter; others score about 1 at the most."""
-RIDGE = 0.5
-FELT = 0.3
-"""Weight of what a wording feels beside its vector, which tells love from hate badly."""
-STILL = 0.09
-"""Weight of what all wordings share."""
+ALIKE = 0.5
+"""Least score of what is offered for a clause that names nothing and has a word that no wording has, maybe a name: 0.62
+of the wordings of habits, all with one of their words left out, have it, of 200 wordings with unknown names 0.13."""
 _WORD = re.compile(r"[\u3400-\u9fff]|[a-z]+(?:['’][a-z]+)?")
 _ENDING = re.compile(r"(?<=[a-z]{3})(?:e?s|ing|e?d|ly|['’]s|e)$")
 _THIRD = re.compile(
@@ -51,9 +44,21 @@ DENIES = re.compile(
     re.IGNORECASE,
 )
 
-Vectors = Callable[[Sequence[str]], NDArray[np.float32]]
-Feel = Callable[[str], float]
-
+HEDGES = re.compile(
+    r"\b(?:used to|would|could|might|may|should|must|shall|will|ought|wish\w*|hop(?:e|es|ed|ing)|intend\w*|"
+    r"plan(?:s|ned|ning)?|expect\w*|promis\w*|want(?:s|ed)? to|pretend\w*|feign\w*|fak(?:e|es|ed|ing)|claim\w*|"
+    r"profess\w*|alleg\w*|suppos\w*|reported(?:ly)?|apparently|rumou?r\w*|said|says?|tell\w*|told|admit\w*|former\w*|"
+    r"previous\w*|once|any ?more|longer|yet|except|but|if|unless|because|before|until|becom\w*|beg(?:in|an|un)\w*|start\w*|"
+    r"almost|nearly|sometimes|occasional\w*|somewhat|slightly|partners?|spouses?|husbands?|wi(?:fe|ves)|"
+    r"(?:boy|girl)friends?|child(?:ren)?|kids?|sons?|daughters?|parents?|mothers?|fathers?|famil(?:y|ies)|friends?|"
+    r"neighbou?rs?|colleagues?|boss\w*|(?:people|those) who|some(?:body|one))\b|"
+    r"曾|以前|从前|过去|当年|年轻时|小时候|儿时|早年|不再|假装|装作|自称|号称|声称|据说|听说|传闻|自认|好像|似乎|看似|看起来|"
+    r"也许|或许|可能|大概|应该|必须|不得不|如果|要是|假如|想(?=学|要|买|试|有|成|去|喜)|打算|计划|准备|考虑|希望|盼|愿|将|"
+    r"开始|逐渐|渐渐|慢慢|越来越|刚|偶尔|有时|有点|有些|稍微|勉强|凑合|差点|除了|家人|家里人|父母|爸|妈|老公|老婆|丈夫|妻子|"
+    r"男友|女友|孩子|小孩|儿子|女儿|朋友|同事|邻居|别人|的人$",
+    re.IGNORECASE,
+)
+"""What says that something is past, perhaps, pretended, hardly, or somebody else's."""
 
 class Masked(NamedTuple):
     """A clause with its name and its time taken out."""
@@ -61,6 +66,12 @@ class Masked(NamedTuple):
     text: str
     name: str = ""
     time: str = ""
+    unknown: tuple[str, ...] = ()
+    """Words left in it that no wording of its kind has: one might be a name that nobody knows."""
+
+    def is_like(self, readings: Sequence[Reading]) -> bool:
+        """Whether readings are worth being offered."""
+        return not self.unknown or bool(self.name) or readings[0].score >= ALIKE
 
     def plainly(self, said: str) -> str:
         """Plain words with them put in again."""
@@ -70,24 +81,29 @@ class Masked(NamedTuple):
 class Reading(NamedTuple):
     means: str
     plain: Label | None
-    """Words that rules read, with `NAME` and `TIME`; None where `means` is the key of a habit."""
+    """Words that rules read, with `NAME` and `TIME`; None where `means` is the key of a habit, or `OTHERS`."""
     score: float
 
 
-def clear(clause: str, readings: Sequence[Reading], holds: Callable[[str], bool]) -> Reading | None:
-    """The reading that leads clearly; None where none does, or the clause denies something.
+def clear(clause: Masked, readings: Sequence[Reading], holds: Callable[[str], bool]) -> Reading | None:
+    """The reading that leads clearly; None where none does, or where the clause denies or hedges something, or has a
+    word that no wording has.
 
     Args:
         holds: Whether the population has a habit; one that it has is preferred to one alike that it has not.
     """
     if readings and readings[0].score == SAME:
-        return readings[0]
-    if not readings or DENIES.search(clause):
+        return None if readings[0].means == OTHERS else readings[0]
+    if clause.unknown or DENIES.search(clause.text) or HEDGES.search(clause.text):
         return None
-    known = [one for one in readings if one.plain is not None or holds(one.means)]
-    best = known[0] if known and readings[0].score - known[0].score < LEAD else readings[0]
-    rest = [one.score for one in (known or readings) if one is not best]
-    return best if not rest or best.score - rest[0] >= LEAD else None
+    besides = max((one.score for one in readings if one.means == OTHERS), default=-np.inf)
+    told = [one for one in readings if one.means != OTHERS]
+    if not told:
+        return None
+    known = [one for one in told if one.plain is not None or holds(one.means)]
+    best = known[0] if known and told[0].score - known[0].score < LEAD else told[0]
+    rest = [one.score for one in (known or told) if one is not best]
+    return best if best.score - besides >= APART and (not rest or best.score - rest[0] >= LEAD) else None
 
 
 def _folded(text: str) -> str:
@@ -108,26 +124,26 @@ def _after(text: str, forms: re.Pattern[str]) -> str:
     return text[found.end() :] if found is not None and text[: found.start()].strip() in {"", "类", "类型的"} else text
 
 
-def _words(text: str) -> frozenset[str]:
-    """The words of a text, English ones without their endings, Chinese ones as characters."""
+def _words(text: str) -> dict[str, str]:
+    """The words of a text, English ones without their endings, Chinese ones as characters, each with how it is said."""
     bare = text.replace(NAME, " ").replace(TIME, " ").casefold()
-    return frozenset(_ENDING.sub("", word) for word in _WORD.findall(bare))
+    return {_ENDING.sub("", word): word for word in _WORD.findall(bare)}
 
 
 @cache
 def _worded(named: bool) -> frozenset[str]:
-    """All that is said in wordings with a name, or without, and in the lexicon of feelings."""
-    said = (_words(one.text) for one in wordings() if (NAME in one.text) == named)
-    return frozenset[str]().union(*said, *map(_words, vader()))
+    """All words that mean something in wordings with a name, or without."""
+    told = (one for one in wordings() if one.means != OTHERS and (NAME in one.text) == named)
+    return frozenset(word for one in told for word in _words(one.text))
 
 
 @cache
 def _of_habits() -> str:
-    return "\n".join(one.text for one in wordings() if NAME not in one.text).casefold()
+    return "\n".join(one.text for one in wordings() if NAME not in one.text and one.means != OTHERS).casefold()
 
 
 def _in_habits(name: str) -> bool:
-    return name.casefold() in _of_habits()
+    return re.search(rf"(?<![a-z]){re.escape(name.casefold())}(?![a-z])", _of_habits()) is not None
 
 
 def masks(
@@ -145,8 +161,7 @@ def masks(
 
     Returns:
         One with no name taken out only where it names nothing, or what also stands in the wordings of habits ("shop");
-        [] where a number is left, or a word that a time hangs on: those are for rules. None has a word left that no
-        wording of its kind has and that feels nothing: it might be a name that nobody knows.
+        [] where a number is left, or a word that a time hangs on: those are for rules.
     """
     found = next(filter(None, (pattern.search(clause) for pattern in times)), None)
     time = "" if found is None else found[0].strip()
@@ -155,9 +170,14 @@ def masks(
     if _NUMBER.search(text) or (time and _HANGS_ON_TIME.search(text)):
         return []
     spans = [(start, end) for start, end in names(text) if text[start - 1 : end + 1] != TIME]
-    named = [Masked(f"{text[:start]}{NAME}{_after(text[end:], forms)}", text[start:end], time) for start, end in spans]
-    plain = [Masked(text, time=time)] if all(_in_habits(one.name) for one in named) else []
-    return [one for one in (*plain, *named) if (words := _words(one.text)) and words <= _worded(NAME in one.text)]
+    named = [(f"{text[:start]}{NAME}{_after(text[end:], forms)}", text[start:end]) for start, end in spans]
+    whole = [(text, "")] if all(_in_habits(name) for _, name in named) else []
+    made: list[Masked] = []
+    for left, name in (*whole, *named):
+        if words := _words(left):
+            unknown = tuple(said for word, said in words.items() if word not in _worded(NAME in left))
+            made.append(Masked(left, name, time, unknown))
+    return made
 
 
 class Precedents:
@@ -165,15 +185,24 @@ class Precedents:
     known: Wordings to go by.
     kept: Makes vectors of these, and may keep them.
     vectors: Makes those of what is asked.
+    embedder: Names what makes them.
     """
 
-    def __init__(self, known: Sequence[Wording], kept: Vectors, vectors: Vectors, feel: Feel) -> None:
+    def __init__(
+        self,
+        known: Sequence[Wording],
+        kept: Vectors,
+        vectors: Vectors,
+        feel: Feel,
+        embedder: Callable[[], str] = lambda: "",
+    ) -> None:
         self._known = known
         self._kept = kept
         self._vectors = vectors
         self._feel = feel
+        self._embedder = embedder
         self._same = {(one.language, _folded(one.text)): one.means for one in known}
-        self._fitted: dict[tuple[bool, bool], _Classifier | None] = {}
+        self._fitted: dict[tuple[Language, likeness.Shape], likeness.Classifier | None] = {}
 
     def word_for_word(self, clause: str, language: Language) -> list[Reading]:
         """What a clause means that is one of the wordings; [] where it is none. It costs no vector."""
@@ -185,56 +214,29 @@ class Precedents:
         if known := self.word_for_word(clause, language):
             return known
         asked = Wording(clause, language, "")
-        if asked.shape not in self._fitted:
-            alike = [one for one in self._known if one.shape == asked.shape]
-            self._fitted[asked.shape] = _Classifier(alike, self._features(alike, self._kept)) if alike else None
-        fitted = self._fitted[asked.shape]
-        if fitted is None:
-            return []
-        return fitted.ranked(fitted.scores(self._features([asked], self._vectors))[0])
+        fitted = self._fit(language, asked.shape)
+        return [] if fitted is None else _ranked(fitted.means, fitted.scores(asked, self._vectors, self._feel))
 
     def left_out(self) -> Iterator[tuple[Wording, list[Reading]]]:
         """Every known wording with what all the others read it as, the likeliest first."""
-        for shape in sorted({one.shape for one in self._known}):
-            alike = [one for one in self._known if one.shape == shape]
-            fitted = _Classifier(alike, self._features(alike, self._kept))
-            for one, scores in zip(alike, fitted.left_out(), strict=True):
-                yield one, fitted.ranked(scores)
+        for _, _, alike in likeness.apart(self._known):
+            fit = likeness.Fit(alike, self._kept, self._feel)
+            for one, scores in zip(alike, fit.left_out(), strict=True):
+                yield one, _ranked(fit.means, scores)
 
-    def _features(self, wordings: Sequence[Wording], vectors: Vectors) -> NDArray[np.float64]:
-        texts = [shown(one.text, one.language) for one in wordings]
-        felt = np.array([[self._feel(text)] for text in texts])
-        rest = np.full((len(texts), 1), np.sqrt(STILL))
-        return np.hstack([vectors(texts).astype(np.float64), np.sqrt(FELT) * felt, rest])
+    def _fit(self, language: Language, shape: likeness.Shape) -> likeness.Classifier | None:
+        if (language, shape) not in self._fitted:
+            alike = [one for one in self._known if (one.language, one.shape) == (language, shape)]
+            self._fitted[language, shape] = (
+                (
+                    likeness.kept(self._known, self._embedder(), language, shape)
+                    or likeness.Fit(alike, self._kept, self._feel).classifier()
+                )
+                if alike
+                else None
+            )
+        return self._fitted[language, shape]
 
 
-class _Classifier:
-    """Least squares with a penalty on wordings of one shape, a column for each meaning."""
-
-    def __init__(self, known: Sequence[Wording], features: NDArray[np.float64]) -> None:
-        self.means = sorted({one.means for one in known})
-        at = {means: column for column, means in enumerate(self.means)}
-        self._wanted = np.full((len(known), len(self.means)), -1 / max(len(self.means) - 1, 1))
-        for row, one in enumerate(known):
-            self._wanted[row, at[one.means]] = 1
-        self._features = features
-        self._inverse = np.linalg.inv(features @ features.T + RIDGE * np.eye(len(known)))
-
-    def scores(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
-        return np.asarray(features @ self._weights)
-
-    def ranked(self, scores: NDArray[np.float64]) -> list[Reading]:
-        return [
-            Reading(self.means[at], plain().get(self.means[at]), float(scores[at]))
-            for at in map(int, np.argsort(-scores))
-        ]
-
-    @cached_property
-    def _weights(self) -> NDArray[np.float64]:
-        return np.asarray(self._features.T @ (self._inverse @ self._wanted))
-
-    def left_out(self) -> NDArray[np.float64]:
-        """The scores of each known wording by all the others."""
-        hat = self._features @ self._features.T @ self._inverse
-        own = np.diag(hat)[:, None]
-        return np.asarray((hat @ self._wanted - own * self._wanted) / (1 - own))
+def _ranked(means: Sequence[str], scores: likeness.Floats) -> list[Reading]:
+    return [Reading(means[at], plain().get(means[at]), float(scores[at])) for at in map(int, np.argsort(-scores))]

@@ -63,6 +63,8 @@ class Embeds(NamedTuple):
     """Of what the population holds: the same texts again and again, so it may keep them."""
     words: Embed
     """Of a question, which nobody keeps."""
+    made_by: Callable[[], str] = lambda: ""
+    """The embedder's name."""
 
 
 class Match(NamedTuple):
@@ -201,7 +203,8 @@ class Vocabulary:
         """Wordings whose meaning is known; None without an embedder."""
         if self._embeds is None:
             return None
-        return Precedents(wordings(), *self._embeds, lambda text: self.taxonomy.feeling(text).score)
+        names, words, made_by = self._embeds
+        return Precedents(wordings(), names, words, lambda text: self.taxonomy.feeling(text).score, made_by)
 
     def label(self, key: str) -> Label:
         """A key's name in both languages."""

@@ -38,7 +38,7 @@ async def understand(
         try:
             return plan(question, vocabulary, meant=True, known=known)
         except Unread as unread:
-            if not unread.near or (clause := unread.near[0].clause) in known:
+            if not unread.near or unread.near[0].unknown or (clause := unread.near[0].clause) in known:
                 raise
             known[clause] = await _meaning(unread.near, lang, model, prompt)
     raise Unread("")

@@ -137,11 +137,19 @@ TASKS: Mapping[str, Task] = {
         ),
         Task(
             "wordings",
-            1,
+            2,
             "ways of asking, each read by its likeness to all the others; no model is asked",
             wordings.WORDINGS,
             wordings.SYSTEMS,
             wordings.SCORERS,
+        ),
+        Task(
+            "twisted",
+            1,
+            "clauses that look like ways of asking and say something else, none of which may be read; no model is asked",
+            wordings.TWISTED,
+            wordings.TWISTED_SYSTEMS,
+            wordings.TWISTED_SCORERS,
         ),
         Task(
             "completejourney",

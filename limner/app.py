@@ -617,6 +617,7 @@ class App:
         embeds = Embeds(
             names=lambda texts: self._embed(texts, self.embedder(told), told),
             words=lambda texts: self.embedder(told).embed(texts),
+            made_by=lambda: self.embedder(told).name,
         )
         return Vocabulary(self.taxonomy, held | self.people.keys(), embeds)
 

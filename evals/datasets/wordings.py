@@ -1,23 +1,32 @@
-"""The wordings of `prompts/wordings.yaml`, each read by all the others: how well a new one would be. See wordings.md.
+"""The wordings of `prompts/wordings`, each read by all the others, and clauses that only look like them.
 
 A wording is read right where the reading that is taken is its own, wrong where it is another, and in doubt where none
-leads; then whoever asks is offered the likeliest.
+leads; then whoever asks is offered the likeliest. A twisted clause (`twisted.yaml`) says something else than any
+wording, so whatever it is read as is wrong. See wordings.md and twisted.md.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from hashlib import blake2b
 from importlib.resources import files
 from pathlib import Path
 
-from agents.plan import OFFERED
-from agents.precedents import clear
+import yaml
+
+from agents.plan import OFFERED, Plan, Unread, plan
+from agents.precedents import Masked, clear
+from agents.terms import Vocabulary
 from evals.runs import MetricKind, Output
 from evals.task import Bench, Dataset, Sample, Scorer, System
+from limner import query
 from prompts.taxonomy import Taxonomy
-from prompts.wordings import wordings
+from prompts.wordings import NAME, OTHERS, TIME, wordings
 
-FILE = Path(str(files("prompts") / "wordings.yaml"))
+FILES = tuple(Path(str(files("prompts") / "wordings" / f"{name}.yaml")) for name in ("leanings", "habits", "others"))
+TWISTED_FILE = Path(__file__).with_name("twisted.yaml")
+ASKED = {"en": "Which users {}?", "zh": "哪些用户{}？"}
+FILLED = {"en": {NAME: "horror", TIME: "in 2018"}, "zh": {NAME: "恐怖片", TIME: "2018年"}}
 
 
 def _read(_: Sequence[Path], __: Taxonomy) -> list[Sample]:
@@ -29,6 +38,7 @@ def _read(_: Sequence[Path], __: Taxonomy) -> list[Sample]:
             groups={"language": one.language},
         )
         for one in wordings()
+        if one.means != OTHERS
     ]
 
 
@@ -39,8 +49,8 @@ def _solve(bench: Bench) -> str:
     for sample in bench.left:
         assert isinstance(sample.given, Mapping)
         readings = read[sample.given["language"], sample.given["text"]]
-        taken = clear(sample.given["text"], readings, lambda _: True)
-        offered = [reading.means for reading in readings[:OFFERED]]
+        taken = clear(Masked(sample.given["text"]), readings, lambda _: True)
+        offered = [reading.means for reading in readings if reading.means != OTHERS][:OFFERED]
         bench.finish(sample, {"taken": None if taken is None else taken.means, "offered": offered})
     return ""
 
@@ -61,7 +71,54 @@ def _offered(sample: Sample, output: Output) -> float:
     return float(sample.reference["means"] in output.output["offered"])
 
 
-WORDINGS = Dataset("wordings", (FILE,), _read)
+# --- clauses that only look like wordings ---
+
+
+def _twisted(files: Sequence[Path], __: Taxonomy) -> list[Sample]:
+    """Constants were chosen on one half, drawn by hash; the other says how they do."""
+    said = yaml.safe_load(files[0].read_text("utf-8"))
+    return [
+        Sample(
+            f"{language} {clause}",
+            {"language": language, "clause": clause},
+            groups={"language": language, "half": "chosen on" if blake2b(clause.encode()).digest()[0] % 2 else "kept"},
+        )
+        for language in said
+        for clause in said[language]
+    ]
+
+
+def _solve_twisted(bench: Bench) -> str:
+    vocabulary = bench.app.vocabulary(bench.told)
+    for sample in bench.left:
+        assert isinstance(sample.given, Mapping)
+        language, clause = sample.given["language"], sample.given["clause"]
+        for sign, word in FILLED[language].items():
+            clause = clause.replace(sign, word)
+        bench.finish(sample, _asked(ASKED[language].format(clause), vocabulary))
+    return ""
+
+
+def _asked(question: str, vocabulary: Vocabulary) -> dict[str, object]:
+    """What a question is read as, and by what; what is offered where it is not read."""
+    for by, meant in (("rules", False), ("likeness", True)):
+        try:
+            read: Plan = plan(question, vocabulary, meant=meant)
+        except Unread as unread:
+            offered = [one.plain for one in unread.near]
+        else:
+            return {"read": query.plain(read.query), "by": by}
+    return {"read": None, "offered": offered}
+
+
+def _read_by(by: str) -> Scorer:
+    return Scorer(lambda _, output: float(output.output.get("by") == by), MetricKind(better="lower"))
+
+
+WORDINGS = Dataset("wordings", FILES, _read)
+TWISTED = Dataset("twisted", (TWISTED_FILE,), _twisted)
+TWISTED_SYSTEMS: Mapping[str, System] = {"limner": System(_solve_twisted)}
+TWISTED_SCORERS: Mapping[str, Scorer] = {"read_by_rules": _read_by("rules"), "read_by_likeness": _read_by("likeness")}
 SYSTEMS: Mapping[str, System] = {"limner": System(_solve)}
 SCORERS: Mapping[str, Scorer] = {
     "read_right": Scorer(_right),

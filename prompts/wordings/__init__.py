@@ -1,4 +1,4 @@
-"""Wordings whose meaning is known: what `wordings.yaml` says of how people put what a question can ask."""
+"""Wordings whose meaning is known: what the files beside this say of how people put what a question can ask."""
 
 from __future__ import annotations
 
@@ -13,6 +13,9 @@ from limner.domain import Label, Language
 
 NAME, TIME = "{x}", "{t}"
 """What stands for a name, and for a time, in a wording."""
+OTHERS = "others"
+"""What wordings mean that no query can tell."""
+LANGUAGES: tuple[Language, ...] = ("en", "zh")
 _SHOWN: dict[Language, dict[str, str]] = {"en": {NAME: "it", TIME: "in 2018"}, "zh": {NAME: "它", TIME: "2018年"}}
 
 
@@ -20,7 +23,7 @@ class Wording(NamedTuple):
     text: str
     language: Language
     means: str
-    """The key of a habit, or plain words in English that rules read."""
+    """The key of a habit, plain words in English that rules read, or `OTHERS`."""
 
     @property
     def shape(self) -> tuple[bool, bool]:
@@ -42,19 +45,19 @@ def wordings() -> tuple[Wording, ...]:
 
 
 def _read() -> Iterator[Wording]:
-    for language in ("en", "zh"):
-        for one in _file()["leanings"]:
-            yield from (Wording(text, language, one["plain"]["en"]) for text in one[language])
-        for key, said in _file()["habits"].items():
-            yield from (Wording(text, language, key) for text in said[language])
+    said = [(one["plain"]["en"], one) for one in _file("leanings")]
+    said += [*_file("habits").items(), (OTHERS, _file("others"))]
+    for means, one in said:
+        for language in LANGUAGES:
+            yield from (Wording(text, language, means) for text in one[language].splitlines())
 
 
 @cache
 def plain() -> dict[str, Label]:
     """The plain words that wordings stand for, by those in English."""
-    return {one["plain"]["en"]: Label(**one["plain"]) for one in _file()["leanings"]}
+    return {one["plain"]["en"]: Label(**one["plain"]) for one in _file("leanings")}
 
 
 @cache
-def _file() -> dict[str, Any]:
-    return dict(yaml.safe_load((files("prompts") / "wordings.yaml").read_text("utf-8")))
+def _file(name: str) -> Any:
+    return yaml.safe_load((files("prompts") / "wordings" / f"{name}.yaml").read_text("utf-8"))
