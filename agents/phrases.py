@@ -47,6 +47,11 @@ HEADS: tuple[tuple[Want, re.Pattern[str]], ...] = tuple(
         ),
         (
             "count",
+            rf"^(?:(?:out )?of|from|among|amongst)\s+(?:all\s+|the\s+|our\s+|of\s+)*{PEOPLE},?\s+how many(?: of them)?\b|"
+            r"^how many(?: (?:of them|of these|of those|in total|overall|altogether|exactly))+\b",
+        ),
+        (
+            "count",
             rf"^how (?:big|large) is the (?:group|segment|set|number|share) of\s+(?:all\s+|the\s+|"
             rf"our\s+)*{PEOPLE}{WHO}",
         ),
@@ -74,7 +79,9 @@ _HEAD = (
     r"both|our|my|your|their|those|these|that|which|who|whom|what|how|many|much|big|large|numerous|roughly|around|"
     r"approximately|exactly|precisely|total|overall|number|quantity|size|tally|headcount|figure|share|percentage|percent|"
     r"proportion|portion|fraction|part|ids?|names?|lists?|roster|table|overview|do|does|did|have|has|got|and|now|hi|hello|"
-    r"hey|ok|okay|so|well|then|just|quickly|full|complete|whole|entire|also)"
+    r"hey|ok|okay|so|well|then|just|quickly|full|complete|whole|entire|also|among|amongst|within|from|into|data|database|"
+    r"records|base|draw|make|compile|put|together|extract|generate|produce|create|point|single|narrow|them|got|belong|"
+    r"it|this|here|useful|good|nice|great|check|checking|s|select|selecting|determine|establish|discover|run|query)"
 )
 FOLK = re.compile(rf"{_FOLK}(?![\w'’-])", re.IGNORECASE)
 HEAD_WORD = re.compile(rf"(?:{_HEAD}|{_FOLK})(?![\w'’-])|[,:]", re.IGNORECASE)
@@ -262,29 +269,65 @@ ZH_TOP_USERS = re.compile(
 
 # --- between clauses ---
 
+_WITHOUT = (
+    r"except(?:ing)?(?: for)?|excluding|excepting|minus|without(?: (?:counting|including|being(?: among)?|any of))?|"
+    r"(?:with|to) the (?:exception|exclusion) of|other than|apart from|aside from|save(?: for)?|less|bar|barring|sans|"
+    r"(?:but )?not (?:counting|including)(?: in)?|but not|and not|(?:though|just|only) not|"
+    r"(?:but|and) (?:no one|nobody|none|no)(?: of)?"
+)
+_REMOVE = (
+    r"(?:leav(?:e|ing)|tak(?:e|ing)|filter(?:ing)?|screen(?:ing)?|set(?:ting)?|put(?:ting)?|cut(?:ting)?|weed(?:ing)?|"
+    r"rul(?:e|ing)|strip(?:ping)?|throw(?:ing)?|toss(?:ing)?|keep(?:ing)?|sort(?:ing)?|pass(?:ing)?|knock(?:ing)?|"
+    r"cast(?:ing)?|lay(?:ing)?|shut(?:ting)?) (?:out|aside|over|away|off)|"
+    r"(?:exclud|remov|ignor|eliminat)(?:e|ing)|(?:disregard|discount|subtract|deduct|neglect|reject|discard|overlook)"
+    r"(?:ing)?|omit(?:ting)?|drop(?:ping)?|skip(?:ping)?"
+)
+_REMOVED = (
+    r"(?:left|taken|filtered|screened|set|put|cut|weeded|ruled|stripped|thrown|kept|sorted) (?:out|aside|away|off)|"
+    r"excluded|removed|ignored|eliminated|disregarded|discounted|subtracted|deducted|rejected|discarded|omitted|dropped|"
+    r"skipped"
+)
+_THOSE = rf"(?:(?:of|the|any|all|every|from)\s+)*(?:{PEOPLE}|folks?|individuals|any|(?<=no )one|(?<=nobody)|(?<=no one))"
 EXCEPT = re.compile(
-    rf",?\s*\b(?:except(?:ing)?(?: for)?|excluding|excepting|(?:but )?(?:leaving|taking|filtering|screening) out|minus|"
-    rf"without(?: being)?|other than|apart from|aside from|save for|omitting|ignoring|barring|dropping|removing|"
-    rf"skipping|"
-    rf"disregarding|discounting|less|bar|not (?:counting|including)|not counting in|but not|and not)\s+"
-    rf"(?:(?:the|any|all(?: of)?)\s+)*(?:{PEOPLE}|folks|any)(?:\s+(?:who|that))?\s+",
+    rf",?\s*\b(?:(?:but|and|yet|then|only|after|once|when|while|you|we|please|also)\s+)*(?:(?:{_WITHOUT}|{_REMOVE})\s+"
+    rf"{_THOSE}(?:\s+(?:who|that))?|(?:but|and) (?:nobody|no one) (?:who|that))\s+",
+    re.IGNORECASE,
+)
+TAKEN_OUT = re.compile(
+    rf",?\s*\b(?:but\s+)?(?:with|once|after|when)\s+{_THOSE}(?:\s+(?:who|that))?\s+(?P<b>.+?)\s+"
+    rf"(?:(?:are|is|were|have been|being|having been|all)\s+)*(?:{_REMOVED})$",
     re.IGNORECASE,
 )
 BUT_NOT = re.compile(
-    r",?\s*\b(?:but|and|yet|though)\s+(?:who\s+|that\s+)?(?:(?:do|does|did|are|is|were|was|have|has)\s*(?:not|"
-    r"n't)|don't|"
-    r"doesn't|didn't|aren't|isn't|haven't|hasn't|never|not)\s+",
+    r"[,;]?\s*\b(?:(?:but|and|yet|though|although|while|whilst|whereas|however|only|just|when|if|provided|providing|"
+    r"(?:as|so) long as|on (?:the )?condition|with the proviso|except|who|that|they)\b[,;]?\s+)+"
+    r"(?:(?:(?:do|does|did|are|is|were|was|have|has|must)\s*(?:not|n't)|don't|doesn't|didn't|aren't|isn't|haven't|"
+    r"hasn't|never|not(?: (?:if|when) they)?|fail to)\s+(?:also\s+)?)|[,;]?\s*\bunless\s+(?:they\s+)?(?:also\s+)?",
     re.IGNORECASE,
 )
 DAY = re.compile(r"\b(?:mon|tues|wednes|thurs|fri|satur|sun)days?\b|周[一二三四五六日天末]", re.IGNORECASE)
+_ADDING = (
+    r"(?:also|likewise|equally|similarly|simultaneously|concurrently|additionally|moreover|furthermore|even|too|as well|"
+    r"still|then|yet|in (?:addition|turn|parallel|the same breath)|at (?:the same time|once)|"
+    r"on (?:top(?: of (?:that|it|this))?|the side|the other hand)|what(?: is|['’]s) more|(?:beyond|along(?:side|"
+    r" with)|together with) (?:that|this|it)|for good measure|to boot|into the bargain|"
+    rf"besides(?: (?:that|this))?(?! (?:(?:the|any|all)\s+)*{PEOPLE}\b))"
+)
+"""Words that say that something comes to what was said, and nothing else."""
 AND = re.compile(
-    r"\s*(?:,\s*)?\b(?:and also|as well as|and at the same time|at the same time|and additionally|while also|"
-    r"and(?:,? (?:on top of (?:that|it)|in addition|besides|moreover|furthermore|what is more|beyond that),?)?|"
-    r"but also|but|plus|while|on top of that|in addition|besides|moreover|furthermore)\b\s*|\s*[,;]\s+",
+    r"\s*(?:[,;]\s*)?(?:\b(?:as well as|at the same time|while|whilst|in addition(?: to (?:which|that))?|moreover|"
+    rf"furthermore|besides(?! (?:(?:the|any|all)\s+)*{PEOPLE}\b)|on top of that|plus|coupled with|combined with|"
+    r"together with|along with|(?:provided|providing)(?: that)?(?= they also)|(?:as|so) long as(?= they also)|"
+    rf"and|but)\b|&)(?:,?\s*\b{_ADDING}\b,?)*\s*|\s*[,;]\s+",
     re.IGNORECASE,
 )
 OR = re.compile(r"\s*(?:,\s*)?\b(?:or else|or)\b\s*", re.IGNORECASE)
-EITHER = re.compile(r"^\s*(?:(?:both|either|who|that|which|they|also|then|as well|still|really)\s+)+", re.IGNORECASE)
+EITHER = re.compile(
+    rf"^\s*(?:(?:both|either|not only|who|that|which|they|really|happen to|{_ADDING}|(?:are |being |of )*(?:the )?"
+    rf"(?:{PEOPLE}|folks?|individuals) (?:who|that))\b[,\s]+)+",
+    re.IGNORECASE,
+)
+AS_WELL = re.compile(r"[,\s]+(?:as well|too|also|likewise|to boot|besides|in addition|at the same time)$", re.IGNORECASE)
 NEGATED = re.compile(
     r"^\s*(?:(?:do|does|did|are|is|were|was|have|has)\s*(?:not|n't)|don't|doesn't|didn't|aren't|isn't|haven't|"
     r"hasn't|never|not)\s+",

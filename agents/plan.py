@@ -323,6 +323,8 @@ class _Reader:
             return _all(kept, Not(of=self._expression(found["b"])))
         if not english and (found := phrases.ZH_TAKEN_OUT.search(body)) and body[: found.start()].strip():
             return _all(self._expression(body[: found.start()]), Not(of=self._expression(found["b"])))
+        if english and (found := phrases.TAKEN_OUT.search(body)) and body[: found.start()].strip():
+            return _all(self._expression(body[: found.start()]), Not(of=self._expression(found["b"])))
         for excluding in (phrases.EXCEPT, phrases.BUT_NOT) if english else (phrases.ZH_EXCEPT, phrases.ZH_BUT_NOT):
             if (found := excluding.search(body)) and body[found.end() :].strip():
                 before = body[: found.start()]
@@ -342,7 +344,7 @@ class _Reader:
         """The parts of a body between words like "and", where it is not a name, or a number, that holds the word."""
         for found in joiner.finditer(body):
             left, right = body[: found.start()], body[found.end() :]
-            if left.strip() and right.strip() and not self._is_one_name(left, found[0], right):
+            if phrases.EITHER.sub("", f"{left} ").strip() and right.strip() and not self._is_one_name(left, found[0], right):
                 return [left, right]
         return [body]
 
@@ -386,7 +388,7 @@ class _Reader:
         Raises:
             Unread: something in it is neither known nor small.
         """
-        words = phrases.EITHER.sub("", words.strip(" ?.!？。！，,"))
+        words = phrases.AS_WELL.sub("", phrases.EITHER.sub("", words.strip(" ?.!？。！，,")))
         if self._lang == "zh":
             words = phrases.ZH_TRIM.sub("", words)
         if (aside := phrases.PARENTHESIS.search(words)) is not None:
