@@ -63,6 +63,7 @@ HEADS: tuple[tuple[Want, re.Pattern[str]], ...] = tuple(
         ("list", rf"^(?:which|what)\s+(?:of\s+)?(?:all\s+|the\s+|our\s+)*{PEOPLE}{WHO}"),
         ("list", rf"^{ASK}(?:(?:all|the|every|our|any)\s+)*{PEOPLE}{WHO}"),
         ("list", r"^(?:is|are) there (?:any|some)?(?:one|body|\s*users|\s*people)\b(?: who| that)?"),
+        ("list", rf"^(?:who|which|what)(?: (?:of|among|amongst))(?: (?:all|the|our|these|those|them))*(?: {PEOPLE})?\b{WHO}"),
         ("list", r"^(?:who|whom)(?: all)?(?: do we have| have we got)?(?: that| who)?\b"),
     )
 )
@@ -81,15 +82,21 @@ _HEAD = (
     r"proportion|portion|fraction|part|ids?|names?|lists?|roster|table|overview|do|does|did|have|has|got|and|now|hi|hello|"
     r"hey|ok|okay|so|well|then|just|quickly|full|complete|whole|entire|also|among|amongst|within|from|into|data|database|"
     r"records|base|draw|make|compile|put|together|extract|generate|produce|create|point|single|narrow|them|got|belong|"
-    r"it|this|here|useful|good|nice|great|check|checking|s|select|selecting|determine|establish|discover|run|query)"
+    r"it|this|here|useful|good|nice|great|check|checking|s|select|selecting|determine|establish|discover|run|query|provide|supply|send|round|"
+    r"track|locate|retrieve|enumerate|gather|collect|output|surface|highlight|flag|isolate|pinpoint|possible|way|idea|"
+    r"mind|telling|listing|giving|showing|happen|happens|might|across|population|few|rundown|breakdown|different|high|add|"
+    r"sum|quantify|ask|altogether|let['’]s|where|as)"
 )
-FOLK = re.compile(rf"{_FOLK}(?![\w'’-])", re.IGNORECASE)
+FOLK = re.compile(rf"(?!(?:we|i)\b){_FOLK}(?![\w'’-])", re.IGNORECASE)
 HEAD_WORD = re.compile(rf"(?:{_HEAD}|{_FOLK})(?![\w'’-])|[,:]", re.IGNORECASE)
 """What may stand before whom a question is about, in any order: words that ask, count and name people, no others."""
 ASKS_WHAT_THEY_DO = re.compile(r"\b(?:what|which|whom) (?:do|does|did)\b", re.IGNORECASE)
 RELATIVE = re.compile(r"(?:who|that|which|whom)(?![\w'’-])", re.IGNORECASE)
 FILLED = re.compile(
-    r"^(?:(?:who|that|happens? to|currently|at present|at the moment|right now|these days|would|actually)\b[, ]*)+",
+    r"^(?:(?:who|that|happens? to|currently|at present|at the moment|right now|these days|actually|really|exactly|here|"
+    r"out there|would you say|have we got|do we (?:have|know)|are there|"
+    r"(?:in|within|among|from|across) (?:(?:our|the|this|your|my|whole|entire|user) )*"
+    r"(?:data(?:base| set)?|base|population|records|sample|system|store))\b[, ]*)+(?:(?:who|that)\b[, ]*)?",
     re.IGNORECASE,
 )
 TAIL = re.compile(
@@ -103,8 +110,8 @@ WANTED: tuple[tuple[Want, re.Pattern[str]], ...] = tuple(
         ("share", r"\b(?:share|percentage|percent|proportion|portion|fraction|part)\b|比例|占比|比重|份额|百分|几成"),
         (
             "count",
-            r"\b(?:how (?:many|big|large|numerous)|number|count|quantity|size|tally|headcount|total)\b|"
-            r"多少|几[个位名]|人数|数量|数目|用户数|总数|规模|统计|[数算]一[数算下]",
+            r"\b(?:how (?:many|big|large|numerous)|number|count|quantity|size|tally|headcount|total|figure|quantify|(?:add|sum|tot) up)\b|"
+            r"多少|几[个位名]|人数|数量|数目|用户数|总数|规模|有多大|统计|[数算]一[数算下]",
         ),
     )
 )
@@ -205,6 +212,7 @@ ZH_HEADS: tuple[tuple[Want, re.Pattern[str]], ...] = tuple(
             rf"^(?P<a>.*?)的?{ZH_PEOPLE}?(?:数量|数|总数)?(?:一共|总共|大概|大约)?(?:有|是)(?:多少|几)(?:个|位|"
             rf"名)?(?:{ZH_PEOPLE})?[？?。]*$",
         ),
+        ("count", rf"^(?:请|帮我|麻烦)*(?:给出|求|算出|列出)(?P<a>.*?)的?(?:{ZH_PEOPLE}的?)?(?:数量|人数|用户数|数目|总数)[？?。]*$"),
         ("list", rf"^(?:请问)?(?:有)?(?:哪些|哪几个|哪几位|什么样的|哪个){ZH_PEOPLE}(?P<a>.*?)[？?。]*$"),
         ("list", r"^(?:请问)?谁(?P<a>.*?)[？?。]*$"),
         (
@@ -218,11 +226,11 @@ ZH_HEADS: tuple[tuple[Want, re.Pattern[str]], ...] = tuple(
         ("list", rf"^(?:请问)?(?P<a>.*?)的{ZH_PEOPLE}(?:都|一共|分别)*(?:有|是)(?:谁|哪些|哪几个|哪几位)[？?。]*$"),
     )
 )
-_ZH_WHO = rf"(?:谁|(?:哪些|哪几[个位名]|多少|几|什么样的)[个位名]?(?:{ZH_PEOPLE})?)"
+_ZH_WHO = rf"(?:谁|(?:用户|{ZH_PEOPLE})(?:当中|之中|中|里面?|里头)|(?:哪些|哪几[个位名]|多少|几|什么样的)[个位名]?(?:{ZH_PEOPLE})?)"
 _ZH_ASK = (
     r"(?:麻烦|劳烦|烦请|请问|请|帮忙|帮我|帮|给我|替我|为我|我们|我|你|您|想要|想|需要|要|知道|了解|看看|看一下|看下|能不能|能否|"
     r"可不可以|可以|能|把|将|列出来?|列一?下|列举|找出来?|找到|找一?[找下]|挑出来?|选出来?|查出来?|查一?[查下]|查询|查找|筛选?出来?|"
-    r"导出|调出|拉出|给出|展示|显示|统计|估计|估算|计算|[数算]一?[数算下]|一下|所有的?|全部的?|那些|这些|都|有|目前|现在|如今|到底|究竟|一份|一些|"
+    r"导出|调出|拉出|给出|展示|显示|输出|汇总|整理|罗列|圈出|提取|锁定|告诉|求|从|在|统计|估计|估算|计算|[数算]一?[数算下]|一下|所有的?|全部的?|那些|这些|都|有|目前|现在|如今|到底|究竟|一份|一些|"
     r"大概|大约|一共|总共|总计|[，,：:\s])"
 )
 _ZH_TOLD = (
@@ -272,14 +280,15 @@ ZH_TOP_USERS = re.compile(
 _WITHOUT = (
     r"except(?:ing)?(?: for)?|excluding|excepting|minus|without(?: (?:counting|including|being(?: among)?|any of))?|"
     r"(?:with|to) the (?:exception|exclusion) of|other than|apart from|aside from|save(?: for)?|less|bar|barring|sans|"
-    r"(?:but )?not (?:counting|including)(?: in)?|but not|and not|(?:though|just|only) not|"
+    r"(?:with the omission|exclusive|outside|short|net|instead) of|as opposed to|in contrast to|all but|never mind|"
+    r"(?:but )?not (?:counting|including|being(?: among)?)(?: in)?|but not|and not|(?:though|just|only) not|"
     r"(?:but|and) (?:no one|nobody|none|no)(?: of)?"
 )
 _REMOVE = (
     r"(?:leav(?:e|ing)|tak(?:e|ing)|filter(?:ing)?|screen(?:ing)?|set(?:ting)?|put(?:ting)?|cut(?:ting)?|weed(?:ing)?|"
     r"rul(?:e|ing)|strip(?:ping)?|throw(?:ing)?|toss(?:ing)?|keep(?:ing)?|sort(?:ing)?|pass(?:ing)?|knock(?:ing)?|"
     r"cast(?:ing)?|lay(?:ing)?|shut(?:ting)?) (?:out|aside|over|away|off)|"
-    r"(?:exclud|remov|ignor|eliminat)(?:e|ing)|(?:disregard|discount|subtract|deduct|neglect|reject|discard|overlook)"
+    r"(?:exclud|remov|ignor|eliminat)(?:e|ing)|(?:avoid|bann?|forget(?:t?ing)?(?: about)?|do(?: not|n['’]t) want|cut|disregard|discount|subtract|deduct|neglect|reject|discard|overlook)"
     r"(?:ing)?|omit(?:ting)?|drop(?:ping)?|skip(?:ping)?"
 )
 _REMOVED = (
@@ -289,25 +298,30 @@ _REMOVED = (
 )
 _THOSE = rf"(?:(?:of|the|any|all|every|from)\s+)*(?:{PEOPLE}|folks?|individuals|any|(?<=no )one|(?<=nobody)|(?<=no one))"
 EXCEPT = re.compile(
-    rf",?\s*\b(?:(?:but|and|yet|then|only|after|once|when|while|you|we|please|also)\s+)*(?:(?:{_WITHOUT}|{_REMOVE})\s+"
-    rf"{_THOSE}(?:\s+(?:who|that))?|(?:but|and) (?:nobody|no one) (?:who|that))\s+",
+    rf"[,;]\s*(?:not|no one|nobody|none|no)\s+{_THOSE}(?:\s+(?:who|that))?\s+|"
+    rf",?\s*\b(?:(?:but|and|yet|then|only|after|once|when|while|if|you|we|i|let['’]s|please|also)\s+)*(?:(?:{_WITHOUT}|{_REMOVE})\s+"
+    rf"{_THOSE}(?:\s+(?:who|that))?|(?:but|and) (?:nobody|no one|none) (?:who|that))\s+(?:also\s+)?",
     re.IGNORECASE,
 )
 TAKEN_OUT = re.compile(
-    rf",?\s*\b(?:but\s+)?(?:with|once|after|when)\s+{_THOSE}(?:\s+(?:who|that))?\s+(?P<b>.+?)\s+"
-    rf"(?:(?:are|is|were|have been|being|having been|all)\s+)*(?:{_REMOVED})$",
+    rf"(?:,?\s*\b(?:but\s+|and\s+)?(?:with|once|after|when|if|leav(?:e|ing)|tak(?:e|ing)|keep(?:ing)?)|,)\s+{_THOSE}"
+    rf"(?:\s+(?:who|that))?\s+(?P<b>.+?)\s+(?:(?:are|is|were|have been|being|having been|all)\s+)*"
+    rf"(?:{_REMOVED}|excepted|out|aside|off|not (?:included|counted|wanted))$",
     re.IGNORECASE,
 )
 BUT_NOT = re.compile(
     r"[,;]?\s*\b(?:(?:but|and|yet|though|although|while|whilst|whereas|however|only|just|when|if|provided|providing|"
-    r"(?:as|so) long as|on (?:the )?condition|with the proviso|except|who|that|they)\b[,;]?\s+)+"
-    r"(?:(?:(?:do|does|did|are|is|were|was|have|has|must)\s*(?:not|n't)|don't|doesn't|didn't|aren't|isn't|haven't|"
-    r"hasn't|never|not(?: (?:if|when) they)?|fail to)\s+(?:also\s+)?)|[,;]?\s*\bunless\s+(?:they\s+)?(?:also\s+)?",
+    r"(?:as|so) long as|on (?:the )?condition|with the proviso|except|who|that|they|even|simply|certainly|definitely|"
+    r"really|otherwise|clearly|on the other hand|at the same time|also|still)\b[,;]?\s+)+"
+    r"(?:(?:do|does|did|are|is|were|was|have|has|must)\s*(?:not|n't)|don't|doesn't|didn't|aren't|isn't|haven't|hasn't|"
+    r"never|not(?: (?:if|when) they)?|in no way|by no means|neither|fail to|refuse to|nor do they)\s+(?:also\s+)?|"
+    r"[,;]?\s*\b(?:unless|except (?:where|when|if)|nor do|none of whom)\s+(?:they\s+)?(?:also\s+)?",
     re.IGNORECASE,
 )
 DAY = re.compile(r"\b(?:mon|tues|wednes|thurs|fri|satur|sun)days?\b|周[一二三四五六日天末]", re.IGNORECASE)
 _ADDING = (
-    r"(?:also|likewise|equally|similarly|simultaneously|concurrently|additionally|moreover|furthermore|even|too|as well|"
+    r"(?:also|in fact|indeed|generally|further|separately|second(?:ly)?|meanwhile|all (?:the while|along)|"
+    r"(?:apart|aside) from (?:that|this)|over and above (?:that|this)|likewise|equally|similarly|simultaneously|concurrently|additionally|moreover|furthermore|even|too|as well|"
     r"still|then|yet|in (?:addition|turn|parallel|the same breath)|at (?:the same time|once)|"
     r"on (?:top(?: of (?:that|it|this))?|the side|the other hand)|what(?: is|['’]s) more|(?:beyond|along(?:side|"
     r" with)|together with) (?:that|this|it)|for good measure|to boot|into the bargain|"
@@ -317,37 +331,49 @@ _ADDING = (
 AND = re.compile(
     r"\s*(?:[,;]\s*)?(?:\b(?:as well as|at the same time|while|whilst|in addition(?: to (?:which|that))?|moreover|"
     rf"furthermore|besides(?! (?:(?:the|any|all)\s+)*{PEOPLE}\b)|on top of that|plus|coupled with|combined with|"
-    r"together with|along with|(?:provided|providing)(?: that)?(?= they also)|(?:as|so) long as(?= they also)|"
-    rf"and|but)\b|&)(?:,?\s*\b{_ADDING}\b,?)*\s*|\s*[,;]\s+",
+    r"together with|along with|paired with|in (?:combination|conjunction|tandem) with|"
+    rf"(?:if|when|where|provided|providing|(?:as|so) long as|on (?:the )?condition)(?: that)?(?= they\b)|and|but)\b|&)(?:,?\s*\b{_ADDING}\b,?)*\s*|\s*[,;]\s+",
     re.IGNORECASE,
 )
 OR = re.compile(r"\s*(?:,\s*)?\b(?:or else|or)\b\s*", re.IGNORECASE)
 EITHER = re.compile(
-    rf"^\s*(?:(?:both|either|not only|who|that|which|they|really|happen to|{_ADDING}|(?:are |being |of )*(?:the )?"
-    rf"(?:{PEOPLE}|folks?|individuals) (?:who|that))\b[,\s]+)+",
+    rf"^\s*(?:(?:both|either|not only|who|that|which|they|really|happen to|{_ADDING}|"
+    rf"(?:(?:are|also|being|count|belong|number|in|to|among|of|the|known)\s+)*(?:{PEOPLE}|folks?|individuals|group) (?:who|that))\b[,\s]+)+",
     re.IGNORECASE,
 )
-AS_WELL = re.compile(r"[,\s]+(?:as well|too|also|likewise|to boot|besides|in addition|at the same time)$", re.IGNORECASE)
+AS_WELL = re.compile(r"[,\s]+(?:as well|simultaneously|into the bargain|too|also|likewise|to boot|besides|in addition|at the same time)$", re.IGNORECASE)
 NEGATED = re.compile(
     r"^\s*(?:(?:do|does|did|are|is|were|was|have|has)\s*(?:not|n't)|don't|doesn't|didn't|aren't|isn't|haven't|"
     r"hasn't|never|not)\s+",
     re.IGNORECASE,
 )
+_ZH_TAKE = (
+    r"(?:不包[括含]|排除掉?|除[去掉开]|去[掉除]|不含|不算|不要|不计(?:入|算)?|不考虑|剔[除去]掉?|刨[掉除去]|扣[除掉去]|减[去掉]|"
+    r"撇[开除]|抛[开去]|过滤掉|筛[掉除去]|滤[掉除]|删[掉除去]|忽略掉?|略[去过]|跳过|避开|绕开|拿掉)"
+)
 ZH_EXCEPT = re.compile(
-    r"[，,；;]?\s*(?:但是?|不过|而|只是)?(?:要|都)?(?:不包括|不包含|排除掉?|除去|去掉|去除|不含|不算|不要|剔除|刨掉|刨除|扣除|撇开|撇除|过滤掉|筛掉)"
+    rf"[，,；;]?\s*(?:但是?|不过|而|只是|可是|并且?|再|然后|同时)?(?:要|都)?(?:{_ZH_TAKE}|除了(?!.*(?:还|也))|(?<=.)除(?=.+外$))"
 )
 ZH_TAKEN_OUT = re.compile(
-    rf"[，,；;]?\s*(?:但是?|不过|再|并|然后)?(?:把|将)(?P<b>.+?)(?:的{ZH_PEOPLE}?|{ZH_PEOPLE})?(?:都|全|给)*"
-    r"(?:排除|除去|除掉|除外|去掉|去除|剔除|刨掉|刨除|扣除|扣掉|撇开|撇除|过滤掉|筛掉|删掉|拿掉)(?:在外|掉|出去)?$"
+    rf"[，,；;]?\s*(?:但是?|不过|再|并|然后)?(?:(?:把|将)(?P<b>.+?)(?:的?{ZH_PEOPLE}|者|的)?(?:都|全|给)*"
+    rf"(?:{_ZH_TAKE}|除外)(?:在外|掉|出去)?|[，,；;](?P<b2>[^，,；;]+?)(?:的?{ZH_PEOPLE}|者|的)"
+    rf"(?:都|全|要|应|得)*(?:{_ZH_TAKE}|除外)(?:在[内外])?)$"
 )
-ZH_BESIDES = re.compile(r"^除了?(?P<b>.+?)(?:以外|之外|外)[，,的]?(?P<a>.*)$")
+ZH_AMONG = re.compile(
+    rf"^[从在]?(?P<a>.+?)的{ZH_PEOPLE}(?:当中|之中|中|里面?)[，,]?(?P<b>(?:{_ZH_TAKE}|不(?!过|同)|没有?).+)$"
+)
+"""Of a group, who is taken out, or who does not do something."""
+ZH_BESIDES = re.compile(r"^除了?(?P<b>.+?)(?:以外|之外|外)[，,的]?(?![，,]?(?:还|也))(?P<a>.*)$")
 ZH_BUT_NOT = re.compile(
-    r"[，,；;]?\s*(?:但是?|却|而)(?:都|又|也)?(?:没有|没|并不|并没有|并未|不是)|[，,；;]?\s*却不(?!过|同)"
+    r"[，,；;]?\s*(?:(?:但是?|却|而|可是?|然而|只是|不过)(?:都|又|也|并)?(?:没有|没|并不|并没有|并未|不是|非)|(?:却|然而|只是)不(?!过|同)|"
+    r"除非|(?:但?(?:只要|前提是|条件是)|而|可)不(?!过|同|且|仅|但|光|只)(?:是)?)"
 )
 ZH_AND = re.compile(
-    r"[，,；;、]\s*(?:但是?|不过|可是|并且|而且|与此同时|同时|又|也|还|且|并)?|(?:但是?|不过|可是|并且|而且|与此同时|同时也?|以及|且)|"
-    r"(?<=.)(?:又|也)(?=.)"
+    r"[，,；;、]\s*(?:但是?|不过|可是|并且|而且|与此同时|同时|此外|另外|再加上|外加|加上|同样|顺便|而|又|也|还|且|并|更|兼)*|"
+    r"(?:但是?|不过|可是|并且|而且|与此同时|(?:之外|之余|的)?同时也?|以及|且|之余也?|之外(?:还|也)|一边|兼(?=喜|爱|买|看))|"
+    r"(?<=.)(?:又|也|还(?!是|在|有|没)|并(?!不|未|没|非))(?=.)"
 )
+ZH_BOTH = re.compile(r"^(?:不[仅但光只止]|除了(?=.*(?:还|也))|虽然?|尽管|一边|同时)")
 ZH_OR = re.compile(r"[，,]?\s*(?:或者是?|或是?)")
 ZH_TRIM = re.compile(
     rf"^(?:的|既|又|也|都|还|同时|并且|那些|这些|{ZH_PEOPLE}(?=.))+|(?:的{ZH_PEOPLE}?|的)+$|[？?。！!，,\s]+$"
@@ -355,6 +381,15 @@ ZH_TRIM = re.compile(
 ZH_NEGATED = re.compile(r"^(?:没有|没|并不|并未|不是)")
 
 # --- within a clause ---
+
+UNREAL = re.compile(
+    r"\bused to\b|\bwould (?:love|like|want|hate|pay|prefer|enjoy|buy|watch)\b|"
+    r"\b(?:want|hope|wish|intend|plan|expect|pretend|claim|promise)s? to\b|"
+    rf"(?<=\w )(?:{PEOPLE}|folks?) (?:who|that)\b|曾经?(?!买|看|听|评)|(?<![年\d])以前(?!的)|从前|小时候|假装|装作|自称|号称|"
+    r"^想(?:要|看|买|听|吃|玩)?|(?<=.)(?:喜欢|爱|讨厌|反感).+的人$",
+    re.IGNORECASE,
+)
+"""What says that something was, or is wished for, pretended, or done by somebody else: no rule reads it."""
 
 LEANINGS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
     (name, re.compile(pattern, re.IGNORECASE))
@@ -457,6 +492,11 @@ SMALL = re.compile(
 )
 """What carries no meaning of its own in what is left of a clause."""
 EITHER_NAME = re.compile(r"([\w' -]{2,30}?)\s*/\s*([\w' -]{2,30})")
+TAKEN_ASIDE = re.compile(
+    r"\s*[(（]((?:(?:but|and|also|though)\s)*(?:not|no|except|exclud|without|minus|leav|omit|但?不|排除|除|去掉)[^()（）]*)[)）]",
+    re.IGNORECASE,
+)
+"""In parentheses, who is taken out."""
 PARENTHESIS = re.compile(r"\s*[(（]([^()（）]+)[)）]")
 QUOTED = re.compile(r"[\"“”「『]([^\"“”「」『』]{1,60})[\"”“」』]")
 NUMBER = (

@@ -19,7 +19,7 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 from agents import phrases
-from agents.precedents import LEAD, Masked, Reading, clear, masks
+from agents.precedents import LEAD, Masked, Reading, clear, hedged, masks
 from agents.terms import Match, Vocabulary
 from limner.domain import Language
 from limner.query import (
@@ -293,7 +293,7 @@ class _Reader:
 
     def _group(self, body: str, *, everyone: bool = False) -> Condition:
         """The condition that a body of words sets."""
-        body = body.strip(" ?.!？。！，,")
+        body = phrases.TAKEN_ASIDE.sub(r", \1", body.strip(" ?.!？。！，,"))
         if self._lang == "en":
             body = re.sub(
                 rf"^(?:the\s+|all\s+)*{phrases.PEOPLE}{phrases.WHO}\s*|^(?:who|that)\s+", "", body, flags=re.IGNORECASE
@@ -314,6 +314,7 @@ class _Reader:
 
     def _expression(self, body: str) -> Condition:
         english = self._lang == "en"
+        body = body if english else phrases.ZH_BOTH.sub("", body)
         if (habit := self._habit(body)) is not None:
             return habit
         if self._meant and (read := self._by_likeness(body, word_for_word=True)[0]) is not None:
@@ -322,7 +323,10 @@ class _Reader:
             kept = self._expression(found["a"]) if phrases.ZH_TRIM.sub("", found["a"]) else Everyone()
             return _all(kept, Not(of=self._expression(found["b"])))
         if not english and (found := phrases.ZH_TAKEN_OUT.search(body)) and body[: found.start()].strip():
-            return _all(self._expression(body[: found.start()]), Not(of=self._expression(found["b"])))
+            out = self._expression(found["b"] or found["b2"])
+            return _all(self._expression(body[: found.start()]), Not(of=out))
+        if not english and (found := phrases.ZH_AMONG.match(body)):
+            body = f"{found['a']}，{found['b']}"
         if english and (found := phrases.TAKEN_OUT.search(body)) and body[: found.start()].strip():
             return _all(self._expression(body[: found.start()]), Not(of=self._expression(found["b"])))
         for excluding in (phrases.EXCEPT, phrases.BUT_NOT) if english else (phrases.ZH_EXCEPT, phrases.ZH_BUT_NOT):
@@ -435,7 +439,7 @@ class _Reader:
                 told = self._leans(said) - {"takes"} or not any(self._names_of(words))
                 if told and (read := self._with_meant_names(words)) is not None:
                     return read
-                match = None if leans_to_a_thing(said) else self._vocabulary.habit(said)
+                match = None if leans_to_a_thing(said) or hedged(said) else self._vocabulary.habit(said)
             if match is None:
                 raise Unread(said, unread.unknown, near) from None
             self.matches.append(match)
@@ -517,6 +521,8 @@ class _Reader:
         return Near(masked.plainly(said), clause, meaning, reading.means, masked.unknown)
 
     def _told(self, words: str) -> Condition:
+        if (unreal := phrases.UNREAL.search(words)) is not None:
+            raise Unread(words, [unreal[0].strip()])
         for reading in (self._of_tags_then, self._quantified, self._dated, self._leaning):
             if (read := reading(words)) is not None:
                 return read
@@ -541,7 +547,7 @@ class _Reader:
                 assert match is not None
                 self.matches.append(match._replace(said=said))
                 return self._claimed(term.key)
-        for key, parts in phrases.HABITS:
+        for key, parts in () if phrases.UNREAL.search(words) else phrases.HABITS:
             if self._is_said_in_parts(words, parts):
                 match = self._vocabulary.thing(key)
                 assert match is not None
@@ -577,6 +583,8 @@ class _Reader:
     def _leant(self, lean: set[str], key: str) -> Condition:
         """The condition that users stand to a thing in these ways."""
         if self._vocabulary.is_claim(key):
+            if "dislikes" in lean:
+                raise Unread(key)
             return self._claimed(key)
         acts = BOUGHT if "buys" in lean else ()
         made = self._defined(lean, self._vocabulary.about(key), Thing(key, acts=acts)) or leant(lean, key)
@@ -835,7 +843,7 @@ def _headed(text: str) -> tuple[Want, str] | None:
             if (relative := phrases.RELATIVE.match(text, after)) is not None:
                 end = relative.end()
                 break
-        elif not end and phrases.RELATIVE.match(text, at) and word[0].lower() == "who":
+        elif word[0].lower() in {"who", "which"} if not end else word[0].lower() == "who":
             end = word.end()
         at = after
     head, body = text[:end], text[end:].strip(" ,")

@@ -94,7 +94,7 @@ def clear(clause: Masked, readings: Sequence[Reading], holds: Callable[[str], bo
     """
     if readings and readings[0].score == SAME:
         return None if readings[0].means == OTHERS else readings[0]
-    if clause.unknown or DENIES.search(clause.text) or HEDGES.search(clause.text):
+    if clause.unknown or hedged(clause.text):
         return None
     besides = max((one.score for one in readings if one.means == OTHERS), default=-np.inf)
     told = [one for one in readings if one.means != OTHERS]
@@ -104,6 +104,11 @@ def clear(clause: Masked, readings: Sequence[Reading], holds: Callable[[str], bo
     best = known[0] if known and told[0].score - known[0].score < LEAD else told[0]
     rest = [one.score for one in (known or told) if one is not best]
     return best if best.score - besides >= APART and (not rest or best.score - rest[0] >= LEAD) else None
+
+
+def hedged(clause: str) -> bool:
+    """Whether a clause denies or hedges something."""
+    return DENIES.search(clause) is not None or HEDGES.search(clause) is not None
 
 
 def _folded(text: str) -> str:

@@ -20,7 +20,7 @@ from agents.precedents import Precedents
 from limner.domain import Label
 from prompts.taxonomy import Taxonomy
 from prompts.taxonomy.words import compact, in_both_numbers
-from prompts.wordings import wordings
+from prompts.wordings import means, wordings
 
 How = Literal["name", "words", "spelling", "meaning"]
 Embed = Callable[[Sequence[str]], NDArray[np.float32]]
@@ -132,10 +132,14 @@ class Vocabulary:
         return self._clear(said, self.nearest(said, 2), ALIKE, ACROSS)
 
     def habit(self, said: str) -> Match | None:
-        """The habit that a clause means by its vector; None where none is clearly the nearest; see `meant`."""
+        """The habit that a clause means by its vector; None where none is clearly the nearest; see `meant`.
+
+        One whose wordings are known is told by those.
+        """
         if _NO_NAME.search(said):
             return None
-        return self._clear(said, self.nearest(said, 2, habits=True), HABIT, HABIT)
+        match = self._clear(said, self.nearest(said, 2, habits=True), HABIT, HABIT)
+        return None if match is None or match.keys[0] in means() else match
 
     def _clear(self, said: str, nearest: Sequence[Near], within: float, across: float) -> Match | None:
         if not nearest:

@@ -53,6 +53,12 @@ def _read() -> Iterator[Wording]:
 
 
 @cache
+def means() -> frozenset[str]:
+    """All that they mean."""
+    return frozenset(one.means for one in wordings())
+
+
+@cache
 def plain() -> dict[str, Label]:
     """The plain words that wordings stand for, by those in English."""
     return {one["plain"]["en"]: Label(**one["plain"]) for one in _file("leanings")}
