@@ -242,6 +242,8 @@ ZH_HEADED = re.compile(
     rf"^(?P<head>(?:{_ZH_ASK}|{_ZH_WHO}|{ZH_PEOPLE}的?)*)(?P<a>.+?)(?P<tail>{_ZH_TOLD}*)[？?。！!吗呢吧啊]*$"
 )
 """A question whose edges are words that ask, count and name people, in any order, and what is between them."""
+ZH_WISHED = re.compile(rf"(?:{_ZH_WHO}|{ZH_PEOPLE})(?:都|也)?(?:想要?|需要|要)(?:看看?)?$")
+"""Where a head ends so, it has taken a wish of those it is about for one of who asks."""
 ZH_WHOM = re.compile(rf"{_ZH_WHO}|{ZH_PEOPLE}|名单|人数|用户数")
 """One of these says that a question is about users."""
 SHARE = re.compile(r"\b(?:share|percentage|percent|proportion|fraction|part)\b", re.IGNORECASE)
@@ -386,7 +388,7 @@ UNREAL = re.compile(
     r"\bused to\b|\bwould (?:love|like|want|hate|pay|prefer|enjoy|buy|watch)\b|"
     r"\b(?:want|hope|wish|intend|plan|expect|pretend|claim|promise)s? to\b|"
     rf"(?<=\w )(?:{PEOPLE}|folks?) (?:who|that)\b|曾经?(?!买|看|听|评)|(?<![年\d])以前(?!的)|从前|小时候|假装|装作|自称|号称|"
-    r"^想(?:要|看|买|听|吃|玩)?|(?<=.)(?:喜欢|爱|讨厌|反感).+的人$",
+    r"^想(?:要|看|买|听|吃|玩)?",
     re.IGNORECASE,
 )
 """What says that something was, or is wished for, pretended, or done by somebody else: no rule reads it."""
@@ -551,7 +553,8 @@ ACTIVE = re.compile(
     r"did (?:something|anything)|show(?:s|ed|n)? (?:any |some )?activity|(?:were |was )?(?:still )?(?:rating|buying|"
     r"shopping|listening|watching|posting)(?= in )|rated (?:something|anything)|bought (?:something|anything)|"
     r"wrote (?:something|"
-    r"anything))\b|"
+    r"anything)|(?:have|had) (?:any |some |at least one |given |left )*(?:ratings?|activity|events?)"
+    r"(?= (?:from|in|since|after|during|dating|on)\b))\b|"
     r"(?:还|仍然?|依然)?(?:在)?(?:活跃|活动|评过分|登录过?|有(?:过)?活动)|最后一次活动|评过分",
     re.IGNORECASE,
 )

@@ -340,9 +340,16 @@ class _Reader:
             ((phrases.OR, _any), (phrases.AND, _all)) if english else ((phrases.ZH_OR, _any), (phrases.ZH_AND, _all))
         ):
             pieces = self._pieces(body, joiner)
+            if join is _any and len(pieces) > 1 and self._goes_on(pieces[1]):
+                continue
             if len(pieces) > 1:
                 return join(*(self._expression(piece) for piece in pieces))
         return self.clause(body)
+
+    def _goes_on(self, piece: str) -> bool:
+        """Whether what follows an "or" is a bare name, and then another clause: "buy beer or ale and like horror"."""
+        name, *more = self._pieces(piece, phrases.AND if self._lang == "en" else phrases.ZH_AND)
+        return bool(more) and not self._leans(name) and self._vocabulary.thing(name.strip()) is not None
 
     def _pieces(self, body: str, joiner: re.Pattern[str]) -> list[str]:
         """The parts of a body between words like "and", where it is not a name, or a number, that holds the word."""
@@ -710,6 +717,10 @@ class _Reader:
             return Active(since=since, until=until)
         if phrases.ITEMS.search(words) or re.search(r"\b(?:released|made|from)\b|上映|出版", words):
             lean = self._leans(rest)
+            if lean & {"dislikes", "lower"}:
+                raise Unread(words, [words.strip()])
+            if "likes" in lean:  # who likes films of a time watches many
+                lean |= {"much"}
             self._nothing_left(re.sub(r"上映|出版|影", " ", phrases.ITEMS.sub(" ", rest)))
             first = FIRST_YEAR if since is None else since.year
             last = LAST_YEAR if until is None else until.year - (until.month == until.day == 1)
@@ -726,6 +737,8 @@ class _Reader:
     def _leaning(self, words: str) -> Condition | None:
         """A clause that says how somebody stands to a thing, or how much they do."""
         lean = self._leans(words)
+        if self._inherited is not None and not self._leans(phrases.REGULARLY.sub(" ", words)):
+            lean = set()
         acts = next((acts for pattern, acts in phrases.NOUNS if pattern.search(words)), ())
         if {"much", "very much"} & lean or re.search(r"\bthan most\b|\bheaviest\b", words, re.IGNORECASE):
             left = _without_leanings(words)
@@ -854,7 +867,7 @@ def _headed(text: str) -> tuple[Want, str] | None:
 
 def _headed_zh(text: str) -> tuple[Want, str] | None:
     found = phrases.ZH_HEADED.match(text)
-    if found is None or not phrases.ZH_WHOM.search(edges := f"{found['head']} {found['tail']}"):
+    if found is None or phrases.ZH_WISHED.search(found["head"]) or not phrases.ZH_WHOM.search(edges := f"{found['head']} {found['tail']}"):
         return None
     return _wanted(edges), found["a"]
 

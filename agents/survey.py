@@ -143,10 +143,16 @@ def _unread(question: str, unread: Unread, words: Words, people: Sequence[str]) 
     unknown = words.said((", ", "、")).join(f"“{word}”" for word in unread.unknown if word)
     if unread.near:
         near = words.said((" or ", "，还是")).join(f"“{one.plain}”" for one in unread.near[:TOLD])
+        new = words.said((", ", "、")).join(f"“{word}”" for word in unread.near[0].unknown)
         answer = words.said(
             (
                 f"I am not sure what “{unread.clause}” means, so I did not answer. Did you mean {near}?",
                 f"不确定“{unread.clause}”是什么意思，因此没有作答。是指{near}吗？",
+            )
+            if not new
+            else (
+                f"I do not know what {new} says in “{unread.clause}”, so I did not answer. Did you mean {near}?",
+                f"不知道“{unread.clause}”中的{new}是什么意思，因此没有作答。是指{near}吗？",
             )
         )
     elif unknown:

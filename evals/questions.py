@@ -347,7 +347,7 @@ def _answered(sample: Sample, asked: Asked, asking: Asking, fitting: _Fitting, *
         try:
             read = asking.read(words).query
         except Unread as unread:
-            one["unknown"] = unread.unknown
+            one |= {"unknown": unread.unknown, "offered": [near.plain for near in unread.near]}
         else:
             if form == "own words":  # timed with its query, however often that was run before
                 fitting.forget(read)
@@ -424,6 +424,15 @@ def _f1(one: Mapping[str, Any], sample: Sample, output: Output) -> float | None:
     return agreement(one["users"], sample.reference["gold"]) if one.get("want") == "list" else 0.0
 
 
+def _wrong(one: Mapping[str, Any], sample: Sample, output: Output) -> float | None:
+    right = is_right(one, sample, output)
+    return None if right is None else float("users" in one and not right)
+
+
+def _offered(one: Mapping[str, Any], sample: Sample, output: Output) -> float | None:
+    return float(bool(one["offered"])) if "offered" in one else None
+
+
 def _number(one: Mapping[str, Any], sample: Sample, output: Output) -> float | None:
     if sample.reference["want"] != "count":
         return None
@@ -454,6 +463,10 @@ def agreement(got: Sequence[str], gold: Sequence[str]) -> float:
 
 SCORERS: Mapping[str, Scorer] = {
     **{f"read_{form.replace(' ', '_')}": _over(form, is_right) for form in get_args(Form)},
+    **{
+        f"read_wrong_{form.replace(' ', '_')}": _over(form, _wrong, MetricKind(better="lower")) for form in get_args(Form)
+    },
+    "offered_of_unread_sealed": _over("sealed", _offered),
     **{f"set_f1_{form.replace(' ', '_')}": _over(form, _f1) for form in get_args(Form)},
     "numbers_right": _over("own words", _number),
     "ceiling": Scorer(ceiling),

@@ -38,6 +38,7 @@ def test_what_was_read_and_whom_it_names_are_two_things() -> None:
     assert said["read_own_words"] == Tally(0.5, 1)
     assert said["set_f1_own_words"] == Tally(1 / 3, 1)
     assert said["ceiling"] == pytest.approx(2 / 3)
+    assert said["read_wrong_own_words"] == Tally(0.0, 1)  # what is not read is not read wrong
     assert said["numbers_right"] is None
     assert said["set_f1_paraphrased"] is None
 
@@ -46,6 +47,7 @@ def test_a_number_is_right_or_wrong() -> None:
     said = scores("count", 2, {"want": "count", "users": ["a", "b"]}, {"want": "list", "users": ["a", "b"]})
     assert said["numbers_right"] == Tally(0.5, 1)
     assert said["read_own_words"] == Tally(0.5, 1)
+    assert said["read_wrong_own_words"] == Tally(0.5, 1)
     assert said["set_f1_own_words"] is None
     assert said["ceiling"] is None
 
