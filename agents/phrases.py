@@ -90,6 +90,8 @@ _HEAD = (
 FOLK = re.compile(rf"(?!(?:we|i)\b){_FOLK}(?![\w'’-])", re.IGNORECASE)
 HEAD_WORD = re.compile(rf"(?:{_HEAD}|{_FOLK})(?![\w'’-])|[,:]", re.IGNORECASE)
 """What may stand before whom a question is about, in any order: words that ask, count and name people, no others."""
+DEED = re.compile("like|love|want|need|see|show|know|help|mind|add|run|make|check", re.IGNORECASE)
+"""What asks before people are named, and behind them says what they do."""
 ASKS_WHAT_THEY_DO = re.compile(r"\b(?:what|which|whom) (?:do|does|did)\b", re.IGNORECASE)
 RELATIVE = re.compile(r"(?:who|that|which|whom)(?![\w'’-])", re.IGNORECASE)
 FILLED = re.compile(
@@ -387,7 +389,9 @@ ZH_NEGATED = re.compile(r"^(?:没有|没|并不|并未|不是)")
 UNREAL = re.compile(
     r"\bused to\b|\bwould (?:love|like|want|hate|pay|prefer|enjoy|buy|watch)\b|"
     r"\b(?:want|hope|wish|intend|plan|expect|pretend|claim|promise)s? to\b|"
-    rf"(?<=\w )(?:{PEOPLE}|folks?) (?:who|that)\b|曾经?(?!买|看|听|评)|(?<![年\d])以前(?!的)|从前|小时候|假装|装作|自称|号称|"
+    rf"(?<=\w )(?:{PEOPLE}|folks?) (?:who|that)\b|"
+    r"\b(?:some|any|every)thing (?:to|but|except|other)\b|\bheard of\b|\bas (?:others|every(?:one|body)) do\b|"
+    r"\bwork(?:s|ed)? (?:at|in|for)\b|(?:dislikes?|hates?|讨厌|反感).+(?:\b(?:fans|lovers)|的?粉丝|迷)$|曾经?(?!买|看|听|评)|(?<![年\d])以前(?!的)|从前|小时候|假装|装作|自称|号称|"
     r"^想(?:要|看|买|听|吃|玩)?",
     re.IGNORECASE,
 )

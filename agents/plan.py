@@ -849,7 +849,7 @@ def _headed(text: str) -> tuple[Want, str] | None:
     """What a question asks for, and the words after whom it is about: "Could you hand me the ids of those who …"."""
     text = phrases.TAIL.sub("", text)
     at = end = 0
-    while (word := phrases.HEAD_WORD.match(text, at)) is not None:
+    while (word := phrases.HEAD_WORD.match(text, at)) is not None and not (end and phrases.DEED.fullmatch(word[0])):
         after = _next_word(text, word.end())
         if phrases.FOLK.match(text, at):
             end = word.end()

@@ -47,6 +47,8 @@ _NO_NAME = re.compile(
 _WORD = re.compile(r"[^\W_]+")
 _NAMING = re.compile(r"[\u3400-\u9fff]|[^\W_\u3400-\u9fff]+(?:['’&/-][^\W_\u3400-\u9fff]+)*")
 _NEVER_FIRST = frozenset("对给把被在是看听读评打买的了")
+_LEANING = ("喜欢", "喜爱", "讨厌", "爱看", "爱听", "爱买")
+"""What a name does not begin with, though the taxonomy knows the whole."""
 MOST_WORDS = 8
 """Words, or Chinese characters, of a name in a text."""
 _SMALL = frozenset(
@@ -182,7 +184,7 @@ class Vocabulary:
         found: list[tuple[int, int]] = []
         for size in range(min(MOST_WORDS, len(words)), 0, -1):
             for at in range(len(words) - size + 1):
-                if words[at][0] in _NEVER_FIRST or not self._is_name(said(at, at + size)):
+                if words[at][0] in _NEVER_FIRST or said(at, at + size).startswith(_LEANING) or not self._is_name(said(at, at + size)):
                     continue
                 if any(at < right and left < at + size for left, right in found):
                     continue

@@ -5,17 +5,17 @@ import pytest
 
 from agents import phrases
 from agents.plan import Unread, plan
-from agents.precedents import LEAD, SAME, Masked, Reading, clear, masks
-from agents.terms import Vocabulary
+from agents.precedents import ALIKE, APART, LEAD, SAME, Masked, Precedents, Reading, clear, masks
+from agents.terms import Embeds, Vocabulary
 from limner.domain import Label
 from limner.query import All, Not
-from prompts.wordings import NAME, Wording, wordings
-from tests.agents.test_plan import bought, dislikes, likes
-from tests.agents.test_understand import NAMES
+from prompts.wordings import LANGUAGES, NAME, OTHERS, Wording, wordings
+from tests.agents.test_plan import HELD, bought, dislikes, likes
+from tests.agents.test_understand import NAMES, letters
 
 
 def reading(means: str, score: float) -> Reading:
-    return Reading(means, None if "/" in means else Label(en=means, zh=means), score)
+    return Reading(means, None if "/" in means or means == OTHERS else Label(en=means, zh=means), score)
 
 
 def anything(_: str) -> bool:
@@ -23,21 +23,24 @@ def anything(_: str) -> bool:
 
 
 def test_every_wording_stands_for_something_that_rules_read() -> None:
-    plain = {one.means for one in wordings() if "/" not in one.means}
+    told = [one for one in wordings() if one.means != OTHERS]
+    plain = {one.means for one in told if "/" not in one.means}
     for means in plain:
         question = means.replace(NAME, "horror").replace("{t}", "since 2018")
         plan(f"Which users {question}?", NAMES)
     assert all(
-        "/" in one.means or NAME in one.text or "{t}" in one.text or "ratings" in one.means for one in wordings()
+        "/" in one.means or NAME in one.text or "{t}" in one.text or "ratings" in one.means for one in told
     )
-    habits = {one.means for one in wordings() if "/" in one.means}
+    habits = {one.means for one in told if "/" in one.means}
     assert all(NAMES.is_claim(key) for key in habits)
 
 
-def test_no_wording_means_two_things() -> None:
-    said: dict[tuple[str, str], str] = {}
+def test_no_wording_stands_there_twice() -> None:
+    said: set[tuple[str, str]] = set()
     for one in wordings():
-        assert said.setdefault((one.text, one.language), one.means) == one.means, one.text
+        assert (one.text, one.language) not in said, one.text
+        said.add((one.text, one.language))
+    assert {one.language for one in wordings()} == set(LANGUAGES)
 
 
 def test_a_known_wording_is_read_with_any_name() -> None:
@@ -65,24 +68,68 @@ def test_nothing_of_a_clause_is_dropped(question: str) -> None:
 
 
 def test_only_a_clear_lead_is_taken() -> None:
-    two = [reading("like {x}", 1.0), reading("buy {x}", 0.9 - LEAD)]
-    assert clear("go for {x}", two, anything) == two[0]
-    assert clear("go for {x}", [two[0], reading("buy {x}", 1.01 - LEAD)], anything) is None
-    assert clear("go for {x}", [], anything) is None
+    clause = Masked("go for {x}")
+    two = [reading("like {x}", 1.0), reading("buy {x}", 0.99 - LEAD)]
+    assert clear(clause, two, anything) == two[0]
+    assert clear(clause, [two[0], reading("buy {x}", 1.01 - LEAD)], anything) is None
+    assert clear(clause, [], anything) is None
 
 
-def test_a_denial_is_read_only_letter_by_letter() -> None:
+def test_what_may_be_what_no_query_can_tell_is_not_read() -> None:
+    clause = Masked("go for {x}")
+    best, others = reading("like {x}", 1.0), reading(OTHERS, 0.99 - APART)
+    assert clear(clause, [best, others], anything) == best
+    assert clear(clause, [best, reading(OTHERS, 1.01 - APART)], anything) is None
+    assert clear(clause, [reading(OTHERS, 1.0), reading("like {x}", 0.0)], anything) is None
+    assert clear(clause, [reading(OTHERS, SAME)], anything) is None
+
+
+@pytest.mark.parametrize("clause", ["never go for {x}", "从不看{x}", "used to go for {x}", "假装看{x}", "whose wife goes for {x}"])
+def test_a_denial_or_a_hedge_is_read_only_letter_by_letter(clause: str) -> None:
     two = [reading("like {x}", 0.9), reading("buy {x}", 0.0)]
-    assert clear("never go for {x}", two, anything) is None
-    assert clear("从不看{x}", two, anything) is None
+    assert clear(Masked(clause), two, anything) is None
     known = [reading("like {x}", SAME)]
-    assert clear("can't get enough of {x}", known, anything) == known[0]
+    assert clear(Masked("can't get enough of {x}"), known, anything) == known[0]
+
+
+def test_a_word_that_no_wording_has_is_never_read() -> None:
+    two = [reading("like {x}", 1.0), reading("buy {x}", 0.0)]
+    assert clear(Masked("adore {x} in Berlin", unknown=("berlin",)), two, anything) is None
+
+
+def test_a_clause_with_an_unknown_word_is_offered_what_it_may_mean() -> None:
+    with pytest.raises(Unread) as caught:
+        plan("Which users can't get enough of horror in Berlin?", NAMES, meant=True)
+    assert "like horror" in [one.plain for one in caught.value.near]
+    assert {one.unknown for one in caught.value.near} == {("berlin",)}
+    assert all(one.means != OTHERS for one in caught.value.near)
+
+
+def test_where_nothing_is_named_an_unknown_word_may_be_the_name() -> None:
+    unsure = Masked("like flibbertigibbets", unknown=("flibbertigibbets",))
+    assert not unsure.is_like([reading("behaviour/niche", ALIKE - 0.01)])
+    assert unsure.is_like([reading("behaviour/niche", ALIKE)])
+    assert Masked("like {x} in Berlin", "horror", unknown=("berlin",)).is_like([reading("like {x}", 0.0)])
+
+
+def test_between_readings_that_ask_the_same_of_the_data_is_no_doubt() -> None:
+    alike = [Wording("warm to {x}", "en", "like {x}"), Wording("rate {x} up", "en", "rate {x} above their own average")]
+    doubted = [reading("like {x}", 0.9), reading("rate {x} above their own average", 0.8), reading("buy {x}", 0.0)]
+
+    class Doubting(Precedents):
+        def readings(self, clause: str, language: object) -> list[Reading]:
+            return doubted
+
+    names = Vocabulary(NAMES.taxonomy, HELD, Embeds(letters, letters))
+    names.__dict__["precedents"] = Doubting(alike, letters, letters, lambda _: 0.0)
+    assert plan("Which users go for horror?", names, meant=True).query.where == likes("genre/horror")
 
 
 def test_of_two_habits_alike_the_one_that_the_population_has_is_meant() -> None:
     two = [reading("behaviour/weekend-active", 0.9), reading("behaviour/weekend-shopper", 0.8), reading("x/y", 0.1)]
-    assert clear("turn up at weekends", two, "behaviour/weekend-shopper".__eq__) == two[1]
-    assert clear("turn up at weekends", two, anything) is None
+    clause = Masked("turn up at weekends")
+    assert clear(clause, two, "behaviour/weekend-shopper".__eq__) == two[1]
+    assert clear(clause, two, anything) is None
 
 
 def test_a_clause_gives_up_its_name_and_its_time() -> None:
@@ -106,13 +153,3 @@ def test_without_an_embedder_there_are_no_precedents() -> None:
     assert caught.value.near == ()
 
 
-def test_each_wording_left_out_is_scored_by_the_others() -> None:
-    precedents = NAMES.precedents
-    assert precedents is not None
-    left = list(precedents.left_out())
-    assert len(left) == len(wordings())
-    one, readings = left[0]
-    assert isinstance(one, Wording)
-    scores = [reading.score for reading in readings]
-    assert scores == sorted(scores, reverse=True)
-    assert np.isfinite(scores).all()
