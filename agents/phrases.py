@@ -47,7 +47,8 @@ HEADS: tuple[tuple[Want, re.Pattern[str]], ...] = tuple(
         ),
         (
             "count",
-            rf"^(?:(?:out )?of|from|among|amongst)\s+(?:all\s+|the\s+|our\s+|of\s+)*{PEOPLE},?\s+how many(?: of them)?\b|"
+            rf"^(?:(?:out )?of|from|among|amongst)\s+(?:all\s+|the\s+|our\s+|"
+            rf"of\s+)*{PEOPLE},?\s+how many(?: of them)?\b|"
             r"^how many(?: (?:of them|of these|of those|in total|overall|altogether|exactly))+\b",
         ),
         (
@@ -63,28 +64,40 @@ HEADS: tuple[tuple[Want, re.Pattern[str]], ...] = tuple(
         ("list", rf"^(?:which|what)\s+(?:of\s+)?(?:all\s+|the\s+|our\s+)*{PEOPLE}{WHO}"),
         ("list", rf"^{ASK}(?:(?:all|the|every|our|any)\s+)*{PEOPLE}{WHO}"),
         ("list", r"^(?:is|are) there (?:any|some)?(?:one|body|\s*users|\s*people)\b(?: who| that)?"),
-        ("list", rf"^(?:who|which|what)(?: (?:of|among|amongst))(?: (?:all|the|our|these|those|them))*(?: {PEOPLE})?\b{WHO}"),
+        (
+            "list",
+            rf"^(?:who|which|what)(?: (?:of|among|amongst))(?: (?:all|the|our|these|those|them))*(?: {PEOPLE})?\b{WHO}",
+        ),
         ("list", r"^(?:who|whom)(?: all)?(?: do we have| have we got)?(?: that| who)?\b"),
     )
 )
 _FOLK = (
-    rf"(?:{PEOPLE}|folks?|individuals|guys|consumers|subscribers|visitors|patrons|raters|reviewers|audience|crowd|bunch|"
+    rf"(?:{PEOPLE}|folks?|individuals|guys|consumers|subscribers|visitors|patrons|raters|reviewers|audience|crowd|"
+    rf"bunch|"
     r"group|segment|cohort|set|accounts|profiles|somebody|someone)"
 )
 _HEAD = (
-    r"(?:can|could|would|will|may|might|you|please|kindly|hand|pass|give|gives|get|fetch|grab|pull|bring|list|show|tell|"
+    r"(?:can|could|would|will|may|might|you|please|kindly|hand|pass|give|gives|get|fetch|grab|pull|bring|list|show|"
+    r"tell|"
     r"name|pick|choose|select|find|identify|spot|dig|look|looking|search|searching|seek|seeking|see|know|want|wanted|"
     r"need|needed|after|like|love|wonder|wondering|curious|interested|trying|report|export|return|display|print|filter|"
-    r"count|estimate|compute|calculate|work|say|help|let|me|us|i|i'm|i’m|i'd|i’d|we|we're|we’re|we'd|we’d|am|are|is|was|"
-    r"what's|what’s|who's|who’s|be|being|there|to|for|of|out|up|down|over|on|in|at|by|about|the|a|an|all|any|every|each|"
+    r"count|estimate|compute|calculate|work|say|help|let|me|us|i|i'm|i’m|i'd|i’d|we|we're|we’re|we'd|we’d|am|are|is|"
+    r"was|"
+    r"what's|what’s|who's|who’s|be|being|there|to|for|of|out|up|down|over|on|in|at|by|about|the|a|an|all|any|every|"
+    r"each|"
     r"both|our|my|your|their|those|these|that|which|who|whom|what|how|many|much|big|large|numerous|roughly|around|"
-    r"approximately|exactly|precisely|total|overall|number|quantity|size|tally|headcount|figure|share|percentage|percent|"
-    r"proportion|portion|fraction|part|ids?|names?|lists?|roster|table|overview|do|does|did|have|has|got|and|now|hi|hello|"
-    r"hey|ok|okay|so|well|then|just|quickly|full|complete|whole|entire|also|among|amongst|within|from|into|data|database|"
+    r"approximately|exactly|precisely|total|overall|number|quantity|size|tally|headcount|figure|share|percentage|"
+    r"percent|"
+    r"proportion|portion|fraction|part|ids?|names?|lists?|roster|table|overview|do|does|did|have|has|got|and|now|hi|"
+    r"hello|"
+    r"hey|ok|okay|so|well|then|just|quickly|full|complete|whole|entire|also|among|amongst|within|from|into|data|"
+    r"database|"
     r"records|base|draw|make|compile|put|together|extract|generate|produce|create|point|single|narrow|them|got|belong|"
-    r"it|this|here|useful|good|nice|great|check|checking|s|select|selecting|determine|establish|discover|run|query|provide|supply|send|round|"
+    r"it|this|here|useful|good|nice|great|check|checking|s|select|selecting|determine|establish|discover|run|query|"
+    r"provide|supply|send|round|"
     r"track|locate|retrieve|enumerate|gather|collect|output|surface|highlight|flag|isolate|pinpoint|possible|way|idea|"
-    r"mind|telling|listing|giving|showing|happen|happens|might|across|population|few|rundown|breakdown|different|high|add|"
+    r"mind|telling|listing|giving|showing|happen|happens|might|across|population|few|rundown|breakdown|different|"
+    r"high|add|"
     r"sum|quantify|ask|altogether|let['’]s|where|as)"
 )
 FOLK = re.compile(rf"(?!(?:we|i)\b){_FOLK}(?![\w'’-])", re.IGNORECASE)
@@ -112,7 +125,8 @@ WANTED: tuple[tuple[Want, re.Pattern[str]], ...] = tuple(
         ("share", r"\b(?:share|percentage|percent|proportion|portion|fraction|part)\b|比例|占比|比重|份额|百分|几成"),
         (
             "count",
-            r"\b(?:how (?:many|big|large|numerous)|number|count|quantity|size|tally|headcount|total|figure|quantify|(?:add|sum|tot) up)\b|"
+            r"\b(?:how (?:many|big|large|numerous)|number|count|quantity|size|tally|headcount|total|figure|quantify|"
+            r"(?:add|sum|tot) up)\b|"
             r"多少|几[个位名]|人数|数量|数目|用户数|总数|规模|有多大|统计|[数算]一[数算下]",
         ),
     )
@@ -214,7 +228,11 @@ ZH_HEADS: tuple[tuple[Want, re.Pattern[str]], ...] = tuple(
             rf"^(?P<a>.*?)的?{ZH_PEOPLE}?(?:数量|数|总数)?(?:一共|总共|大概|大约)?(?:有|是)(?:多少|几)(?:个|位|"
             rf"名)?(?:{ZH_PEOPLE})?[？?。]*$",
         ),
-        ("count", rf"^(?:请|帮我|麻烦)*(?:给出|求|算出|列出)(?P<a>.*?)的?(?:{ZH_PEOPLE}的?)?(?:数量|人数|用户数|数目|总数)[？?。]*$"),
+        (
+            "count",
+            rf"^(?:请|帮我|麻烦)*(?:给出|求|算出|列出)(?P<a>.*?)的?(?:{ZH_PEOPLE}的?)?(?:数量|人数|用户数|数目|"
+            rf"总数)[？?。]*$",
+        ),
         ("list", rf"^(?:请问)?(?:有)?(?:哪些|哪几个|哪几位|什么样的|哪个){ZH_PEOPLE}(?P<a>.*?)[？?。]*$"),
         ("list", r"^(?:请问)?谁(?P<a>.*?)[？?。]*$"),
         (
@@ -228,15 +246,22 @@ ZH_HEADS: tuple[tuple[Want, re.Pattern[str]], ...] = tuple(
         ("list", rf"^(?:请问)?(?P<a>.*?)的{ZH_PEOPLE}(?:都|一共|分别)*(?:有|是)(?:谁|哪些|哪几个|哪几位)[？?。]*$"),
     )
 )
-_ZH_WHO = rf"(?:谁|(?:用户|{ZH_PEOPLE})(?:当中|之中|中|里面?|里头)|(?:哪些|哪几[个位名]|多少|几|什么样的)[个位名]?(?:{ZH_PEOPLE})?)"
+_ZH_WHO = (
+    rf"(?:谁|(?:用户|{ZH_PEOPLE})(?:当中|之中|中|里面?|里头)|"
+    rf"(?:哪些|哪几[个位名]|多少|几|什么样的)[个位名]?(?:{ZH_PEOPLE})?)"
+)
 _ZH_ASK = (
-    r"(?:麻烦|劳烦|烦请|请问|请|帮忙|帮我|帮|给我|替我|为我|我们|我|你|您|想要|想|需要|要|知道|了解|看看|看一下|看下|能不能|能否|"
-    r"可不可以|可以|能|把|将|列出来?|列一?下|列举|找出来?|找到|找一?[找下]|挑出来?|选出来?|查出来?|查一?[查下]|查询|查找|筛选?出来?|"
-    r"导出|调出|拉出|给出|展示|显示|输出|汇总|整理|罗列|圈出|提取|锁定|告诉|求|从|在|统计|估计|估算|计算|[数算]一?[数算下]|一下|所有的?|全部的?|那些|这些|都|有|目前|现在|如今|到底|究竟|一份|一些|"
+    r"(?:麻烦|劳烦|烦请|请问|请|帮忙|帮我|帮|给我|替我|为我|我们|我|你|您|想要|想|需要|要|知道|了解|看看|看一下|"
+    r"看下|能不能|能否|"
+    r"可不可以|可以|能|把|将|列出来?|列一?下|列举|找出来?|找到|找一?[找下]|挑出来?|选出来?|查出来?|查一?[查下]|查询|"
+    r"查找|筛选?出来?|"
+    r"导出|调出|拉出|给出|展示|显示|输出|汇总|整理|罗列|圈出|提取|锁定|告诉|求|从|在|统计|估计|估算|计算|"
+    r"[数算]一?[数算下]|一下|所有的?|全部的?|那些|这些|都|有|目前|现在|如今|到底|究竟|一份|一些|"
     r"大概|大约|一共|总共|总计|[，,：:\s])"
 )
 _ZH_TOLD = (
-    rf"(?:的|(?<=的)人|{_ZH_FOLK}|名单|列表|清单|名册|编号|[iI][dD]|名字|信息|人数|用户数|数量|数目|总数|规模|比例|占比|比重|份额|"
+    rf"(?:的|(?<=的)人|{_ZH_FOLK}|名单|列表|清单|名册|编号|[iI][dD]|名字|信息|人数|用户数|数量|数目|总数|规模|比例|"
+    rf"占比|比重|份额|"
     rf"有|是|占|为|{_ZH_WHO}|多少|多大|百分之几|百分之多少|几成|大概|大约|一共|总共|总计|都|分别|全部|总体|整体|所有|"
     r"(?:给我|帮我)?(?:挑|找|列|选|查|筛|导|拉|调|给|报|数|算)(?:选|查)?(?:出来|出|一下|给我|我)|我|[，,\s])"
 )
@@ -292,18 +317,23 @@ _REMOVE = (
     r"(?:leav(?:e|ing)|tak(?:e|ing)|filter(?:ing)?|screen(?:ing)?|set(?:ting)?|put(?:ting)?|cut(?:ting)?|weed(?:ing)?|"
     r"rul(?:e|ing)|strip(?:ping)?|throw(?:ing)?|toss(?:ing)?|keep(?:ing)?|sort(?:ing)?|pass(?:ing)?|knock(?:ing)?|"
     r"cast(?:ing)?|lay(?:ing)?|shut(?:ting)?) (?:out|aside|over|away|off)|"
-    r"(?:exclud|remov|ignor|eliminat)(?:e|ing)|(?:avoid|bann?|forget(?:t?ing)?(?: about)?|do(?: not|n['’]t) want|cut|disregard|discount|subtract|deduct|neglect|reject|discard|overlook)"
+    r"(?:exclud|remov|ignor|eliminat)(?:e|ing)|(?:avoid|bann?|forget(?:t?ing)?(?: about)?|do(?: not|n['’]t) want|"
+    r"cut|disregard|discount|subtract|deduct|neglect|reject|discard|overlook)"
     r"(?:ing)?|omit(?:ting)?|drop(?:ping)?|skip(?:ping)?"
 )
 _REMOVED = (
     r"(?:left|taken|filtered|screened|set|put|cut|weeded|ruled|stripped|thrown|kept|sorted) (?:out|aside|away|off)|"
-    r"excluded|removed|ignored|eliminated|disregarded|discounted|subtracted|deducted|rejected|discarded|omitted|dropped|"
+    r"excluded|removed|ignored|eliminated|disregarded|discounted|subtracted|deducted|rejected|discarded|omitted|"
+    r"dropped|"
     r"skipped"
 )
-_THOSE = rf"(?:(?:of|the|any|all|every|from)\s+)*(?:{PEOPLE}|folks?|individuals|any|(?<=no )one|(?<=nobody)|(?<=no one))"
+_THOSE = (
+    rf"(?:(?:of|the|any|all|every|from)\s+)*(?:{PEOPLE}|folks?|individuals|any|(?<=no )one|(?<=nobody)|(?<=no one))"
+)
 EXCEPT = re.compile(
     rf"[,;]\s*(?:not|no one|nobody|none|no)\s+{_THOSE}(?:\s+(?:who|that))?\s+|"
-    rf",?\s*\b(?:(?:but|and|yet|then|only|after|once|when|while|if|you|we|i|let['’]s|please|also)\s+)*(?:(?:{_WITHOUT}|{_REMOVE})\s+"
+    rf",?\s*\b(?:(?:but|and|yet|then|only|after|once|when|while|if|you|we|i|let['’]s|please|"
+    rf"also)\s+)*(?:(?:{_WITHOUT}|{_REMOVE})\s+"
     rf"{_THOSE}(?:\s+(?:who|that))?|(?:but|and) (?:nobody|no one|none) (?:who|that))\s+(?:also\s+)?",
     re.IGNORECASE,
 )
@@ -325,7 +355,8 @@ BUT_NOT = re.compile(
 DAY = re.compile(r"\b(?:mon|tues|wednes|thurs|fri|satur|sun)days?\b|周[一二三四五六日天末]", re.IGNORECASE)
 _ADDING = (
     r"(?:also|in fact|indeed|generally|further|separately|second(?:ly)?|meanwhile|all (?:the while|along)|"
-    r"(?:apart|aside) from (?:that|this)|over and above (?:that|this)|likewise|equally|similarly|simultaneously|concurrently|additionally|moreover|furthermore|even|too|as well|"
+    r"(?:apart|aside) from (?:that|this)|over and above (?:that|this)|likewise|equally|similarly|simultaneously|"
+    r"concurrently|additionally|moreover|furthermore|even|too|as well|"
     r"still|then|yet|in (?:addition|turn|parallel|the same breath)|at (?:the same time|once)|"
     r"on (?:top(?: of (?:that|it|this))?|the side|the other hand)|what(?: is|['’]s) more|(?:beyond|along(?:side|"
     r" with)|together with) (?:that|this|it)|for good measure|to boot|into the bargain|"
@@ -336,27 +367,35 @@ AND = re.compile(
     r"\s*(?:[,;]\s*)?(?:\b(?:as well as|at the same time|while|whilst|in addition(?: to (?:which|that))?|moreover|"
     rf"furthermore|besides(?! (?:(?:the|any|all)\s+)*{PEOPLE}\b)|on top of that|plus|coupled with|combined with|"
     r"together with|along with|paired with|in (?:combination|conjunction|tandem) with|"
-    rf"(?:if|when|where|provided|providing|(?:as|so) long as|on (?:the )?condition)(?: that)?(?= they\b)|and|but)\b|&)(?:,?\s*\b{_ADDING}\b,?)*\s*|\s*[,;]\s+",
+    rf"(?:if|when|where|provided|providing|(?:as|so) long as|on (?:the )?condition)(?: that)?(?= they\b)|and|but)\b|"
+    rf"&)(?:,?\s*\b{_ADDING}\b,?)*\s*|\s*[,;]\s+",
     re.IGNORECASE,
 )
 OR = re.compile(r"\s*(?:,\s*)?\b(?:or else|or)\b\s*", re.IGNORECASE)
 EITHER = re.compile(
     rf"^\s*(?:(?:both|either|not only|who|that|which|they|really|happen to|{_ADDING}|"
-    rf"(?:(?:are|also|being|count|belong|number|in|to|among|of|the|known)\s+)*(?:{PEOPLE}|folks?|individuals|group) (?:who|that))\b[,\s]+)+",
+    rf"(?:(?:are|also|being|count|belong|number|in|to|among|of|the|known)\s+)*(?:{PEOPLE}|folks?|individuals|"
+    rf"group) (?:who|that))\b[,\s]+)+",
     re.IGNORECASE,
 )
-AS_WELL = re.compile(r"[,\s]+(?:as well|simultaneously|into the bargain|too|also|likewise|to boot|besides|in addition|at the same time)$", re.IGNORECASE)
+AS_WELL = re.compile(
+    r"[,\s]+(?:as well|simultaneously|into the bargain|too|also|likewise|to boot|besides|in addition|"
+    r"at the same time)$",
+    re.IGNORECASE,
+)
 NEGATED = re.compile(
     r"^\s*(?:(?:do|does|did|are|is|were|was|have|has)\s*(?:not|n't)|don't|doesn't|didn't|aren't|isn't|haven't|"
     r"hasn't|never|not)\s+",
     re.IGNORECASE,
 )
 _ZH_TAKE = (
-    r"(?:不包[括含]|排除掉?|除[去掉开]|去[掉除]|不含|不算|不要|不计(?:入|算)?|不考虑|剔[除去]掉?|刨[掉除去]|扣[除掉去]|减[去掉]|"
+    r"(?:不包[括含]|排除掉?|除[去掉开]|去[掉除]|不含|不算|不要|不计(?:入|算)?|不考虑|剔[除去]掉?|刨[掉除去]|"
+    r"扣[除掉去]|减[去掉]|"
     r"撇[开除]|抛[开去]|过滤掉|筛[掉除去]|滤[掉除]|删[掉除去]|忽略掉?|略[去过]|跳过|避开|绕开|拿掉)"
 )
 ZH_EXCEPT = re.compile(
-    rf"[，,；;]?\s*(?:但是?|不过|而|只是|可是|并且?|再|然后|同时)?(?:要|都)?(?:{_ZH_TAKE}|除了(?!.*(?:还|也))|(?<=.)除(?=.+外$))"
+    rf"[，,；;]?\s*(?:但是?|不过|而|只是|可是|并且?|再|然后|同时)?(?:要|都)?(?:{_ZH_TAKE}|除了(?!.*(?:还|也))|"
+    rf"(?<=.)除(?=.+外$))"
 )
 ZH_TAKEN_OUT = re.compile(
     rf"[，,；;]?\s*(?:但是?|不过|再|并|然后)?(?:(?:把|将)(?P<b>.+?)(?:的?{ZH_PEOPLE}|者|的)?(?:都|全|给)*"
@@ -369,12 +408,15 @@ ZH_AMONG = re.compile(
 """Of a group, who is taken out, or who does not do something."""
 ZH_BESIDES = re.compile(r"^除了?(?P<b>.+?)(?:以外|之外|外)[，,的]?(?![，,]?(?:还|也))(?P<a>.*)$")
 ZH_BUT_NOT = re.compile(
-    r"[，,；;]?\s*(?:(?:但是?|却|而|可是?|然而|只是|不过)(?:都|又|也|并)?(?:没有|没|并不|并没有|并未|不是|非)|(?:却|然而|只是)不(?!过|同)|"
+    r"[，,；;]?\s*(?:(?:但是?|却|而|可是?|然而|只是|不过)(?:都|又|也|并)?(?:没有|没|并不|并没有|并未|不是|非)|(?:却|"
+    r"然而|只是)不(?!过|同)|"
     r"除非|(?:但?(?:只要|前提是|条件是)|而|可)不(?!过|同|且|仅|但|光|只)(?:是)?)"
 )
 ZH_AND = re.compile(
-    r"[，,；;、]\s*(?:但是?|不过|可是|并且|而且|与此同时|同时|此外|另外|再加上|外加|加上|同样|顺便|而|又|也|还|且|并|更|兼)*|"
-    r"(?:但是?|不过|可是|并且|而且|与此同时|(?:之外|之余|的)?同时也?|以及|且|之余也?|之外(?:还|也)|一边|兼(?=喜|爱|买|看))|"
+    r"[，,；;、]\s*(?:但是?|不过|可是|并且|而且|与此同时|同时|此外|另外|再加上|外加|加上|同样|顺便|而|又|也|还|且|"
+    r"并|更|兼)*|"
+    r"(?:但是?|不过|可是|并且|而且|与此同时|(?:之外|之余|的)?同时也?|以及|且|之余也?|之外(?:还|也)|一边|兼(?=喜|爱|"
+    r"买|看))|"
     r"(?<=.)(?:又|也|还(?!是|在|有|没)|并(?!不|未|没|非))(?=.)"
 )
 ZH_BOTH = re.compile(r"^(?:不[仅但光只止]|除了(?=.*(?:还|也))|虽然?|尽管|一边|同时)")
@@ -391,7 +433,8 @@ UNREAL = re.compile(
     r"\b(?:want|hope|wish|intend|plan|expect|pretend|claim|promise)s? to\b|"
     rf"(?<=\w )(?:{PEOPLE}|folks?) (?:who|that)\b|"
     r"\b(?:some|any|every)thing (?:to|but|except|other)\b|\bheard of\b|\bas (?:others|every(?:one|body)) do\b|"
-    r"\bwork(?:s|ed)? (?:at|in|for)\b|(?:dislikes?|hates?|讨厌|反感).+(?:\b(?:fans|lovers)|的?粉丝|迷)$|曾经?(?!买|看|听|评)|(?<![年\d])以前(?!的)|从前|小时候|假装|装作|自称|号称|"
+    r"\bwork(?:s|ed)? (?:at|in|for)\b|(?:dislikes?|hates?|讨厌|反感).+(?:\b(?:fans|lovers)|的?粉丝|迷)$|曾经?(?!买|"
+    r"看|听|评)|(?<![年\d])以前(?!的)|从前|小时候|假装|装作|自称|号称|"
     r"^想(?:要|看|买|听|吃|玩)?",
     re.IGNORECASE,
 )
@@ -483,7 +526,8 @@ REGULARLY = re.compile(r"\b(?:regularly|on a regular basis)\b", re.IGNORECASE)
 DOING = LEANING - {"likes", "dislikes"}
 """What a clause with a number may lean to."""
 SMALL = re.compile(
-    r"\b(?:a|an|the|regularly|of|to|in|on|at|for|with|from|by|is|are|was|were|be|been|being|have|has|had|do|does|did|they|"
+    r"\b(?:a|an|the|regularly|of|to|in|on|at|for|with|from|by|is|are|was|were|be|been|being|have|has|had|do|does|"
+    r"did|they|"
     r"them|their|"
     r"it|its|who|that|which|those|these|all|any|some|there|as|things?|something|anything|stuff|own|usually|"
     r"usual|average|"
@@ -494,12 +538,14 @@ SMALL = re.compile(
     r"clearly|markedly|significantly|baskets?|carts?|trolleys?|times?|users?|people|items?|products?|goods|"
     r"among|category|kinds?|sorts?|type|sticks?|that|points?|while|when)\b|(?:而且|并且|片子里?|作品里?|平时|平常|"
     r"一般|往常|通常|分数|星级|时候?)|['’]s\b|[.,!?;:()\"'“”‘’《》「」、，。]+|"
-    r"[的了地得着过是在占部出有和与跟把被让会都也又还就且并而其里中上下起以及之后前内外最很太更比较自己平均均分分数星打给对评看听读买占本人一个次条部们些这那用户]"
+    r"[的了地得着过是在占部出有和与跟把被让会都也又还就且并而其里中上下起以及之后前内外最很太更比较自己平均均分分数"
+    r"星打给对评看听读买占本人一个次条部们些这那用户]"
 )
 """What carries no meaning of its own in what is left of a clause."""
 EITHER_NAME = re.compile(r"([\w' -]{2,30}?)\s*/\s*([\w' -]{2,30})")
 TAKEN_ASIDE = re.compile(
-    r"\s*[(（]((?:(?:but|and|also|though)\s)*(?:not|no|except|exclud|without|minus|leav|omit|但?不|排除|除|去掉)[^()（）]*)[)）]",
+    r"\s*[(（]((?:(?:but|and|also|though)\s)*(?:not|no|except|exclud|without|minus|leav|omit|但?不|排除|除|"
+    r"去掉)[^()（）]*)[)）]",
     re.IGNORECASE,
 )
 """In parentheses, who is taken out."""
@@ -563,7 +609,8 @@ ACTIVE = re.compile(
     re.IGNORECASE,
 )
 ITEMS = re.compile(
-    r"\b(?:films?|movies?|pictures|books?|albums?|songs?|titles?|works?|shows?|series)\b|片子?|电影|影片|剧|书|作品|歌|专辑",
+    r"\b(?:films?|movies?|pictures|books?|albums?|songs?|titles?|works?|shows?|series)\b|片子?|电影|影片|剧|书|作品|"
+    r"歌|专辑",
     re.IGNORECASE,
 )
 RATINGS = re.compile(

@@ -19,7 +19,7 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 from agents import phrases
-from agents.precedents import LEAD, Masked, Reading, clear, hedged, masks
+from agents.precedents import LEAD, Masked, Precedents, Reading, clear, hedged, masks, undenied
 from agents.terms import Match, Vocabulary
 from limner.domain import Language
 from limner.query import (
@@ -355,7 +355,11 @@ class _Reader:
         """The parts of a body between words like "and", where it is not a name, or a number, that holds the word."""
         for found in joiner.finditer(body):
             left, right = body[: found.start()], body[found.end() :]
-            if phrases.EITHER.sub("", f"{left} ").strip() and right.strip() and not self._is_one_name(left, found[0], right):
+            if (
+                phrases.EITHER.sub("", f"{left} ").strip()
+                and right.strip()
+                and not self._is_one_name(left, found[0], right)
+            ):
                 return [left, right]
         return [body]
 
@@ -418,6 +422,8 @@ class _Reader:
         if (habit := self._habit(words)) is not None:
             return habit
         negated = (phrases.NEGATED if self._lang == "en" else phrases.ZH_NEGATED).match(words)
+        if negated is not None and self._meant and (read := self._by_likeness(words)[0]) is not None:
+            return read
         if negated is not None and not re.match(r"\s*not (?:fans?|into)", words, re.IGNORECASE):
             rest = words[negated.end() :]
             before = len(self.defined)
@@ -483,7 +489,9 @@ class _Reader:
         near = {one.means: self._near(one, masked) for one in readings if one.means != OTHERS}
         offered = tuple(one._replace(plain=self._with_quotes(one.plain)) for one in [*near.values()][:OFFERED])
         settled = self._known.get(offered[0].clause) if offered else None
-        chosen = clear(masked, self._differing(readings, near), self._vocabulary.holds)
+        chosen = clear(
+            masked, self._differing(readings, near), self._vocabulary.holds, self._undenied(masked, precedents)
+        )
         means = settled if chosen is None else chosen.means
         read = self._said_plainly(near[means].plain) if means in near else None
         if read is not None:
@@ -491,7 +499,7 @@ class _Reader:
         return read, offered
 
     def _differing(self, readings: Sequence[Reading], near: Mapping[str, Near]) -> list[Reading]:
-        """The readings without those that lie near to the first and ask the same of the data: between them is no doubt."""
+        """The readings without those that lie near to the first and ask the same of the data: that is no doubt."""
         first, *rest = readings
         doubted = [one for one in rest if one.means in near and first.score - one.score < LEAD]
         if first.means not in near or not doubted:
@@ -499,6 +507,19 @@ class _Reader:
         asked = self._apart(near[first.means].plain)
         same = {one.means for one in doubted if asked is not None and self._apart(near[one.means].plain) == asked}
         return [one for one in readings if one.means not in same]
+
+    def _undenied(self, masked: Masked, precedents: Precedents) -> frozenset[str] | None:
+        """What a clause would mean without its denial, as `clear` wants it."""
+        if (text := undenied(masked.text)) == masked.text:
+            return frozenset()
+        readings = (
+            [one for one in precedents.readings(text, self._lang) if one.means != OTHERS][:OFFERED] if text else []
+        )
+        if not readings:
+            return None
+        first = self._apart(self._near(readings[0], masked).plain)
+        same = (one.means for one in readings[1:] if self._apart(self._near(one, masked).plain) == first)
+        return frozenset({readings[0].means, *same})
 
     def _apart(self, said: str) -> Condition | None:
         """What plain words mean, without a trace of their having been read."""
@@ -867,7 +888,11 @@ def _headed(text: str) -> tuple[Want, str] | None:
 
 def _headed_zh(text: str) -> tuple[Want, str] | None:
     found = phrases.ZH_HEADED.match(text)
-    if found is None or phrases.ZH_WISHED.search(found["head"]) or not phrases.ZH_WHOM.search(edges := f"{found['head']} {found['tail']}"):
+    if (
+        found is None
+        or phrases.ZH_WISHED.search(found["head"])
+        or not phrases.ZH_WHOM.search(edges := f"{found['head']} {found['tail']}")
+    ):
         return None
     return _wanted(edges), found["a"]
 

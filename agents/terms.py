@@ -184,7 +184,11 @@ class Vocabulary:
         found: list[tuple[int, int]] = []
         for size in range(min(MOST_WORDS, len(words)), 0, -1):
             for at in range(len(words) - size + 1):
-                if words[at][0] in _NEVER_FIRST or said(at, at + size).startswith(_LEANING) or not self._is_name(said(at, at + size)):
+                if (
+                    words[at][0] in _NEVER_FIRST
+                    or said(at, at + size).startswith(_LEANING)
+                    or not self._is_name(said(at, at + size))
+                ):
                     continue
                 if any(at < right and left < at + size for left, right in found):
                     continue

@@ -464,7 +464,8 @@ def agreement(got: Sequence[str], gold: Sequence[str]) -> float:
 SCORERS: Mapping[str, Scorer] = {
     **{f"read_{form.replace(' ', '_')}": _over(form, is_right) for form in get_args(Form)},
     **{
-        f"read_wrong_{form.replace(' ', '_')}": _over(form, _wrong, MetricKind(better="lower")) for form in get_args(Form)
+        f"read_wrong_{form.replace(' ', '_')}": _over(form, _wrong, MetricKind(better="lower"))
+        for form in get_args(Form)
     },
     "offered_of_unread_sealed": _over("sealed", _offered),
     **{f"set_f1_{form.replace(' ', '_')}": _over(form, _f1) for form in get_args(Form)},

@@ -146,7 +146,7 @@ TASKS: Mapping[str, Task] = {
         Task(
             "twisted",
             1,
-            "clauses that look like ways of asking and say something else, none of which may be read; no model is asked",
+            "clauses that look like ways of asking and say something else: none may be read; no model is asked",
             wordings.TWISTED,
             wordings.TWISTED_SYSTEMS,
             wordings.TWISTED_SCORERS,

@@ -15,11 +15,12 @@ from pathlib import Path
 import yaml
 
 from agents.plan import OFFERED, Plan, Unread, plan
-from agents.precedents import Masked, clear
+from agents.precedents import Masked, Precedents, clear, undenied
 from agents.terms import Vocabulary
 from evals.runs import MetricKind, Output
 from evals.task import Bench, Dataset, Sample, Scorer, System
 from limner import query
+from limner.domain import Language
 from prompts.taxonomy import Taxonomy
 from prompts.wordings import NAME, OTHERS, TIME, wordings
 
@@ -48,11 +49,19 @@ def _solve(bench: Bench) -> str:
     read = {(one.language, one.text): readings for one, readings in precedents.left_out()}
     for sample in bench.left:
         assert isinstance(sample.given, Mapping)
-        readings = read[sample.given["language"], sample.given["text"]]
-        taken = clear(Masked(sample.given["text"]), readings, lambda _: True)
+        text = sample.given["text"]
+        readings = read[sample.given["language"], text]
+        taken = clear(Masked(text), readings, lambda _: True, _undenied(text, sample.given["language"], precedents))
         offered = [reading.means for reading in readings if reading.means != OTHERS][:OFFERED]
         bench.finish(sample, {"taken": None if taken is None else taken.means, "offered": offered})
     return ""
+
+
+def _undenied(text: str, language: Language, precedents: Precedents) -> frozenset[str] | None:
+    if (left := undenied(text)) == text:
+        return frozenset()
+    readings = precedents.readings(left, language) if left else []
+    return next((frozenset({one.means}) for one in readings if one.means != OTHERS), None)
 
 
 def _right(sample: Sample, output: Output) -> float:

@@ -65,5 +65,8 @@ def test_what_is_past_wished_for_or_somebody_elses_is_not_read(question: str) ->
 
 
 def test_who_is_taken_out_in_parentheses_leaves_the_rest_in() -> None:
-    for question in ("Which users like horror (not those who like sci-fi)?", "哪些用户喜欢恐怖片（不包括喜欢科幻片的）？"):
+    for question in (
+        "Which users like horror (not those who like sci-fi)?",
+        "哪些用户喜欢恐怖片（不包括喜欢科幻片的）？",
+    ):
         assert plan(question, NAMES).query.where in WITHOUT

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import numpy as np
 import pytest
 
 from agents import phrases
@@ -28,9 +27,7 @@ def test_every_wording_stands_for_something_that_rules_read() -> None:
     for means in plain:
         question = means.replace(NAME, "horror").replace("{t}", "since 2018")
         plan(f"Which users {question}?", NAMES)
-    assert all(
-        "/" in one.means or NAME in one.text or "{t}" in one.text or "ratings" in one.means for one in told
-    )
+    assert all("/" in one.means or NAME in one.text or "{t}" in one.text or "ratings" in one.means for one in told)
     habits = {one.means for one in told if "/" in one.means}
     assert all(NAMES.is_claim(key) for key in habits)
 
@@ -84,7 +81,9 @@ def test_what_may_be_what_no_query_can_tell_is_not_read() -> None:
     assert clear(clause, [reading(OTHERS, SAME)], anything) is None
 
 
-@pytest.mark.parametrize("clause", ["never go for {x}", "从不看{x}", "used to go for {x}", "假装看{x}", "whose wife goes for {x}"])
+@pytest.mark.parametrize(
+    "clause", ["never go for {x}", "从不看{x}", "used to go for {x}", "假装看{x}", "whose wife goes for {x}"]
+)
 def test_a_denial_or_a_hedge_is_read_only_letter_by_letter(clause: str) -> None:
     two = [reading("like {x}", 0.9), reading("buy {x}", 0.0)]
     assert clear(Masked(clause), two, anything) is None
@@ -151,5 +150,3 @@ def test_without_an_embedder_there_are_no_precedents() -> None:
     with pytest.raises(Unread) as caught:
         plan("Which users can't get enough of horror?", bare, meant=True)
     assert caught.value.near == ()
-
-
