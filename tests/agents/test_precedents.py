@@ -4,7 +4,19 @@ import pytest
 
 from agents import phrases
 from agents.plan import Unread, plan
-from agents.precedents import ALIKE, APART, LEAD, SAME, Masked, Precedents, Reading, clear, masks
+from agents.precedents import (
+    ALIKE,
+    APART,
+    LEAD,
+    SAME,
+    UNSURE_LEAD,
+    Masked,
+    Precedents,
+    Reading,
+    clear,
+    masks,
+    undenied,
+)
 from agents.terms import Embeds, Vocabulary
 from limner.domain import Label
 from limner.query import All, Not
@@ -81,14 +93,43 @@ def test_what_may_be_what_no_query_can_tell_is_not_read() -> None:
     assert clear(clause, [reading(OTHERS, SAME)], anything) is None
 
 
-@pytest.mark.parametrize(
-    "clause", ["never go for {x}", "从不看{x}", "used to go for {x}", "假装看{x}", "whose wife goes for {x}"]
-)
-def test_a_denial_or_a_hedge_is_read_only_letter_by_letter(clause: str) -> None:
-    two = [reading("like {x}", 0.9), reading("buy {x}", 0.0)]
+@pytest.mark.parametrize("clause", ["used to go for {x}", "假装看{x}", "whose wife goes for {x}"])
+def test_a_hedge_is_read_only_letter_by_letter(clause: str) -> None:
+    two = [reading("like {x}", 1.0), reading("buy {x}", 0.0)]
     assert clear(Masked(clause), two, anything) is None
     known = [reading("like {x}", SAME)]
-    assert clear(Masked("can't get enough of {x}"), known, anything) == known[0]
+    assert clear(Masked(clause), known, anything) == known[0]
+
+
+def test_a_denial_is_read_where_the_clause_means_something_else_without_it() -> None:
+    clause = Masked("have no patience with {x}")
+    assert undenied(clause.text) == "have patience with {x}"
+    two = [reading("dislike {x}", 1.0), reading("buy {x}", 0.99 - UNSURE_LEAD)]
+    assert clear(clause, two, anything, frozenset({"like {x}"})) == two[0]
+    assert clear(clause, two, anything, frozenset({"dislike {x}"})) is None
+    assert clear(clause, two, anything, None) is None  # nothing is left of it
+    assert clear(clause, [two[0], reading("buy {x}", 1.01 - UNSURE_LEAD)], anything, frozenset({"like {x}"})) is None
+
+
+def test_more_or_less_is_no_denial() -> None:
+    for clause in ("watch quite a few {x}", "did at least something {t}", "特别喜欢{x}", "看过不少{x}", "stop by {t}"):
+        assert undenied(clause) == clause
+
+
+def test_an_adverb_that_no_wording_has_wants_a_larger_lead() -> None:
+    clause = Masked("hopelessly adore {x}", adverb=True)
+    two = [reading("like {x}", 1.0), reading("buy {x}", 0.99 - LEAD)]
+    assert clear(clause._replace(adverb=False), two, anything) == two[0]
+    assert clear(clause, two, anything) is None
+    assert clear(Masked("mildly like {x}", adverb=True), [reading("like {x}", 1.0)], anything) is None
+
+
+def test_what_is_called_like_a_rare_word_is_not_dropped() -> None:
+    def names(text: str) -> list[tuple[int, int]]:
+        return [(at, at + len(name)) for name in ("horror", "vibe") if (at := text.find(name)) >= 0]
+
+    by_name = {one.name: one for one in masks("vibe with horror", phrases.TIMES, names, phrases.ITEMS)}
+    assert by_name["horror"].unknown == ("vibe",)
 
 
 def test_a_word_that_no_wording_has_is_never_read() -> None:
