@@ -2,15 +2,13 @@
 
 A clause is its vector, what it feels (a vector tells love from hate badly), and its words in a row, rare ones weighing
 more. Wordings of each language and shape are told apart by themselves, a column for each meaning, fitted in closed
-form. For the wordings and the embedder that limner comes with that is done before: `fitted.npz`, which this module
-makes. Others are fitted when they are first needed.
+form. For the wordings and the embedder that limner comes with that is done before: `prompts/wordings/fitted.npz`, which
+`python -m evals.fitted` makes anew. Others are fitted when they are first needed.
 
 Source: Casanueva et al., Efficient Intent Detection with Dual Sentence Encoders (2020), for linear classifiers over
 fixed sentence vectors; Larson et al., An Evaluation Dataset for Intent Classification and Out-of-Scope Prediction
 (2019), for a class of what is none of them; Rifkin and Lippert, Notes on Regularized Least Squares (2007), for the
 closed form and its leave-one-out predictions.
-
-    python -m agents.likeness      fitted.npz made anew, after the wordings or a constant here were changed
 """
 
 from __future__ import annotations
@@ -26,9 +24,10 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_array
 
 from limner.domain import Language
-from prompts.wordings import LANGUAGES, OTHERS, Wording, shown, wordings
+from prompts.wordings import LANGUAGES, OTHERS, Wording, shown
 
 RIDGE = 0.2
 FELT = 0.3
@@ -94,8 +93,6 @@ class Fit:
     """Least squares over known wordings of one language and shape."""
 
     def __init__(self, known: Sequence[Wording], vectors: Vectors, feel: Feel) -> None:
-        from scipy.sparse import csr_array
-
         self.means = tuple(sorted({one.means for one in known}))
         self._wanted = np.full((len(known), len(self.means)), -1 / max(len(self.means) - 1, 1))
         self._wanted[range(len(known)), [self.means.index(one.means) for one in known]] = 1
@@ -178,18 +175,3 @@ def _name(language: Language, shape: Shape) -> str:
 def _rows(one: Wording) -> list[str]:
     words = ["^", *_WORD[one.language].findall(one.text.casefold()), "$"]
     return [" ".join(words[at : at + size]) for size in range(1, ROW + 1) for at in range(len(words) - size + 1)]
-
-
-def _main() -> None:
-    from agents.embedder import open_embedder
-    from limner import settings
-    from prompts import taxonomy
-
-    at = settings.read()
-    embedder = open_embedder("use-multilingual", at.home, progress=lambda *_: None)
-    starter = taxonomy.load()
-    keep(wordings(), embedder.name, embedder.embed, lambda text: starter.feeling(text).score)
-
-
-if __name__ == "__main__":
-    _main()

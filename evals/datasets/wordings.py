@@ -1,7 +1,7 @@
 """The wordings of `prompts/wordings`, each read by all the others, and clauses that only look like them.
 
 A wording is read right where the reading that is taken is its own, wrong where it is another, and in doubt where none
-leads; then whoever asks is offered the likeliest. A twisted clause (`twisted.yaml`) says something else than any
+leads; then whoever asks is offered the likeliest. A twisted clause (`twisted.json`) says something else than any
 wording, so whatever it is read as is wrong. See wordings.md and twisted.md.
 """
 
@@ -12,7 +12,7 @@ from hashlib import blake2b
 from importlib.resources import files
 from pathlib import Path
 
-import yaml
+import orjson
 
 from agents.plan import OFFERED, Plan, Unread, plan
 from agents.precedents import Masked, Precedents, clear, undenied
@@ -25,7 +25,7 @@ from prompts.taxonomy import Taxonomy
 from prompts.wordings import NAME, OTHERS, TIME, wordings
 
 FILES = tuple(Path(str(files("prompts") / "wordings" / f"{name}.yaml")) for name in ("leanings", "habits", "others"))
-TWISTED_FILE = Path(__file__).with_name("twisted.yaml")
+TWISTED_FILE = Path(__file__).with_name("twisted.json")
 ASKED = {"en": "Which users {}?", "zh": "哪些用户{}？"}
 FILLED = {"en": {NAME: "horror", TIME: "in 2018"}, "zh": {NAME: "恐怖片", TIME: "2018年"}}
 
@@ -85,7 +85,7 @@ def _offered(sample: Sample, output: Output) -> float:
 
 def _twisted(files: Sequence[Path], __: Taxonomy) -> list[Sample]:
     """Constants were chosen on one half, drawn by hash; the other says how they do."""
-    said = yaml.safe_load(files[0].read_text("utf-8"))
+    said = orjson.loads(files[0].read_bytes())
     return [
         Sample(
             f"{language} {clause}",

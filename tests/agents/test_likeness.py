@@ -59,7 +59,7 @@ def test_what_is_kept_scores_as_what_is_fitted(tmp_path: Path, monkeypatch: pyte
 
 
 def test_what_limner_comes_with_is_fitted_to_the_wordings_as_they_are() -> None:
-    """After a change to them: `python -m agents.likeness`."""
+    """After a change to them: `python -m evals.fitted`."""
     for language, shape, alike in likeness.apart(wordings()):
         kept = likeness.kept(wordings(), f"{USE}@{USE_FILE.sha256[:8]}", language, shape)
         assert kept is not None
