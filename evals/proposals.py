@@ -184,14 +184,15 @@ def _about(proposal: propose.Proposal, reading: batch.Reading, app: App) -> set[
     """Ids of the events that a name is about, by what counting knows of it."""
     claims = attribute.attribute(reading.signals, (), [proposal], app.taxonomy)
     events = reading.signals.events
-    return {events[one.at].event_id for claim in claims if claim.proposed for one in claim.readings}
+    spoken = [one for claim in claims if claim.proposed for one in claim.readings]
+    return {events[one.at].event_id for one in [*spoken, *_titled(proposal, reading.signals, app)]}
 
 
-def _by_title(proposal: propose.Proposal, signals: Signals, app: App) -> str | None:
-    """The key of a tag that the titles of several items prove; None where they do not."""
-    name = _KIND.sub("", proposal.label.en).strip()
+def _titled(proposal: propose.Proposal, signals: Signals, app: App) -> tuple[Reading, ...]:
+    """A reading of each item whose title holds the words of a name that counting does not know."""
+    name = _name(proposal)
     if len(name) < 3 or app.taxonomy.resolve(name) is not None:
-        return None
+        return ()
     holds = re.compile(rf"(?<!\w){re.escape(name)}(?!\w)", re.IGNORECASE)
     readings: dict[str, Reading] = {}
     for thing in signals.things.values():
@@ -199,12 +200,24 @@ def _by_title(proposal: propose.Proposal, signals: Signals, app: App) -> str | N
             event = signals.events[reading.at]
             if holds.search(_title(event)):
                 readings.setdefault(event.item_id or event.event_id, reading)
-    if len(readings) < LEAST_ITEMS:
+    return tuple(readings.values())
+
+
+def _name(proposal: propose.Proposal) -> str:
+    """Without the word for what it is a series of."""
+    return _KIND.sub("", proposal.label.en).strip()
+
+
+def _by_title(proposal: propose.Proposal, signals: Signals, app: App) -> str | None:
+    """The key of a tag that the titles of several items prove; None where they do not."""
+    spoken = _titled(proposal, signals, app)
+    if len(spoken) < LEAST_ITEMS:
         return None
     facet = app.taxonomy.facets["creator"]
-    spoken = tuple(readings.values())
     sign = attribute.polarity(spoken, signals.weights(facet.half_life_days))
-    claim = Claim(f"series/{name.casefold()}", facet.id, proposal.label, sign, "observed", spoken, proposed=True)
+    claim = Claim(
+        f"series/{_name(proposal).casefold()}", facet.id, proposal.label, sign, "observed", spoken, proposed=True
+    )
     return claim.key if verify(claim, facet, signals, {}).holds else None
 
 
