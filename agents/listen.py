@@ -30,7 +30,7 @@ from limner.domain import Event, Label, Polarity, SignalKind
 from prompts import library
 from prompts.answers import ListenAnswer
 from prompts.taxonomy import Taxonomy, Term
-from prompts.taxonomy.hearing import Opening
+from prompts.taxonomy.hearing import Opening, titles_at
 from prompts.taxonomy.words import fold, slug
 
 VERSION = 4
@@ -43,27 +43,29 @@ MOST_LINES = 8
 MOST_CHARACTERS = 200
 """Of a line."""
 MAX_TOKENS = 300
-SHORT_WORDS, SHORT_HAN = 4, 6
-"""What is no longer than that is a name as it stands."""
+SHORT_WORDS, SHORT_HAN, LONG_HAN = 4, 6, 9
+"""What is no longer than that is a name as it stands; with what narrows it down, or with "and", it may have
+`MOST_WORDS` or `LONG_HAN`."""
 MOST_WORDS, MOST_HAN = 6, 12
 """In the name of a fact; a longer one is a sentence."""
 
 _LEADING = re.compile(
-    r"(?:a|an|some|my|to|including|good|the|any|more|just|sometimes|also|many|both|all (?:sorts|kinds) of|"
-    r"a lot of|lots of)\s+|"
+    r"(?:(?:all|any|most) (?:sorts?|kinds?|forms?|types?) of|(?:places|things|activities|games) (?:like|such as)|"
+    r"(?:some )?shades of|a lot of|lots of|all|a|an|some|my|to|including|good|the|any|more|just|sometimes|also|many|both)\s+|"
     r"一些|各种|各类|那些|这些|一个",
     re.IGNORECASE,
 )
 _DOING = re.compile(
     r"(?:play(?:ing)?|watch(?:ing)?|read(?:ing)?|listen(?:ing)? to|eat(?:ing)?|drink(?:ing)?|do(?:ing)?|go(?:ing)?|"
-    r"practi[cs]ing|cook(?:ing)?|mak(?:e|ing)|collecting|visiting|"
-    r"(?:learn(?:ing)?|studying)(?: how)?(?: to)?(?: play| speak)?)\s+|"
-    r"学习|练习|自学|[看打弹吃喝听读玩做学练踢逛去养写画品吹拉跳]",
+    r"practi[cs]ing|cook(?:ing)?|mak(?:e|ing)|collecting|visiting|paint(?:ing)?|"
+    r"(?:learn(?:ing)?|studying)(?: how)?(?: to)?(?: play| speak)?)(?: the)?\s+|"
+    r"学习|练习|自学|(?P<verb>[看打弹吃喝听读玩做学练踢逛去养写画品吹拉跳下])(?P=verb)?",
     re.IGNORECASE,
 )
 _TRAILING = re.compile(
-    r"(?:\s+(?:too|lately|actually|really|a lot|so much|very much|these days|myself|of course|mostly|though|now|"
-    r"currently|today|already|still|together|completely|\d{1,3}))+$|(?:的|了|啊|呢|吧|等|之类|什么|方面)+$",
+    r"(?:,?\s+(?:sadly|honestly|luckily|unfortunately|too|lately|actually|really|a lot|so much|very much|much|these days|myself|of course|mostly|though|now|"
+    r"currently|today|already|still|together|completely|entirely|a bit|often|well|\d{1,3}))+$|"
+    r"(?:的|了|啊|呢|吧|等|之类|什么|方面)+$",
     re.IGNORECASE,
 )
 _LIST = re.compile(r"\s*(?:[,，、；;]|\b(?:and|or)\b|以及|还有|或者|[和或及])\s*", re.IGNORECASE)
@@ -71,24 +73,43 @@ _JOINED = re.compile(r"\b(?:and|or)\b|[\u4e00-\u9fff]", re.IGNORECASE)
 """Without it a comma stands between adjectives: "calm, quiet places"."""
 _BARE_ACT = re.compile(r"to\s\w+", re.IGNORECASE)
 _ACT = re.compile(r"\w+ing\b|[看打弹吃喝听读玩做学练踢逛去写画唱跳]", re.IGNORECASE)
-_WITH_OBJECT = re.compile(r"\w+ing\s|[写画做学练]..", re.IGNORECASE)
+_WITH_OBJECT = re.compile(r"(?!(?:any|every|some)thing)\w+ing\s|to\s\w+\s\w|[写画做学练]..", re.IGNORECASE)
 _SENTENCE = re.compile(
-    r"(?<!-)\b(?:to|of|in|at|on|for|from|with|by|about|into|onto|not|no|is|are|was|be|my|your|his|her|their|our|its|it|"
-    r"them|myself|anything|something|everything|everyone|people|things?|stuff|than|any|other)\b(?!-)|[的了是在给被把让]",
+    r"(?<!-)\b(?:(?<!traveling )(?<!travelling )to|by|into|onto|not|no|is|are|was|be|my|your|his|her|their|our|its|it|"
+    r"them|myself|something|everything|everyone|people|things?|stuff|than|other|too)\b(?!-)|[了是在给被把让]",
     re.IGNORECASE,
 )
 """What shows that there is more in a slot than a name."""
+_NARROWED = re.compile(
+    r"(?<=\w)\s(?:of|in|at|on|for|from|with|without|about|like|such as|involving|containing|based on|related to|made|that|"
+    r"which|who|where|set|located)\s(?=\S)",
+    re.IGNORECASE,
+)
+"""Where what narrows a thing down begins: "vehicles from Asia", "films that glorify war"."""
+_ONE_NARROWS = re.compile(r"\s(?:at|in|on|for)\s\w+$", re.IGNORECASE)
+"""One word that narrows, and may belong to another one behind a comma: "staying at small, quiet hotels"."""
+_SHORT_OF = re.compile(r"[^的]{1,8}的(?!习惯|感觉|时候|样子|原因|话)[^的]{1,6}")
+"""巴赫的管弦乐: a name with what it is of."""
+_HANGING = re.compile(
+    r"(?:\b(?:the|a|an|of|in|at|on|for|from|with|without|about|like|that|which|who|where|and|or|so|very|too|are|is|be|"
+    r"have|has|do|don't|doesn't|don|this|these|those|such|as|when|i|we|you|they|using|more|less|anything|everything)|"
+    r"['’])$",
+    re.IGNORECASE,
+)
+"""What no name ends with."""
 _REST: Mapping[int, re.Pattern[str]] = {
     0: re.compile("(?!)"),
-    1: re.compile(r"\s(?:of|with|without|about|based|high|low|prone|free|inspired)\b|的"),
+    1: re.compile(r"\s(?:of|with|without|about|based|high|low|prone|free|inspired|that|which|who|where|whose)\b|的"),
     -1: re.compile(r"(?!\s*(?:[,，、;；/]|and\b|or\b|[和或与及了啊呢吧]|以及|$))"),
 }
 """What must not follow a name: to like stories with happy ends is not to like stories; of dislikes nothing may."""
 _VAGUE = re.compile(
-    r"\b(?:it|something|anything|someone|anyone|you|your|them|him|her)\b|[你您她它]|(?<![吉其])他|什么|某",
+    r"\b(?:it|something|someone|anyone|you|your|them|him|her|those|these|this)\b|[你您她它]|(?<![吉其])他|什么|某",
     re.IGNORECASE,
 )
 """Words that point at something else."""
+_DOUBLED = re.compile(r"[^aeiou]*[aeiou][^aeiouwxy]", re.IGNORECASE)
+"""A verb whose last letter is doubled: swim, run."""
 _EDGES = " \t.,;:!?'\"“”‘’()（）。，、；：！？…~～"
 _HAN = re.compile(r"[\u4e00-\u9fff]")
 _ENDS = {0: SignalKind.EXPLICIT_NEGATIVE, 1: SignalKind.EXPLICIT_NEGATIVE, -1: SignalKind.EXPLICIT_POSITIVE}
@@ -138,13 +159,22 @@ def lines(events: Iterable[Event], taxonomy: Taxonomy) -> list[Line]:
 
 def plain(line: Line, taxonomy: Taxonomy) -> tuple[str, ...]:
     """What a line names, where that is plain; () where it takes a reader."""
-    names = _parts(line.event.text[line.opening.start : line.opening.end], taxonomy)
-    return names if all(map(_is_short, names)) else ()
+    text, spot = line.event.text, line.opening
+    if titles := titles_at(text, spot.start):
+        return tuple(text[begin:end] for begin, end in titles)
+    if spot.only == "works" and text[spot.start] != "《":
+        return ()
+    names = _parts(text[spot.start : spot.end], spot, taxonomy)
+    if not all(_is_short(name, spot.polarity) for name in names):
+        return ()
+    if spot.only == "known" and not all(_term(name, spot, taxonomy) for name in names):
+        return ()  # of "math and reading apps" nothing is known
+    return () if _ONE_NARROWS.search(names[-1]) and text[spot.end : spot.end + 1] == "," else names
 
 
 def unclear(told: Sequence[Line], taxonomy: Taxonomy) -> list[Line]:
     """The lines that take a reader."""
-    return [line for line in told if not plain(line, taxonomy)]
+    return [line for line in told if not line.opening.only and not plain(line, taxonomy)]
 
 
 def chunks(told: Sequence[Line]) -> Iterator[list[Line]]:
@@ -193,12 +223,16 @@ async def listen(
         )
         named = [(chunk[at - 1], name) for at, name in answer.names if at <= len(chunk)]
         return [
-            fact for line, name in named for part in _parts(name, taxonomy) for fact in believed(line, part, taxonomy)
+            fact
+            for line, name in named
+            for part in _parts(name, line.opening, taxonomy)
+            for fact in believed(line, part, taxonomy)
         ]
 
     told = [(line, plain(line, taxonomy)) for line in lines(events, taxonomy)]
     named = [fact for line, names in told for name in names for fact in believed(line, name, taxonomy)]
-    read = await asyncio.gather(*map(ask, chunks([line for line, names in told if not names])))
+    unread = [line for line, names in told if not names and not line.opening.only]
+    read = await asyncio.gather(*map(ask, chunks(unread)))
     return list(dict.fromkeys([*named, *(fact for facts in read for fact in facts), *over(events, taxonomy)]))
 
 
@@ -231,26 +265,25 @@ def plainly(events: Iterable[Event], taxonomy: Taxonomy) -> list[Heard]:
 def believed(line: Line, name: str, taxonomy: Taxonomy) -> Iterator[Heard]:
     """The fact that a name makes of a line; none where the line does not bear it out."""
     text, spot = line.event.text, line.opening
-    value = _tidy(name)
+    titles = titles_at(text, spot.start)
+    value = name if titles else _tidy(name)
     place = _place(fold(value), fold(text), spot)
     if (
         place is None
-        or taxonomy.hearing.names_nothing(value)
+        or (not titles and taxonomy.hearing.names_nothing(value))
         or taxonomy.hearing.is_taken_back(text, place[1], spot.polarity)
     ):
         return
     if _REST[spot.polarity].match(text, place[1], spot.end):
         return
     value = text[place[0] : place[1]]
-    if (
-        len(_HAN.findall(value)) > MOST_HAN
-        or len(value.split()) > MOST_WORDS
-        or taxonomy.reveals(value)
-        or _VAGUE.search(value)
-    ):
+    too_long = len(_HAN.findall(value)) > MOST_HAN or len(value.split()) > MOST_WORDS
+    if taxonomy.reveals(value) or (not titles and (too_long or _VAGUE.search(value))):
         return
     facet = spot.facet
     term = _term(value, spot, taxonomy)
+    if term is None and spot.only == "known":
+        return  # who often takes the bus need not like it
     if term is None and facet == "interest" and line.event.kind == "review" and not _LIKE_A_NAME.fullmatch(value):
         return  # "I love the ending" praises a part of what is reviewed; "I love Tom Hanks" need not
     if term is None and _BARE_ACT.fullmatch(text, spot.start, spot.end):
@@ -258,27 +291,47 @@ def believed(line: Line, name: str, taxonomy: Taxonomy) -> Iterator[Heard]:
     if term is not None:
         key, facet, label = term.key, term.facet, term.label
     else:
+        if fold(text[spot.start : place[0]]).strip() == "to":
+            value = _doing(value)
         key, label = f"{'open' if facet == 'interest' else facet}/{slug(value)}", Label(en=value, zh=value)
     if taxonomy.serves(key, facet):
         span = text[spot.begin : place[1] if spot.close == spot.end else spot.close]
         yield Heard(line.event.event_id, key, facet, label, spot.polarity, span)
 
 
-def _parts(words: str, taxonomy: Taxonomy) -> tuple[str, ...]:
+def _parts(words: str, spot: Opening, taxonomy: Taxonomy) -> tuple[str, ...]:
     """The names of a list; the words as they are where what stands between them belongs together."""
     parts = [words] if "," in words and not _JOINED.search(words) else _LIST.split(words)
+    narrowed = _NARROWED.search(words) if spot.polarity else None
+    if narrowed and not (_WITH_OBJECT.match(words) and all(map(_ACT.match, map(_tidy, parts)))):
+        *before, last = _LIST.split(words[: narrowed.start()])
+        parts = [*before, last + words[narrowed.start() :]]  # what narrows may be a list itself
     first, *others = names = [tidy for part in parts if (tidy := _tidy(part))] or [""]
-    if _WITH_OBJECT.match(first) and not all(map(_ACT.match, others)):
-        return (_tidy(words),)  # "sharing knowledge and perspectives", 写诗歌和小说: its verb goes with both
-    if first.isalpha() and first.isascii() and any(" " in other for other in others) and not taxonomy.resolve(first):
-        return (_tidy(words),)  # "hot and humid climates"
+    act = words.strip() if words.lstrip().lower().startswith("to ") else first
+    with_object = _WITH_OBJECT.match(act) and not all(
+        map(_ACT.match, others)
+    )  # "sharing knowledge and views", 写诗歌和小说
+    adjective = first.replace("-", "").isalpha() and first.isascii() and any(" " in other for other in others)
+    of_both = len({"的" in name for name in names}) > 1  # 西班牙的文化和音乐
+    if with_object or of_both or (adjective and not taxonomy.resolve(first)):  # "hot and humid climates"
+        return (_tidy(words),)
     return tuple(names)
 
 
-def _is_short(name: str) -> bool:
-    han = len(_HAN.findall(name))
+def _is_short(name: str, polarity: Polarity) -> bool:
+    narrowed = _NARROWED.search(name)
+    if narrowed and not polarity:
+        return False  # what somebody is ends before "at", "for" or "in"
+    if "的" in name and not (polarity and _SHORT_OF.fullmatch(name)):
+        return False
+    joined = narrowed or "的" in name or len(_LIST.split(name)) == 2
+    words = f"{name[: narrowed.start()]} {name[narrowed.end() :]}" if narrowed else _DOING.sub("", name, count=1)
     return (
-        len(name.strip()) > 1 and not _SENTENCE.search(name) and han <= SHORT_HAN and len(name.split()) <= SHORT_WORDS
+        len(name.strip()) > 1
+        and len(_HAN.findall(name)) <= (LONG_HAN if joined else SHORT_HAN)
+        and len((name if joined else words).split()) <= (MOST_WORDS if joined else SHORT_WORDS)
+        and not _HANGING.search(name)
+        and not _SENTENCE.search(words)
     )
 
 
@@ -314,7 +367,7 @@ def _in_word(character: str) -> bool:
 def _term(value: str, spot: Opening, taxonomy: Taxonomy) -> Term | None:
     """The term of the facet that a name means, with or without the verb before it; None where there is none."""
     bare = _DOING.sub("", value, count=1) if _DOING.match(value) else value
-    for name in dict.fromkeys((value, bare)):
+    for name in dict.fromkeys((value, bare, *(_acts(value) if spot.only == "known" else ()))):
         if len(name) > 1 or _HAN.match(name):
             if spot.polarity:
                 term = taxonomy.resolve(name)
@@ -327,6 +380,22 @@ def _term(value: str, spot: Opening, taxonomy: Taxonomy) -> Term | None:
             elif (term := _of_facet(name, spot.facet, taxonomy)) is not None:
                 return term
     return None
+
+
+def _doing(words: str) -> str:
+    """What somebody likes to do as a name: "adopt pets" is adopting pets."""
+    verb, *others = words.split(" ")
+    if not verb.isalpha():
+        return words
+    stem = verb.removesuffix("e") if not verb.endswith(("ee", "ye", "oe")) else verb
+    return " ".join([f"{stem}{stem[-1] if _DOUBLED.fullmatch(stem) and stem == verb else ''}ing", *others])
+
+
+def _acts(word: str) -> Iterator[str]:
+    """What an English verb, or who does it, does: run and runner are for running."""
+    stem = re.sub(r"(?:er|ist)$", "", word)
+    if word.isascii() and word.isalpha():
+        yield from (f"{root}ing" for root in dict.fromkeys((word, word.removesuffix("e"), word + word[-1], stem)))
 
 
 def _of_facet(name: str, facet: str, taxonomy: Taxonomy) -> Term | None:

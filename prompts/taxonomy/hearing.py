@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from limner.domain import Polarity
 from prompts.taxonomy.words import fold
@@ -24,6 +24,8 @@ STATEMENTS = (
     "ends",
     "restricts",
     "conditions",
+    "narrows",
+    "resumes",
     "nothing",
     "others",
     "asks",
@@ -38,17 +40,32 @@ MOST_ITEMS = 6
 """Further items of a list that a slot may hold beyond its clause."""
 
 _ANCHOR = re.compile(
-    r"\b(?:i|we|my|our|im|as)\b|我|本人|俺|(?:^|[.!?;:,\n。！？；：，…])[\s\"'“”‘’]{0,3}(?=\S)|(?<=[\u4e00-\u9fff]) +"
+    r"(?P<speaker>\b(?:i|we|my|our|im|as)\b|我|本人|俺)|(?:^|[.!?;:,\n。！？；：，…])[\s\"'“”‘’]{0,3}(?=\S)|(?<=[\u4e00-\u9fff]) +"
 )
 _SENTENCE_END = re.compile(r"[.!?;\n。！？；…](?![0-9])")
 _ITEM = re.compile(r"\s*(?:and |or |和|还有|以及)?\s*(?P<item>[^,，.!?;\n。！？；…]{1,60})")
 _HAN = re.compile(r"[\u4e00-\u9fff]")
+_FIRST_HAN = "\u4e00"
 _COMMA = re.compile("[,，]")
 _CLAUSE_BEFORE = re.compile(r"[.!?;\n。！？；…，]|,(?! (?:that|if))")
 _CLAUSE_AHEAD = re.compile(r"[^,，.!?;\n。！？；…]*([,，.!?;\n。！？；…]?)")
 _SPEAKER = re.compile(r"我|本人|俺|\b(?:i|im|we|my|our|as)\b")
+_QUOTES = "'\"‘’“”"
+_MARKS = frozenset(_QUOTES)
+_NEXT_TITLE = re.compile(r"\s*(?:,|and|or|,\s*and)?\s*")
+_TITLE = re.compile(r"['\"‘“]?([A-Z0-9](?:[^'\"‘’“”\n]|(?<=\w)['’](?=\w)){1,59}?)[,.]?['\"’”](?!\w)")
+"""A title in quotation marks, of whose marks the first may be just before."""
+_AND = re.compile(r"\s(?:and|but) ")
+_AND_I = "   i "
+"""What stands for "and" or "but" where another verb of the same speaker follows; as long as they are."""
+_ANYTHING = frozenset({"places", "things", "activities", "cities"})
+"""What says nothing without an example."""
 _LONG_EN, _LONG_ZH = 4, 5
 """Words, or characters, of a list's item; a longer one is a clause of its own."""
+
+
+Only = Literal["", "known", "works"]
+"""Of what a frame is believed: of anything, of things that the taxonomy knows, or of titles in quotation marks."""
 
 
 class Way(NamedTuple):
@@ -56,6 +73,7 @@ class Way(NamedTuple):
 
     facet: str
     polarity: Polarity
+    only: Only = ""
 
 
 class Opening(NamedTuple):
@@ -71,6 +89,8 @@ class Opening(NamedTuple):
     """Of the slot, without a further clause; the items of a list are in it."""
     close: int
     """Of the words that say so, where they go on behind the slot: 对…感兴趣; otherwise as `end`."""
+    only: Only = ""
+    """What its slot must name to be believed."""
 
 
 class Ending(NamedTuple):
@@ -80,6 +100,29 @@ class Ending(NamedTuple):
     end: int
     ended: tuple[str, ...]
     """What could have been said before, each a statement about the author."""
+
+
+def titles_at(text: str, start: int) -> list[tuple[int, int]]:
+    """Where the titles in quotation marks are, in a list, with which a slot begins; [] where it begins with none."""
+    found: list[tuple[int, int]] = []
+    at = start - 1 if start and text[start - 1] in _QUOTES else start
+    while text[at : at + 1] in _MARKS and (title := _TITLE.match(text, at)):
+        found.append(title.span(1))
+        at = _NEXT_TITLE.match(text, title.end()).end()  # type: ignore[union-attr]
+    return found
+
+
+Framed = tuple[int, tuple[str, Way]]
+
+
+def _is_named(framed: Framed) -> bool:
+    """Whether a frame begins with what it names, and so with no speaker."""
+    return framed[1][0].startswith("(?P<slot>")
+
+
+def _any(framed: Iterable[Framed]) -> re.Pattern[str]:
+    """Any of these frames, each slot numbered as its frame is."""
+    return re.compile("|".join(f"(?:{frame.replace('<slot>', f'<slot{at}>')})" for at, (frame, _) in framed) or "(?!)")
 
 
 class Hearing:
@@ -102,8 +145,9 @@ class Hearing:
         ]
         framed = list(frames)
         self._ways = [way for _, way in framed]
-        numbered = (frame.replace("(?P<slot>", f"(?P<slot{at}>") for at, (frame, _) in enumerate(framed))
-        self._frames = re.compile("|".join(f"(?:{frame})" for frame in numbered) or "(?!)")
+        english, chinese = ([one for one in enumerate(framed) if bool(_HAN.search(one[1][0])) == zh] for zh in (0, 1))
+        self._said, self._named = _any([one for one in english if not _is_named(one)]), _any(filter(_is_named, english))
+        self._said_zh, self._named_zh = _any([one for one in chinese if not _is_named(one)]), _any(chinese)
         (
             self._first_person,
             self._before,
@@ -111,6 +155,8 @@ class Hearing:
             self._ends,
             self._restricts,
             self._conditions,
+            self._narrows,
+            self._resumes,
             self._nothing,
             self._others,
             self._asks,
@@ -171,22 +217,41 @@ class Hearing:
         for anchor in self._anchors(folded):
             if anchor < taken:
                 continue
-            match = self._frames.match(folded, anchor)
-            if match is None or not (opening := self._opening(folded, match)):
-                continue
-            found.append(opening)
-            taken = opening.start
+            opening = self._at(text, folded, anchor)
+            while opening is not None:
+                found.append(opening)
+                taken = opening.start
+                opening = self._joined(text, folded, opening)
         return found
+
+    def _at(self, text: str, folded: str, anchor: int) -> Opening | None:
+        match = self._match(folded, anchor)
+        return None if match is None else self._opening(text, folded, match)
+
+    def _match(self, folded: str, at: int) -> re.Match[str] | None:
+        """The frame that stands at a place, of those that may: what begins with its slot begins with no speaker."""
+        if folded[at : at + 1] < _FIRST_HAN:
+            return (self._said if _SPEAKER.match(folded, at) else self._named).match(folded, at)
+        return (self._said_zh if _SPEAKER.match(folded, at) else self._named_zh).match(folded, at)
+
+    def _joined(self, text: str, folded: str, before: Opening) -> Opening | None:
+        """What the same speaker goes on to say behind "and" or "but" without naming themselves again."""
+        joint = _AND.match(folded, before.end) if before.close == before.end else None
+        if joint is None or _SPEAKER.match(folded, joint.end()):
+            return None
+        said = f"{folded[: joint.start()]}{_AND_I}{folded[joint.end() :]}"
+        opening = self._at(text, said, joint.end() - 2)
+        return None if opening is None else opening._replace(begin=joint.end())
 
     def _anchors(self, folded: str) -> Iterator[int]:
         last = -1
         for anchor in _ANCHOR.finditer(folded):
-            at = anchor.end() if not _SPEAKER.match(anchor[0]) else anchor.start()
+            at = anchor.start() if anchor.lastgroup else anchor.end()
             if at > last:
                 last = at
                 yield at
 
-    def _opening(self, folded: str, match: re.Match[str]) -> Opening | None:
+    def _opening(self, text: str, folded: str, match: re.Match[str]) -> Opening | None:
         group = match.lastgroup
         assert group is not None
         way = self._ways[int(group.removeprefix("slot"))]
@@ -197,19 +262,32 @@ class Hearing:
         if not _SPEAKER.match(folded, begin) and self._of_another(folded, begin):
             return None
         close = match.end()
+        titles = titles_at(text, start)
         if end == close:  # an open end: up to where another clause begins
-            close = end = start + len(folded[start : self._closed(folded, start, end)].rstrip())
-        if self._restricts.match(folded, end) or (way.polarity < 0 and self._conditions.match(folded, end)):
-            return None  # "films that glorify war" are not films
-        if end - start < 1 or self._nothing.match(folded, start, end) or self._is_asked(folded, begin, end):
+            ahead = folded[start : self._closed(folded, start, end, way.polarity)]
+            close = end = titles[-1][1] if titles else start + len(ahead.rstrip())
+        if way.polarity < 0 and self._conditions.match(folded, end):
+            return None  # "driving when it's dark" is not driving
+        if end - start < 1 or (not titles and self._nothing.match(folded, start, end)):
             return None
-        return Opening(way.facet, way.polarity, begin, start, end, close)
+        if self._is_asked(folded, begin, end):
+            return None
+        return Opening(way.facet, way.polarity, begin, start, end, close, way.only)
 
-    def _closed(self, folded: str, start: int, end: int) -> int:
-        """Where a slot ends: at a word that begins another clause; short items after a comma still belong to it."""
+    def _closed(self, folded: str, start: int, end: int, polarity: Polarity) -> int:
+        """Where a slot ends: at a word that begins another clause; short items after a comma still belong to it.
+
+        What narrows the thing down is in it: "films that glorify war" are not films.
+        """
         comma = _COMMA.search(folded, start, end)
         first = comma.start() if comma else end
         cut = self._ends.search(folded, start, first)
+        narrows = (
+            self._narrows if polarity < 0 or (cut and folded[start : cut.start()] in _ANYTHING) else self._restricts
+        )
+        if cut and (self._restricts.match(folded, cut.start()) or narrows.match(folded, cut.start())):
+            cut = self._resumes.search(folded, cut.end(), first)
+            return cut.start() if cut else first
         if cut:
             return cut.start()
         end = first
@@ -224,7 +302,7 @@ class Hearing:
             long = len(words) > _LONG_ZH if _HAN.search(words) else len(words.split()) > _LONG_EN
             if long or not words or self._first_person.search(words) or self._others.search(words):
                 break
-            if self._frames.match(folded, item.start("item")):
+            if self._match(folded, item.start("item")):
                 break
             end = item.start("item") + len(words)
             if cut:
@@ -244,5 +322,5 @@ class Hearing:
         return (
             ahead[1] in ("?", "？")
             or bool(self._asks.search(folded[max(0, begin - 12) : begin]))
-            or bool(self._asks.search(ahead[0]))
+            or bool(self._asks.search(ahead[0].rstrip()))
         )

@@ -17,7 +17,7 @@ from limner.errors import TaxonomyError
 from prompts.document import Document, Place, read
 from prompts.taxonomy.feeling import Cue, Feelings
 from prompts.taxonomy.glossary import Known, problems
-from prompts.taxonomy.hearing import FACTUAL, STATEMENTS, Hearing, Way
+from prompts.taxonomy.hearing import FACTUAL, STATEMENTS, Hearing, Only, Way
 from prompts.taxonomy.words import Frames, Matcher, compact, fold, with_plural
 
 if TYPE_CHECKING:
@@ -119,8 +119,18 @@ RULE = (
 )
 SHARES = ("confidence", "precision")
 """Of a rule: at least 0, below 1."""
-LEANINGS: Mapping[str, Polarity] = {"dislikes": -1, "likes": 1, "is": 0}
-"""How what a facet's frames hear leans; a frame against comes before one for."""
+LEANINGS: Mapping[str, tuple[Polarity, Only]] = {
+    "dislikes": (-1, ""),
+    "likes": (1, ""),
+    "is": (0, ""),
+    "does": (1, "known"),
+    "works": (1, "works"),
+}
+"""How what a facet's frames hear leans, and of what it is believed; a frame against comes before one for.
+
+`does` are habits, which tell a taste in what is known as something to like: who swims every morning likes swimming,
+who takes the bus need not like it. `works` are what is done with a book or a film by those who like it.
+"""
 TOLD = frozenset({"", "share", "mean"})
 """What `told` has a place for: the name, and the measure of a behaviour as a share or as it is."""
 ASKED = frozenset({"version", "extends", "glossary"})
@@ -276,8 +286,8 @@ class Source:
         """Where texts speak of their authors, for the facets that are served."""
         said = {part: self.expanded(text) for part, text in self.data.get("statements", {}).items()}
         frames = (
-            (self.expanded(frame), Way(name, polarity))
-            for leaning, polarity in LEANINGS.items()
+            (self.expanded(frame), Way(name, polarity, only))
+            for leaning, (polarity, only) in LEANINGS.items()
             for name, facet in self.facets.items()
             if name in served
             for frame in facet.get("heard", {}).get(leaning, ())
