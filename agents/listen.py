@@ -2,9 +2,13 @@
 
 The taxonomy's frames find where a text speaks of its author, what sort of fact it states and which way it leans: nobody
 else's words, no question, nothing denied or imagined. Where what follows is a short name, or a list of them, that is
-the fact. Where it goes on ("making the soups my grandmother taught me") the model is shown the line and says which of
-its words are the name. Its word counts for no more than that: what it names must stand in the line, behind the words
-that state it, and name something. So the span is the proof, and a model that makes things up is not heard.
+the fact. What narrows a name belongs to it: who avoids "films that glorify war" does not avoid films. Where it goes on
+("making the soups my grandmother taught me") the model is shown the line and says which of its words are the name. Its
+word counts for no more than that: what it names must stand in the line, behind the words that state it, and name
+something. So the span is the proof, and a model that makes things up is not heard.
+
+What is done again and again ("I go swimming every Sunday", 我会听爵士乐来放松) tells a taste only in what the taxonomy
+knows as a thing to like, and what is done by those who like a work (to read it again) only in a title.
 
 What somebody says is over ("I used to love jazz") ends the fact that its words would have stated, and makes none of its
 own; code alone hears it.
@@ -51,7 +55,8 @@ MOST_WORDS, MOST_HAN = 6, 12
 
 _LEADING = re.compile(
     r"(?:(?:all|any|most) (?:sorts?|kinds?|forms?|types?) of|(?:places|things|activities|games) (?:like|such as)|"
-    r"(?:some )?shades of|a lot of|lots of|all|a|an|some|my|to|including|good|the|any|more|just|sometimes|also|many|both)\s+|"
+    r"(?:some )?shades of|a lot of|lots of|all|a|an|some|my|to|including|good|the|any|more|just|sometimes|also|many|"
+    r"both)\s+|"
     r"一些|各种|各类|那些|这些|一个",
     re.IGNORECASE,
 )
@@ -63,7 +68,8 @@ _DOING = re.compile(
     re.IGNORECASE,
 )
 _TRAILING = re.compile(
-    r"(?:,?\s+(?:sadly|honestly|luckily|unfortunately|too|lately|actually|really|a lot|so much|very much|much|these days|myself|of course|mostly|though|now|"
+    r"(?:,?\s+(?:sadly|honestly|luckily|unfortunately|too|lately|actually|really|a lot|so much|very much|much|"
+    r"these days|myself|of course|mostly|though|now|"
     r"currently|today|already|still|together|completely|entirely|a bit|often|well|\d{1,3}))+$|"
     r"(?:的|了|啊|呢|吧|等|之类|什么|方面)+$",
     re.IGNORECASE,
@@ -81,8 +87,8 @@ _SENTENCE = re.compile(
 )
 """What shows that there is more in a slot than a name."""
 _NARROWED = re.compile(
-    r"(?<=\w)\s(?:of|in|at|on|for|from|with|without|about|like|such as|involving|containing|based on|related to|made|that|"
-    r"which|who|where|set|located)\s(?=\S)",
+    r"(?<=\w)\s(?:of|in|at|on|for|from|with|without|about|like|such as|involving|containing|based on|related to|made|"
+    r"that|which|who|where|set|located)\s(?=\S)",
     re.IGNORECASE,
 )
 """Where what narrows a thing down begins: "vehicles from Asia", "films that glorify war"."""
@@ -325,7 +331,7 @@ def _is_short(name: str, polarity: Polarity) -> bool:
     if "的" in name and not (polarity and _SHORT_OF.fullmatch(name)):
         return False
     joined = narrowed or "的" in name or len(_LIST.split(name)) == 2
-    words = f"{name[: narrowed.start()]} {name[narrowed.end() :]}" if narrowed else _DOING.sub("", name, count=1)
+    words = f"{name[: narrowed.start()]} {name[narrowed.end() :]}" if narrowed else _undone(name)
     return (
         len(name.strip()) > 1
         and len(_HAN.findall(name)) <= (LONG_HAN if joined else SHORT_HAN)
@@ -366,8 +372,7 @@ def _in_word(character: str) -> bool:
 
 def _term(value: str, spot: Opening, taxonomy: Taxonomy) -> Term | None:
     """The term of the facet that a name means, with or without the verb before it; None where there is none."""
-    bare = _DOING.sub("", value, count=1) if _DOING.match(value) else value
-    for name in dict.fromkeys((value, bare, *(_acts(value) if spot.only == "known" else ()))):
+    for name in dict.fromkeys((value, _undone(value), *(_acts(value) if spot.only == "known" else ()))):
         if len(name) > 1 or _HAN.match(name):
             if spot.polarity:
                 term = taxonomy.resolve(name)
@@ -380,6 +385,12 @@ def _term(value: str, spot: Opening, taxonomy: Taxonomy) -> Term | None:
             elif (term := _of_facet(name, spot.facet, taxonomy)) is not None:
                 return term
     return None
+
+
+def _undone(words: str) -> str:
+    """A name without the verb of what is done with it."""
+    verb = _DOING.match(words)
+    return words[verb.end() :] if verb else words
 
 
 def _doing(words: str) -> str:

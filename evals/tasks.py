@@ -93,7 +93,7 @@ TASKS: Mapping[str, Task] = {
             )
             for dataset, version, about, systems, scorers in (
                 (stated.HOBBIES, 1, "hobbies that Chinese users tell a companion of", SPOKEN, stated.SCORERS),
-                (stated.PREFEVAL, 1, "the one preference that each user lets slip", SPOKEN, stated.SCORERS),
+                (stated.PREFEVAL, 2, "the one preference that each user lets slip", SPOKEN, stated.SCORERS),
                 (
                     stated.MEMDAILY,
                     1,

@@ -6,12 +6,14 @@ in their messages; MemDaily (Chinese, synthetic) has users note down facts of pe
 hobbies.md, prefeval.md, personabench.md and memdaily-facts.md.
 
 A tag hits a gold attribute where one's words hold all of the other's, or both are the same thing of the taxonomy; of a
-preference it must also lean the same way. Gold holds part of what is true of a user, so the share of the tags that hit
-is no precision.
+preference it must also lean the same way. A sentence may say two ("I dislike heels and prefer flat shoes"), and a fact
+of somebody's diet, which leans no way, says it where its words do. Gold holds part of what is true of a user, so the
+share of the tags that hit is no precision.
 """
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -35,8 +37,21 @@ _EMPTY = frozenset(
 )
 _VERB = re.compile("^[看打弹吃喝听读玩做学练写唱]")
 _AVERSE = re.compile(
-    r"avers|dislike|avoid|hate|not |n't|difficult|uncomfort|disorient|allerg|can't|hard to", re.IGNORECASE
+    r"avers|dislike|avoid|hate|not |n't|difficult|uncomfort|disorient|allerg|can't|hard to|refuse|oppos|uninterest|"
+    r"no interest|despis|detest|disdain|cannot|intoleran|never",
+    re.IGNORECASE,
 )
+_FOND = re.compile(
+    r"prefer(?! (?:not|to avoid))|enjoy|love|favou?r|only|exclusiv|adhere|follow|stick|\brely|fan of", re.IGNORECASE
+)
+_TURN = re.compile(
+    r"[;.]|,? (?:and|but|so|as) (?=(?:i |much |strongly |only |always |also |mostly |solely |strictly )*"
+    r"(?:prefer|enjoy|love|avoid|have no|refuse|dislike|despise|cannot|can't|don't|do not|opt|favou?r|stick|rely|only|"
+    r"exclusively|purchase|buy|use|find)\b)|"
+    r", (?=preferring|avoiding)|(?<! are) (?P<turned>over|rather than|instead of) ",
+    re.IGNORECASE,
+)
+"""Where a sentence about a preference turns to another one, or to what is liked less."""
 OWN = {"职业": "own", "兴趣爱好": "own"}
 """Attributes of MemDaily's graph that tags are made of by default; homes, ages and schools are off."""
 
@@ -47,6 +62,8 @@ Said = tuple[str, str, Polarity | None]
 def dataset(name: str, folder: str, gold: str, given: Callable[[Path], Mapping[str, Sequence[Said]]]) -> Dataset:
     """The users of a folder that its gold file speaks of, a sample each.
 
+    Half of the users, by hash, are those whose misses were read when the frames were mended; the others' never were.
+
     The reference is `{"gold": [{"text", "part", "polarity", "key", "said"}]}`: `key` of the thing that the taxonomy
     knows it as, and `said` whether all its words stand in the user's texts at all.
     """
@@ -55,6 +72,7 @@ def dataset(name: str, folder: str, gold: str, given: Callable[[Path], Mapping[s
         events, told = files
         users = given(told)
         samples: list[Sample] = []
+        looked_at = _first_half(users)
         for user_id, history in histories(events).items():
             spoken = _words(" ".join(event.text for event in history.events))
             reference = [
@@ -69,10 +87,16 @@ def dataset(name: str, folder: str, gold: str, given: Callable[[Path], Mapping[s
             ]
             about = {event.event_id: named_by(event, taxonomy) for event in history.events}
             if reference:
-                samples.append(Sample(user_id, history, {"gold": reference}, about=about))
+                groups = {"misses": "read" if user_id in looked_at else "never read"}
+                samples.append(Sample(user_id, history, {"gold": reference}, groups=groups, about=about))
         return samples
 
     return Dataset(name, (DATA / folder / "events.jsonl", DATA / folder / gold), read)
+
+
+def _first_half(users: Iterable[str]) -> frozenset[str]:
+    hashed = sorted(users, key=lambda user_id: hashlib.blake2b(user_id.encode(), digest_size=8).hexdigest())
+    return frozenset(hashed[: (len(hashed) + 1) // 2])
 
 
 def _hobbies(path: Path) -> Mapping[str, Sequence[Said]]:
@@ -86,6 +110,25 @@ def _preferences(path: Path) -> Mapping[str, Sequence[Said]]:
 
 def _leaning(sentence: str) -> Polarity:
     return -1 if _AVERSE.search(sentence) else 1
+
+
+def sides(sentence: str) -> list[tuple[str, Polarity]]:
+    """The preferences that a sentence says, in its words, each with its leaning."""
+    found: list[tuple[str, Polarity]] = []
+    at, leaning, turned = 0, _leaning(sentence), False
+    for turn in [*_TURN.finditer(sentence), None]:
+        words = sentence[at : turn.start() if turn else len(sentence)]
+        if turned:
+            leaning = -1 if leaning > 0 else 1
+        elif _AVERSE.search(words):
+            leaning = -1
+        elif _FOND.search(words):
+            leaning = 1
+        if words.strip():
+            found.append((words, leaning))
+        if turn:
+            at, turned = turn.end(), bool(turn["turned"])
+    return found
 
 
 def _attributes(path: Path) -> Mapping[str, Sequence[Said]]:
@@ -121,15 +164,19 @@ def _by_user(told: Iterable[tuple[str, Said]]) -> Mapping[str, Sequence[Said]]:
 
 def hits(gold: Mapping[str, Any], tag: Mapping[str, Any]) -> bool:
     """Whether a tag says what the gold does."""
-    polarity, label = gold["polarity"], tag["label"]
-    if (tag["polarity"] < 0) if polarity is None else (tag["polarity"] != polarity):
+    label = tag["label"]
+    if gold["polarity"] is not None:
+        said, diet = _words(" ".join({label["en"], label["zh"]})), tag.get("facet") == "diet" and not tag["polarity"]
+        return any(
+            len(said & _words(words)) >= min(2, len(said)) > 0
+            for words, leaning in sides(gold["text"])
+            if diet or tag["polarity"] == leaning
+        )
+    if tag["polarity"] < 0:
         return False
     if gold["key"] is not None and gold["key"] == tag["key"]:
         return True
     wanted = _words(gold["text"])
-    if polarity is not None:
-        said = _words(" ".join({label["en"], label["zh"]}))
-        return len(said & wanted) >= min(2, len(said)) > 0
     zh = _VERB.sub("", label["zh"])
     either = (_words(label["en"]), _words(zh))
     return any(mine and wanted and (mine <= wanted or wanted <= mine) for mine in either) or compact(

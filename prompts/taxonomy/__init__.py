@@ -12,8 +12,8 @@ A term has up to four sorts of surface forms, because a form that is safe in one
 What a portrait says of a user who has a term stands under its `told`, its group's or its facet's: "is a {}", 是{}.
 
 A facet's frames under `heard` find statements about oneself whose names no list holds: "I've really gotten into ___"
-(`hearing.py`). A facet without frames is not heard; one that is off neither, and its pattern `tells` keeps what speaks
-of it out of other facets.
+(`hearing.py`); those under `does` and `works` say it by what is done. A facet without frames is not heard; one that is
+off neither, and its pattern `tells` keeps what speaks of it out of other facets.
 
 What a word feels about what it stands with is under `feelings` (`feeling.py`).
 

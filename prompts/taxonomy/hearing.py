@@ -2,7 +2,8 @@
 
 A frame of a facet is a pattern with an open `slot`: "I'm really into ___", 我最喜欢的电影是___. It settles who speaks,
 and of whom, which facet it is about and which way it leans; what the words in the slot name is for others to say. A
-frame is tried only where a first person or a clause begins, so that a text costs some microseconds.
+frame is tried only where a first person or a clause begins, so that a text costs some microseconds; one that begins
+with its slot only where no first person does.
 
 What somebody says is over ("I used to love jazz", 我不打网球了) is put back into the statement that it ends ("I love
 jazz", 我打网球), so that every frame and every pattern of a fact can be ended, in the words it is stated with.
@@ -40,7 +41,8 @@ MOST_ITEMS = 6
 """Further items of a list that a slot may hold beyond its clause."""
 
 _ANCHOR = re.compile(
-    r"(?P<speaker>\b(?:i|we|my|our|im|as)\b|我|本人|俺)|(?:^|[.!?;:,\n。！？；：，…])[\s\"'“”‘’]{0,3}(?=\S)|(?<=[\u4e00-\u9fff]) +"
+    r"(?P<speaker>\b(?:i|we|my|our|im|as)\b|我|本人|俺)|"
+    r"(?:^|[.!?;:,\n。！？；：，…])[\s\"'“”‘’]{0,3}(?=\S)|(?<=[\u4e00-\u9fff]) +"
 )
 _SENTENCE_END = re.compile(r"[.!?;\n。！？；…](?![0-9])")
 _ITEM = re.compile(r"\s*(?:and |or |和|还有|以及)?\s*(?P<item>[^,，.!?;\n。！？；…]{1,60})")

@@ -162,6 +162,29 @@ def test_another_name_of_the_same_thing_recovers_it_and_a_dislike_does_not() -> 
     assert not stated.hits(gold("I dislike horror films", polarity=-1), named("genre/horror", 1, "horror films"))
 
 
+@pytest.mark.parametrize(
+    ("label", "polarity", "facet", "recovered"),
+    [
+        ("woollen hats", -1, "interest", True),
+        ("woollen hats", 1, "interest", False),
+        ("straw hats", 1, "interest", True),
+        ("straw hats", -1, "interest", False),
+        ("plastic hats", -1, "interest", True),
+    ],
+)
+def test_a_sentence_may_say_a_dislike_and_a_liking(label: str, polarity: int, facet: str, recovered: bool) -> None:
+    told = {**named(f"open/{label}", polarity, label), "facet": facet}
+    sentence = "I dislike woollen hats and prefer straw hats over plastic hats."
+    assert stated.hits(gold(sentence, polarity=-1), told) is recovered
+
+
+def test_a_fact_of_a_diet_leans_no_way() -> None:
+    told = {**named("diet/vegan", 0, "vegan"), "facet": "diet"}
+    assert stated.hits(gold("I follow a strict vegan diet", polarity=1), told)
+    assert stated.hits(gold("As a vegan I refuse to eat honey", polarity=-1), told)
+    assert not stated.hits(gold("As a vegan I refuse to eat honey", polarity=-1), {**told, "facet": "lifestyle"})
+
+
 def test_an_outdated_value_that_is_still_told_counts_against_the_profile() -> None:
     reference = {"gold": [gold("Berlin", "basic"), gold("green tea", "current"), gold("matcha", "outdated")]}
     tags = [
