@@ -70,3 +70,11 @@ async def test_what_is_like_nothing_is_not_asked_about() -> None:
     for question in ("Which users like flibbertigibbets?", "Which users bought 17flibbers at least 5 times?"):
         with pytest.raises(Unread):
             await understand(question, NAMES, model=model, prompt=library.latest("same"), known={})
+
+
+async def test_what_a_clause_with_an_unknown_word_means_is_not_for_the_model_to_say() -> None:
+    question, model = "Which users can't get enough of horror in Berlin?", ScriptedModel([])
+    with pytest.raises(Unread) as caught:
+        await understand(question, NAMES, model=model, prompt=library.latest("same"), known={})
+    assert caught.value.near  # it is offered to whoever asked
+    assert model.asked == []
