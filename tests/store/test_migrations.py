@@ -48,6 +48,7 @@ def test_a_database_from_before_corrections_keeps_its_rows(database: Database) -
         connection.execute(text("DROP INDEX ix_tags_served"))
         connection.execute(text("ALTER TABLE users DROP COLUMN corrections"))
         connection.execute(text("ALTER TABLE tags DROP COLUMN corrected"))
+        connection.execute(text("ALTER TABLE model_calls DROP COLUMN logprob"))
         connection.execute(text("CREATE TABLE overrides (id INTEGER)"))
         connection.execute(text("CREATE TABLE feedback (id INTEGER)"))
         connection.execute(text("UPDATE alembic_version SET version_num = '0002'"))
@@ -71,6 +72,7 @@ def test_tags_from_before_rankings_were_quick_are_ranked(database: Database) -> 
         kept = connection.execute(text("SELECT count(*) FROM tag_sets")).scalar_one()
         for table in ("tag_keys", "tag_sets"):
             connection.execute(text(f"DROP TABLE {table}"))
+        connection.execute(text("ALTER TABLE model_calls DROP COLUMN logprob"))
         connection.execute(text("UPDATE alembic_version SET version_num = '0005'"))
     with database.connection() as connection:
         upgrade(connection, "test")
