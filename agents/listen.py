@@ -67,11 +67,12 @@ _DOING = re.compile(
     r"学习|练习|自学|(?P<verb>[看打弹吃喝听读玩做学练踢逛去养写画品吹拉跳下])(?P=verb)?",
     re.IGNORECASE,
 )
+_PARTICLES = "啊呢吧哈哦噢啦嘛哒"
 _TRAILING = re.compile(
     r"(?:,?\s+(?:sadly|honestly|luckily|unfortunately|too|lately|actually|really|a lot|so much|very much|much|"
     r"these days|myself|of course|mostly|though|now|"
     r"currently|today|already|still|together|completely|entirely|a bit|often|well|\d{1,3}))+$|"
-    r"(?:的|了|啊|呢|吧|等|之类|什么|方面)+$",
+    rf"(?:[的了等]|(?<![酒网书嘻])[{_PARTICLES}]|之类|什么|方面)+$",
     re.IGNORECASE,
 )
 _LIST = re.compile(r"\s*(?:[,，、；;]|\b(?:and|or)\b|以及|还有|或者|[和或及])\s*", re.IGNORECASE)
@@ -106,7 +107,7 @@ _HANGING = re.compile(
 _REST: Mapping[int, re.Pattern[str]] = {
     0: re.compile("(?!)"),
     1: re.compile(r"\s(?:of|with|without|about|based|high|low|prone|free|inspired|that|which|who|where|whose)\b|的"),
-    -1: re.compile(r"(?!\s*(?:[,，、;；/]|and\b|or\b|[和或与及了啊呢吧]|以及|$))"),
+    -1: re.compile(rf"(?!\s*(?:[,，、;；/]|and\b|or\b|[和或与及了{_PARTICLES}]|以及|$))"),
 }
 """What must not follow a name: to like stories with happy ends is not to like stories; of dislikes nothing may."""
 _VAGUE = re.compile(

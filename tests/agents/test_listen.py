@@ -90,6 +90,9 @@ def said(*texts: str) -> list[tuple[str, Polarity]]:
         ("I love places like Lisbon.", [("open/lisbon", 1)]),
         ("I like staying at small, quiet inns", [("open/staying-at-small-quiet-inns", 1)]),
         ("我不喜欢科幻以外的电影", [("open/科幻以外的电影", -1)]),
+        ("我喜欢嘻哈啊", [("music/hip-hop", 1)]),
+        ("我很讨厌酒吧", [("open/酒吧", -1)]),
+        ("我从来不吃辣兔头以外的兔头哈，火锅还是要中辣", [("open/辣兔头以外的兔头", -1)]),
         ("我喜欢德彪西的钢琴小品", [("open/德彪西的钢琴小品", 1)]),
         # why somebody dislikes a thing is no condition
         ("I avoid cable cars due to the height", [("open/cable-cars", -1)]),
