@@ -25,16 +25,16 @@ import numpy as np
 
 from agents.digest import safe
 from agents.embedder import Embedder
-from agents.model import AnswerT, Judge, Ledger, messages
+from agents.model import AnswerT, Judge, Ledger
 from agents.recall import fused, tokens
 from evals.questions import SETS, profiled
-from evals.systems import Timed, asking
+from evals.systems import Timed, answer, asking
 from evals.task import Bench, Sample, System
 from limner.app import App
 from limner.domain import Event, Language, Profile
 from limner.errors import AnswerError
+from prompts import library
 from prompts.answers import NumberAnswer, SelectAnswer
-from prompts.library import Prompt
 
 CONTEXT = 3_000
 """Tokens of lines about users: what a context of 4,096 leaves beside instructions and answer."""
@@ -50,8 +50,8 @@ _LEANS: Mapping[Language, Mapping[int, str]] = {
 
 Lines = Callable[[str], list[str]]
 """The lines that go with a question."""
-Names = Mapping[str, str]
-"""A user's short id to the user."""
+Names = Mapping[str, Profile]
+"""A user's short id to their profile."""
 
 
 def systems(name: str) -> Mapping[str, System]:
@@ -61,7 +61,8 @@ def systems(name: str) -> Mapping[str, System]:
 def _system(name: str, prepare: Callable[[Bench, Judge, Language, Names], Lines]) -> System:
     def solve(bench: Bench) -> str:
         profiled(bench, name)
-        users = {f"u{number}": user for number, user in enumerate(_users(bench.app), 1)}
+        profiles = sorted(bench.app.profiles.every(), key=lambda profile: profile.user_id)
+        users = {f"u{number}": profile for number, profile in enumerate(profiles, 1)}
         known: list[Lines] = []
 
         async def ask(sample: Sample, model: Judge, ledger: Ledger, app: App) -> dict[str, Any]:
@@ -74,12 +75,8 @@ def _system(name: str, prepare: Callable[[Bench, Judge, Language, Names], Lines]
     return System(solve, ("select", "number"))
 
 
-def _users(app: App) -> list[str]:
-    return sorted(profile.user_id for profile in app.profiles.every())
-
-
 async def _answered(
-    sample: Sample, model: Judge, ledger: Ledger, prompt: Callable[[str], Prompt], lines: Lines, users: Names
+    sample: Sample, model: Judge, ledger: Ledger, prompt: Callable[[str], library.Prompt], lines: Lines, users: Names
 ) -> dict[str, Any]:
     assert isinstance(sample.given, Mapping)
     words = next(words for form, words in sample.given["wordings"] if form == "own words")
@@ -89,7 +86,7 @@ async def _answered(
     try:
         if want == "list":
             selected = await _asked(model, prompt("select"), SelectAnswer, timed, told, words)
-            one["users"] = [users[name] for name in dict.fromkeys(selected.users) if name in users]
+            one["users"] = [users[name].user_id for name in dict.fromkeys(selected.users) if name in users]
         else:
             one["number"] = (await _asked(model, prompt("number"), NumberAnswer, timed, told, words)).number
     except AnswerError as error:  # what cannot be read names nobody
@@ -98,22 +95,15 @@ async def _answered(
 
 
 async def _asked(
-    model: Judge, prompt: Prompt, schema: type[AnswerT], ledger: Ledger, lines: Sequence[str], question: str
+    model: Judge, prompt: library.Prompt, schema: type[AnswerT], ledger: Ledger, lines: Sequence[str], question: str
 ) -> AnswerT:
-    rendered = prompt.render(lines=list(lines), question=safe(question))
-    return await model.answer(
-        messages(rendered),
-        schema,
-        purpose=prompt.id,
-        prompt_digest=prompt.digest,
-        max_tokens=MAX_TOKENS,
-        ledger=ledger,
-    )
+    return await answer(model, ledger, prompt, schema, MAX_TOKENS, lines=list(lines), question=safe(question))
 
 
 def _everybody(bench: Bench, model: Judge, lang: Language, users: Names) -> Lines:
     """What every user did last, the same for every question."""
-    lines = _fitting({name: bench.app.events.history(user).events[::-1] for name, user in users.items()}, model)
+    newest = {name: bench.app.events.history(user.user_id).events[::-1] for name, user in users.items()}
+    lines = _fitting(newest, model)
     return lambda question: lines
 
 
@@ -150,8 +140,7 @@ def _line(event: Event) -> str:
 
 def _nearest(bench: Bench, model: Judge, lang: Language, users: Names) -> Lines:
     """The profiles that bear most on a question."""
-    by_user = {profile.user_id: profile for profile in bench.app.profiles.every()}
-    lines = [f"{name}: {_profile(by_user[user], lang)}" for name, user in users.items()]
+    lines = [f"{name}: {_profile(profile, lang)}" for name, profile in users.items()]
     index = bm25s.BM25()
     index.index([tokens(line) for line in lines], show_progress=False)
     embedder: Embedder = bench.app.embedder(bench.told)

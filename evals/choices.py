@@ -12,10 +12,10 @@ from functools import cache
 from typing import Any
 
 from agents.digest import safe
-from agents.recall import tokens
+from agents.recall import Memory, tokens
 from evals.datasets.people import Histories
 from evals.readers import COST, Asked, plainly, reading
-from evals.retrieval import K, by_words, of, remembered
+from evals.retrieval import nearest, of, remembered
 from evals.runs import Output
 from evals.systems import counting
 from evals.task import Sample, Scorer, System
@@ -28,6 +28,7 @@ Lines = Callable[[Asked], Mapping[str, str]]
 
 def systems(histories: Callable[[], Histories]) -> Mapping[str, System]:
     every = cache(histories)
+    memory = cache(lambda name: remembered(every()[name]))
 
     def chosen(lines: Lines) -> System:
         async def way(asked: Asked) -> dict[str, Any]:
@@ -40,7 +41,7 @@ def systems(histories: Callable[[], Histories]) -> Mapping[str, System]:
         "plain-rag": chosen(lambda asked: plainly(asked.nearest)),
         "full-context": chosen(lambda asked: plainly(asked.newest)),
         "no-memory": chosen(lambda asked: {}),
-        "words": counting(lambda sample, known: _likest(sample, every())),
+        "words": counting(lambda sample, known: _likest(sample, memory)),
     }
 
 
@@ -52,10 +53,9 @@ async def _chosen(asked: Asked, lines: Mapping[str, str]) -> dict[str, Any]:
     return {"choice": answer.choice, "read": dict(lines)}
 
 
-def _likest(sample: Sample, histories: Histories) -> dict[str, Any]:
+def _likest(sample: Sample, memory: Callable[[str], Memory]) -> dict[str, Any]:
     assert isinstance(sample.given, Mapping)
-    memory = remembered(histories[sample.given["history"]])
-    lines = plainly(memory.events(sorted(by_words(sample.given["question"], memory)[:K])))
+    lines = plainly(nearest(sample.given["question"], memory(sample.given["history"])))
     held = set(tokens(" ".join(lines.values())))
 
     def share(text: str) -> float:

@@ -14,12 +14,12 @@ from typing import Any
 
 from agents.clean import clean
 from agents.digest import language, safe
-from agents.model import Ledger, Model, messages
+from agents.model import Ledger, Model
 from evals.privacy import sensitive_inference
 from evals.runs import MetricKind, Output
 from evals.scorers import Agreement, agreement, failed_recounts
-from evals.systems import LIMNER, asking, counting
-from evals.task import Sample, Scorer, System, Tally
+from evals.systems import LIMNER, answer, asking, counting
+from evals.task import Sample, Scorer, System, Tally, tokens
 from limner.app import App
 from limner.domain import Event, Evidence, Label, Persona, Polarity, Tag
 from prompts import taxonomy
@@ -41,19 +41,11 @@ async def plain(sample: Sample, model: Model, ledger: Ledger, app: App) -> dict[
     prompt, known = app.prompt("plain"), app.taxonomy
     events = clean(sample.history).history.events[-RECENT:]
     told = [line(number, event) for number, event in enumerate(events, 1)]
-    rendered = prompt.render(language=language(events), events=told)
-    answer = await model.answer(
-        messages(rendered),
-        PlainAnswer,
-        purpose=prompt.id,
-        prompt_digest=prompt.digest,
-        max_tokens=MAX_TOKENS,
-        user_id=sample.history.user_id,
-        ledger=ledger,
-    )
+    user_id, inputs = sample.history.user_id, {"language": language(events), "events": told}
+    portrait = await answer(model, ledger, prompt, PlainAnswer, MAX_TOKENS, user_id, **inputs)
     named = {text.casefold(): one.key for event in events for text, one in attributes(event, known)}
     tags: dict[str, dict[str, Any]] = {}
-    for said in answer.tags:
+    for said in portrait.tags:
         term, word = known.resolve(said.tag), said.tag.casefold()
         key = named.get(word) or (term.key if term is not None else f"open/{word}")
         cited = [int(name[1:]) - 1 for name in dict.fromkeys(said.evidence)]
@@ -264,12 +256,12 @@ def _tag(told: Mapping[str, Any]) -> Tag:
 
 def tokens_a_tag(sample: Sample, output: Output) -> Tally:
     """Tokens asked and answered for each published tag; limner publishes verified ones only."""
-    return Tally(sum(output.tokens.values()), len(output.output["tags"]))
+    return Tally(tokens(sample, output), len(output.output["tags"]))
 
 
 def tokens_a_right_tag(sample: Sample, output: Output) -> Tally:
     """Tokens for each tag whose polarity the reference shares."""
-    return Tally(sum(output.tokens.values()), polarity_precision(sample, output).hits)
+    return Tally(tokens(sample, output), polarity_precision(sample, output).hits)
 
 
 def seconds_a_tag(sample: Sample, output: Output) -> Tally | None:

@@ -18,18 +18,17 @@ from typing import Any, NamedTuple
 from agents import attribute, batch, clean, merge, propose
 from agents.attribute import Claim
 from agents.digest import safe
-from agents.model import Ledger, Model, messages
+from agents.model import AnswerT, Ledger, Model
 from agents.signals import EXPLICIT, Reading, Signals
 from agents.verify import verify
 from evals.portraits import LEANING, line
 from evals.runs import MetricKind, Output
-from evals.systems import asking
+from evals.systems import answer, asking
 from evals.task import Sample, Scorer, System, Tally, tokens
 from limner.app import App
 from limner.domain import Event, Label, Polarity, Tag
 from limner.errors import AnswerError
 from prompts.answers import SeriesAnswer, ThemesAnswer
-from prompts.library import Rendered
 
 SHOWN, TITLES = 20, 40
 """Events that `themes` shows, and titles that `series` does."""
@@ -58,18 +57,9 @@ class Asked(NamedTuple):
     ledger: Ledger
     app: App
 
-    async def answer(self, name: str, schema: Any, **inputs: Any) -> Any:
-        prompt = self.app.prompt(name)
-        rendered: Rendered = prompt.render(language=self.reading.lang, **inputs)
-        return await self.model.answer(
-            messages(rendered),
-            schema,
-            purpose=prompt.id,
-            prompt_digest=prompt.digest,
-            max_tokens=MAX_TOKENS,
-            user_id=self.sample.id,
-            ledger=self.ledger,
-        )
+    async def answer(self, name: str, schema: type[AnswerT], **inputs: Any) -> AnswerT:
+        told = {"language": self.reading.lang, **inputs}
+        return await answer(self.model, self.ledger, self.app.prompt(name), schema, MAX_TOKENS, self.sample.id, **told)
 
 
 Way = Callable[[Asked], Awaitable[list[Named]]]
@@ -93,10 +83,10 @@ async def in_use(asked: Asked) -> list[Named]:
 async def themes(asked: Asked) -> list[Named]:
     events = telling(asked.reading.signals, SHOWN)
     shown = [line(number, event) for number, event in enumerate(events, 1)]
-    answer = await asked.answer("themes", ThemesAnswer, known=asked.proven or ["nothing"], events=shown)
+    said = await asked.answer("themes", ThemesAnswer, known=asked.proven or ["nothing"], events=shown)
     return [
         Named(propose.Proposal("interest", Label(en=en, zh=zh), LEANING[leaning]), _of(ids, events))
-        for en, zh, leaning, ids in answer.themes
+        for en, zh, leaning, ids in said.themes
     ]
 
 
@@ -105,9 +95,9 @@ async def series(asked: Asked) -> list[Named]:
     if not titled:
         return []
     shown = [f'e{number} "{safe(_title(event))[:60]}"' for number, event in enumerate(titled, 1)]
-    answer = await asked.answer("series", SeriesAnswer, events=shown)
+    said = await asked.answer("series", SeriesAnswer, events=shown)
     return [
-        Named(propose.Proposal("creator", Label(en=name, zh=name), 1), _of(ids, titled)) for name, ids in answer.series
+        Named(propose.Proposal("creator", Label(en=name, zh=name), 1), _of(ids, titled)) for name, ids in said.series
     ]
 
 

@@ -24,15 +24,15 @@ from typing import Any, NamedTuple
 from agents.ask import LEAST_SURE, MOST_CHARACTERS, Person, read, shown, without_a_model
 from agents.dating import dating
 from agents.digest import safe
-from agents.model import AnswerT, Judge, Ledger, messages
+from agents.model import AnswerT, Judge, Ledger
 from agents.recall import Embed
 from agents.when import day, window
 from evals import answers
 from evals.datasets.people import Histories
 from evals.portraits import LESS
-from evals.retrieval import ANSWERED, K, by_words, embedding, of, remembered
+from evals.retrieval import ANSWERED, embedding, nearest, of, remembered
 from evals.runs import MetricKind, Output
-from evals.systems import Timed, asking, counting
+from evals.systems import Timed, answer, asking, counting
 from evals.task import Bench, Sample, Scorer, System, tokens
 from limner.app import App
 from limner.domain import Event, Language, Reply
@@ -63,7 +63,7 @@ class Asked(NamedTuple):
     @property
     def nearest(self) -> list[Event]:
         """What plain retrieval reads: the ten best by BM25, oldest first."""
-        return self.person.memory.events(sorted(by_words(self.question, self.person.memory)[:K]))
+        return nearest(self.question, self.person.memory)
 
     @property
     def newest(self) -> list[Event]:
@@ -78,16 +78,8 @@ class Asked(NamedTuple):
 
     async def answer(self, name: str, schema: type[AnswerT], **inputs: Any) -> AnswerT:
         """The model's answer to a prompt."""
-        prompt = self.app.prompt(name)
-        return await self.model.answer(
-            messages(prompt.render(**inputs)),
-            schema,
-            purpose=prompt.id,
-            prompt_digest=prompt.digest,
-            max_tokens=MAX_TOKENS,
-            user_id=self.person.user_id,
-            ledger=self.ledger,
-        )
+        user_id = self.person.user_id
+        return await answer(self.model, self.ledger, self.app.prompt(name), schema, MAX_TOKENS, user_id, **inputs)
 
     def recalled(self, lang: Language) -> dict[str, str]:
         """The lines that limner has the model read, by the ids of their events."""
@@ -223,11 +215,11 @@ async def _agent(asked: Asked) -> dict[str, Any]:
 async def _unaided(asked: Asked, lines: Mapping[str, str]) -> dict[str, Any]:
     """What the model answers from these lines as they come."""
     try:
-        answer = await asked.answer("unaided", UnaidedAnswer, lines=list(lines.values()), question=asked.question)
+        said = await asked.answer("unaided", UnaidedAnswer, lines=list(lines.values()), question=asked.question)
     except AnswerError as error:
         return _unreadable(error, lines)
-    unsaid = bool(_UNSAID.search(answer.answer)) or not answer.answer.strip()
-    return {"answer": answer.answer, "abstained": unsaid, "read": dict(lines), "cited": []}
+    unsaid = bool(_UNSAID.search(said.answer)) or not said.answer.strip()
+    return {"answer": said.answer, "abstained": unsaid, "read": dict(lines), "cited": []}
 
 
 def _told(reply: Reply, lines: Mapping[str, str]) -> dict[str, Any]:

@@ -46,6 +46,11 @@ def by_words(question: str, memory: Memory, inherited: float = 0) -> list[int]:
     return _best(memory.by_words(question, inherited))
 
 
+def nearest(question: str, memory: Memory) -> list[Event]:
+    """What plain retrieval reads: the ten best by their stems, oldest first."""
+    return memory.events(sorted(by_words(question, memory)[:K]))
+
+
 def _best(scores: NDArray[np.float32]) -> list[int]:
     return [int(row) for row in np.argsort(-scores, kind="stable")]
 

@@ -14,14 +14,14 @@ from typing import Any
 import orjson
 
 from agents import attribute, batch, behaviour, calibrate, clean, listen, merge, population, signals
-from agents.model import Judge, Ledger, messages
+from agents.model import AnswerT, Judge, Ledger, Model, messages
 from agents.pace import Pace
 from agents.population import NOBODY, Population
 from evals.task import Bench, Cost, Sample, System
 from limner.app import RESUME, App
 from limner.domain import Fit, History, ModelCall, Tag
 from limner.errors import LimnerError, ServerDied, Unreachable
-from prompts.library import Prompt
+from prompts import library
 from prompts.taxonomy import Taxonomy
 
 Ask = Callable[[Sample, Judge, Ledger, App], Awaitable[Any]]
@@ -74,7 +74,33 @@ class Timed:
         return time.monotonic() - self._begun + self._kept
 
 
-async def leaning(sample: Sample, model: Judge, ledger: Ledger, prompt: Prompt, **inputs: str) -> float:
+async def answer(
+    model: Model,
+    ledger: Ledger,
+    prompt: library.Prompt,
+    schema: type[AnswerT],
+    max_tokens: int,
+    user_id: str | None = None,
+    **inputs: Any,
+) -> AnswerT:
+    """What a model answers to a prompt, rendered with these inputs.
+
+    Raises:
+        AnswerError: it was not in the promised shape, nor when asked again.
+        ModelError: the server did not answer.
+    """
+    return await model.answer(
+        messages(prompt.render(**inputs)),
+        schema,
+        purpose=prompt.id,
+        prompt_digest=prompt.digest,
+        max_tokens=max_tokens,
+        user_id=user_id,
+        ledger=ledger,
+    )
+
+
+async def leaning(sample: Sample, model: Judge, ledger: Ledger, prompt: library.Prompt, **inputs: str) -> float:
     """The log-odds that a model answers a prompt with yes, on a sample's account."""
     return await model.leaning(
         messages(prompt.render(**inputs)),

@@ -7,11 +7,11 @@ from evals import baselines
 from evals.questions import SCORERS, ceiling
 from evals.runs import Output
 from evals.task import Sample
-from limner.domain import Event
+from limner.domain import Event, Profile
 from prompts import library
 from prompts.answers import NumberAnswer, SelectAnswer
 
-USERS = {"u1": "ml:7", "u2": "ml:9"}
+USERS = {"u1": Profile.model_construct(user_id="ml:7"), "u2": Profile.model_construct(user_id="ml:9")}
 
 
 def sample(want: str, gold: object) -> Sample:

@@ -95,7 +95,7 @@ async def test_a_choice_is_a_letter(app: App) -> None:
 
 def test_words_choose_what_most_of_the_notes_say() -> None:
     given = {"question": TEACHER, "history": "h", "choices": {"A": "Bero of Norway", "B": "Oscar from Sweden"}}
-    assert choices._likest(Sample("q", given), {"h": TALK})["choice"] == "B"
+    assert choices._likest(Sample("q", given), {"h": remembered(TALK)}.__getitem__)["choice"] == "B"
 
 
 def test_a_right_answer_from_the_evidence() -> None:
