@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 
 from agents.behaviour import Behaviour
 from agents.propose import Proposal
-from agents.signals import AGAINST, SPEECH, Lift, Reading, Signals, Thing, said
+from agents.signals import AGAINST, Lift, Reading, Signals, Thing, said, written
 from limner.domain import Basis, Label, Polarity, SignalKind
 from prompts.taxonomy import Taxonomy, Term
 
@@ -95,9 +95,7 @@ def attribute(
     for habit in habits:
         term = taxonomy.terms[habit.key]
         claims[habit.key] = Claim(habit.key, term.facet, term.label, 0, "observed", habit.readings, behaviour=habit)
-    texts = {
-        at: event.text.casefold() for at, event in enumerate(signals.events) if event.text and event.kind in SPEECH
-    }
+    texts = {at: text.casefold() for at, _, text in written(signals.events)} if proposals else {}
     for proposal in proposals:
         claim = _proposed(proposal, signals, taxonomy, texts)
         known = claims.get(claim.key)

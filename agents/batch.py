@@ -46,7 +46,7 @@ from agents.model import Model
 from agents.pace import Pace
 from agents.population import NOBODY, Population
 from agents.remember import Remembering
-from limner.domain import Event, Fit, History, Language, ModelCall, Outcome, Override, Persona, Tag
+from limner.domain import Fit, History, Language, ModelCall, Outcome, Override, Persona, Tag
 from limner.errors import LimnerError, ServerDied, StoreError, Unreachable
 from prompts import library
 from prompts.taxonomy import Taxonomy
@@ -366,11 +366,13 @@ class Batch:
 
     async def _personas(self, user_id: str, tags: Sequence[Tag], reading: Reading) -> tuple[Persona, ...]:
         parts = self._parts
-        by_id: Mapping[str, Event] = {event.event_id: event for event in reading.signals.events}
         written: list[Persona] = []
         tags = [tag for tag in tags if not parts.taxonomy.is_sensitive(tag.key, tag.facet)]
+        named = {one.event_id for tag in tags for one in tag.evidence}
+        cited = {event.event_id: event for event in reading.signals.events if event.event_id in named}
+        kinds = {event.kind for event in reading.signals.events}
         for lang in parts.languages or (reading.lang,):
-            told = facts.points(tags, by_id, lang, parts.taxonomy)
+            told = facts.points(tags, cited, kinds, lang, parts.taxonomy)
             if told and parts.persona is None:
                 written.append(persona.fixed(told, lang))
             elif told and parts.persona is not None:

@@ -86,25 +86,26 @@ class Behaviour(NamedTuple):
         return f"{self.measure:.2f} over {self.of} {self.unit}, at least {self.threshold:g} needed"
 
 
-class _Act(NamedTuple):
-    """An event, its place and its time."""
+class _Hours(NamedTuple):
+    """A share of the days with events: the tag holds where its lower bound is at least the threshold."""
 
-    at: int
-    event: Event
-    local: datetime
-    """In the zone of the user; the start of time where the event has none."""
+    key: str
+    dates: bool
+    """Whether a date alone counts; otherwise events with an hour do."""
+    shows: Callable[[datetime], bool]
+    """By the time in the zone of the user."""
+    threshold: float
+    day: Callable[[datetime], int]
+    """That a time counts for; a day shows it when at least half of its events do."""
 
 
 class _Habit(NamedTuple):
-    """A share of a base of events: the tag holds where its lower bound is at least the threshold."""
+    """A share of a sort of events: the tag holds where its lower bound is at least the threshold."""
 
     key: str
-    base: str
-    """One of `_bases`."""
-    shows: Callable[[_Act], bool]
+    of: Callable[[Event], bool]
+    shows: Callable[[Event], bool]
     threshold: float
-    day: Callable[[_Act], int] | None = None
-    """For a habit of time: the day an event counts for; a day shows it when at least half of its events do."""
 
 
 class _Occasion(NamedTuple):
@@ -146,25 +147,17 @@ def behaviours(signals: Signals, zone: tzinfo, population: Population = NOBODY) 
     local = [event.ts.astimezone(zone) if event.ts else None for event in signals.events]
     known = measures(signals.events, local, population.newest, signals.intents)
     traits, settled = _traits(known, population)
-    bases = _bases(signals.events, local)
-    found = [behaviour for habit in HABITS if (behaviour := _proved(habit, bases[habit.base]))]
+    dated = [(at, time) for at, time in enumerate(local) if time is not None]
+    with_hour = [(at, time) for at, time in dated if (ts := signals.events[at].ts) is not None and timed(ts)]
+    of_time = (_timely(hours, dated if hours.dates else with_hour) for hours in HOURS)
+    of_events = (_proved(habit, signals.events) for habit in HABITS)
+    found = [behaviour for behaviour in (*of_time, *of_events) if behaviour is not None]
     if signals.rated >= LEAST_EVENTS:
-        ratings = [
-            Reading(index, SignalKind.EXPLICIT_POSITIVE)
-            for index, event in enumerate(signals.events)
-            if event.kind in EXPLICIT and event.value is not None
-        ]
         margin = 0.84 * signals.spread / signals.rated**0.5
         if signals.mean - margin >= GENEROUS:
-            found.append(
-                Behaviour(
-                    "behaviour/generous-rater", 0, signals.mean, signals.rated, "ratings", GENEROUS, tuple(ratings)
-                )
-            )
+            found.append(_rater("behaviour/generous-rater", GENEROUS, signals))
         elif signals.mean + margin <= HARSH:
-            found.append(
-                Behaviour("behaviour/harsh-rater", 0, signals.mean, signals.rated, "ratings", HARSH, tuple(ratings))
-            )
+            found.append(_rater("behaviour/harsh-rater", HARSH, signals))
     shown = [habit for habit in OCCASIONS if habit.key not in settled and habit.measure in known]
     found += [behaviour for habit in shown if (behaviour := _shown(habit, known[habit.measure]))]
     shops = {
@@ -179,29 +172,39 @@ GENEROUS, HARSH = 4.2, 2.8
 """Mean ratings, in five-star units."""
 
 
-def _bases(events: Sequence[Event], local: Sequence[datetime | None]) -> dict[str, list[_Act]]:
-    """The events that each sort of habit is a share of."""
-    acts = [_Act(at, event, time or datetime.min) for at, (event, time) in enumerate(zip(events, local, strict=True))]
-    dated = [act for act in acts if act.event.ts is not None]
-    return {
-        "dated": dated,
-        "timed": [act for act in dated if act.event.ts is not None and timed(act.event.ts)],
-        "traded": [act for act in acts if act.event.kind in TRADED],
-        "reviewed": [act for act in acts if act.event.kind == "review" and act.event.text],
-    }
+def _rater(key: str, threshold: float, signals: Signals) -> Behaviour:
+    readings = tuple(
+        Reading(at, SignalKind.EXPLICIT_POSITIVE)
+        for at, event in enumerate(signals.events)
+        if event.kind in EXPLICIT and event.value is not None
+    )
+    return Behaviour(key, 0, signals.mean, signals.rated, "ratings", threshold, readings)
 
 
-def _proved(habit: _Habit, base: Sequence[_Act]) -> Behaviour | None:
-    shown = [act for act in base if habit.shows(act)]
+def _timely(habit: _Hours, times: Sequence[tuple[int, datetime]]) -> Behaviour | None:
+    """The habit, where these places and times prove it."""
+    shown = [(at, time) for at, time in times if habit.shows(time)]
     if not shown:
         return None
-    hits, total, unit = len(shown), len(base), "events"
-    if habit.day is not None:
-        active, showing = Counter(map(habit.day, base)), Counter(map(habit.day, shown))
-        hits, total, unit = sum(2 * n >= active[day] for day, n in showing.items()), len(active), "active days"
-    if total < (LEAST_DAYS if habit.day else LEAST_EVENTS) or lower_bound(hits, total) < habit.threshold:
+    active = Counter([habit.day(time) for _, time in times])
+    showing = Counter([habit.day(time) for _, time in shown])
+    hits, total = sum(2 * n >= active[day] for day, n in showing.items()), len(active)
+    if total < LEAST_DAYS or lower_bound(hits, total) < habit.threshold:
         return None
-    readings = tuple(Reading(act.at, SignalKind.IMPLICIT_POSITIVE) for act in shown)
+    return _behaviour(habit, hits, total, "active days", [at for at, _ in shown])
+
+
+def _proved(habit: _Habit, events: Sequence[Event]) -> Behaviour | None:
+    """The habit, where the events prove it."""
+    base = [at for at, event in enumerate(events) if habit.of(event)]
+    shown = [at for at in base if habit.shows(events[at])]
+    if len(base) < LEAST_EVENTS or lower_bound(len(shown), len(base)) < habit.threshold:
+        return None
+    return _behaviour(habit, len(shown), len(base), "events", shown)
+
+
+def _behaviour(habit: _Hours | _Habit, hits: int, total: int, unit: str, shown: Sequence[int]) -> Behaviour:
+    readings = tuple(Reading(at, SignalKind.IMPLICIT_POSITIVE) for at in shown)
     return Behaviour(habit.key, hits, hits / total, total, unit, habit.threshold, readings)
 
 
@@ -282,20 +285,23 @@ def _number(value: float, name: str) -> str:
     return f"{f'{value:,.2f}'.removesuffix('.00')} {name.partition('/')[2]}".rstrip()
 
 
-def _day(act: _Act) -> int:
-    return act.local.toordinal()
+def _evening(time: datetime) -> int:
+    return time.toordinal() - (time.hour < 4)  # 2 a.m. belongs to the evening before
 
 
-def _evening(act: _Act) -> int:
-    return act.local.toordinal() - (act.local.hour < 4)  # 2 a.m. belongs to the evening before
-
-
+HOURS = (
+    _Hours("behaviour/night-owl", False, lambda time: not 4 <= time.hour < 22, 0.4, _evening),
+    _Hours("behaviour/early-bird", False, lambda time: 5 <= time.hour < 8, 0.4, datetime.toordinal),
+    _Hours("behaviour/weekend-active", True, lambda time: time.weekday() >= 5, 0.5, datetime.toordinal),
+)
 HABITS = (
-    _Habit("behaviour/night-owl", "timed", lambda act: not 4 <= act.local.hour < 22, 0.4, _evening),
-    _Habit("behaviour/early-bird", "timed", lambda act: 5 <= act.local.hour < 8, 0.4, _day),
-    _Habit("behaviour/weekend-active", "dated", lambda act: act.local.weekday() >= 5, 0.5, _day),
-    _Habit("behaviour/returns-a-lot", "traded", lambda act: act.event.kind not in BOUGHT, 0.2),
-    _Habit("behaviour/long-writer", "reviewed", lambda act: len(act.event.text) >= 200, 0.5),
+    _Habit("behaviour/returns-a-lot", lambda event: event.kind in TRADED, lambda event: event.kind not in BOUGHT, 0.2),
+    _Habit(
+        "behaviour/long-writer",
+        lambda event: event.kind == "review" and bool(event.text),
+        lambda event: len(event.text) >= 200,
+        0.5,
+    ),
 )
 OCCASIONS = (
     _Occasion("behaviour/coupon-user", "coupon trips", 0.3, 0.3),

@@ -23,18 +23,22 @@ _DATED = frozenset(YEARS)
 def tallies(signals: Signals) -> list[Tally]:
     """The counts of a cleaned history, by thing and kind of event; under "" those of everything."""
     events = signals.events
-    days = [event.ts.toordinal() if event.ts is not None else None for event in events]
-    paid = [_paid(event) if event.kind in BOUGHT else 0.0 for event in events]
-    cells: dict[tuple[str, str], list[int]] = {}
-    for at, (event, carried) in enumerate(zip(events, signals.carried, strict=True)):
-        kind = event.kind
-        for place in (("", ""), ("", kind), *[(key, kind) for key in carried + _years(event)]):
-            if (cell := cells.get(place)) is None:
-                cells[place] = [at]
+    cells: dict[str, dict[str, list[int]]] = {}
+    """Places of events, by their kind and then by thing."""
+    for at, (event, keys) in enumerate(zip(events, signals.carried, strict=True)):
+        if (of_kind := cells.get(event.kind)) is None:
+            of_kind = cells[event.kind] = {"": []}
+        of_kind[""].append(at)
+        for key in keys + _years(event) if event.item else keys:
+            if (places := of_kind.get(key)) is None:
+                of_kind[key] = [at]
             else:
-                cell.append(at)
+                places.append(at)
+    days = [event.ts.toordinal() if event.ts is not None else None for event in events]
+    paid = {at: _paid(events[at]) for kind in BOUGHT & cells.keys() for at in cells[kind][""]}
     stars = signals.stars
-    return [_tally(key, act, cell, days, paid, stars) for (key, act), cell in cells.items()]
+    told = [_tally(key, kind, places, days, paid, stars) for kind, of in cells.items() for key, places in of.items()]
+    return [_tally("", "", range(len(events)), days, paid, stars), *told] if told else []
 
 
 def _tally(
@@ -42,14 +46,15 @@ def _tally(
     act: str,
     places: Sequence[int],
     days: Sequence[int | None],
-    paid: Sequence[float],
+    paid: Mapping[int, float],
     stars: Mapping[int, float],
 ) -> Tally:
     """The events at these places as one count."""
     active = {days[at] for at in places}
     active.discard(None)
     rated = [stars[at] for at in places if at in stars]
-    return Tally(key, act, len(places), len(active), sum([paid[at] for at in places]), len(rated), sum(rated, 0.0))
+    spent = sum([paid[at] for at in places if at in paid], 0.0)
+    return Tally(key, act, len(places), len(active), spent, len(rated), sum(rated, 0.0))
 
 
 def _paid(event: Event) -> float:

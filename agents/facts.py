@@ -10,6 +10,7 @@ import re
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import NamedTuple
 
 from agents.digest import safe
@@ -91,13 +92,16 @@ Point = tuple[Fact, ...]
 """Facts that belong together: one sentence renders them."""
 
 
-def points(tags: Sequence[Tag], events: Mapping[str, Event], lang: Language, taxonomy: Taxonomy) -> list[Point]:
+def points(
+    tags: Sequence[Tag], events: Mapping[str, Event], kinds: Collection[str], lang: Language, taxonomy: Taxonomy
+) -> list[Point]:
     """What the persona says, a sentence a point: first tastes, further likes, dislikes, habits, stated facts.
 
     No title is the example of two tastes, and the shelf of a catalogue is told where there is nothing else.
 
     Args:
-        events: The whole history, by id.
+        events: Those that the tags cite, by id.
+        kinds: Of all events of the history.
     """
     known = sorted(
         (tag for tag in tags if tag.status != "candidate"),
@@ -119,7 +123,6 @@ def points(tags: Sequence[Tag], events: Mapping[str, Event], lang: Language, tax
         [tag for tag in traits if tag.basis != "stated"][: A_POINT + 1],
         [tag for tag in traits if tag.basis == "stated"][: A_POINT + 1],
     ]
-    kinds = {event.kind for event in events.values()}
     told: set[str] = set()
     return [tuple(_fact(tag, events, kinds, lang, told, taxonomy) for tag in group) for group in groups if group]
 
@@ -160,14 +163,18 @@ def _fact(
 
 def _exemplars(agreeing: Sequence[Event], told: set[str]) -> tuple[str, ...]:
     """Titles of the strongest events that agree with the tag, without repeats and without those told already."""
-    titles = dict.fromkeys(
-        title(_ORIGINAL.sub("", given) if _WORKS & event.item.keys() else given)
-        for event in agreeing
-        if isinstance(given := event.item.get("title"), str) and given
-    )
-    return tuple(one for one in titles if one not in told)[:MOST_EXEMPLARS]
+    found: list[str] = []
+    for event in agreeing:
+        if isinstance(given := event.item.get("title"), str) and given:
+            one = title(_ORIGINAL.sub("", given) if not _WORKS.isdisjoint(event.item) else given)
+            if one not in told and one not in found:
+                found.append(one)
+                if len(found) == MOST_EXEMPLARS:
+                    break
+    return tuple(found)
 
 
+@lru_cache(16_384)
 def title(given: str) -> str:
     """A title as one says it: "Sixth Sense, The (1999)" is The Sixth Sense. At most 60 characters."""
     said = given[:240]

@@ -412,16 +412,12 @@ def _acts(word: str) -> Iterator[str]:
 
 def _of_facet(name: str, facet: str, taxonomy: Taxonomy) -> Term | None:
     """A term of one facet; of a facet with one value the last words are what counts: a rookie firefighter is one."""
-    terms = taxonomy.of_facet(facet)
-    groups = sorted({term.group for term in terms})
     words, joint = (name.split(), " ") if " " in name else (list(name) if _HAN.search(name) else [name], "")
     for cut in range(len(words) if taxonomy.facets[facet].single_valued else 1):
         rest = joint.join(words[cut:])
         if len(rest) > 1:
-            named = (taxonomy.resolve(rest, group) for group in groups)
-            folded = fold(rest)
-            spoken = (term for term in terms if folded in term.names)
-            if (term := next(filter(None, (*named, *spoken)), None)) is not None:
+            named = (taxonomy.resolve(rest, group) for group in taxonomy.groups_of(facet))
+            if (term := next(filter(None, named), None) or taxonomy.spoken(fold(rest), facet)) is not None:
                 return term
     return None
 
@@ -430,7 +426,8 @@ def told(signals: Signals, heard: Sequence[Heard]) -> Signals:
     """The signals with what was heard among the stated facts; an event states a fact once, and ends what is known."""
     if not heard:
         return signals
-    places = {event.event_id: at for at, event in enumerate(signals.events)}
+    named = {fact.event_id for fact in heard}
+    places = {event.event_id: at for at, event in enumerate(signals.events) if event.event_id in named}
     facts = {key: Thing(key, fact.facet, fact.label, list(fact.readings)) for key, fact in signals.facts.items()}
     stated = {(key, reading.at): reading for key, fact in facts.items() for reading in fact.readings}
     for fact in sorted(heard, key=lambda fact: fact.ends):
@@ -447,8 +444,8 @@ def told(signals: Signals, heard: Sequence[Heard]) -> Signals:
             continue
         signal = (_ENDS if fact.ends else _SIGNALS)[fact.polarity]
         stated[fact.key, at] = reading = Reading(at, signal, None, fact.span, fact.ends)
-        named = signals.things.get(fact.key, fact)
-        facts.setdefault(fact.key, Thing(fact.key, named.facet, named.label)).readings.append(reading)
+        known = signals.things.get(fact.key, fact)
+        facts.setdefault(fact.key, Thing(fact.key, known.facet, known.label)).readings.append(reading)
     for thing in facts.values():
         thing.readings.sort(key=lambda reading: (reading.at, reading.ends))
     return replace(signals, facts=facts)

@@ -335,8 +335,12 @@ def _measures(text: str) -> set[tuple[float, str]]:
 
 def _names(fact: Fact) -> tuple[str, ...]:
     """What a sentence may call it, in small letters."""
-    told = _BRACKET.split(fact.told)[0].strip()
-    return tuple(name.casefold() for name in (fact.tag.label.en, fact.tag.label.zh, told) if name)
+    return _small(fact.tag.label.en, fact.tag.label.zh, fact.told)
+
+
+@lru_cache(8_192)
+def _small(en: str, zh: str, told: str) -> tuple[str, ...]:
+    return tuple(name.casefold() for name in (en, zh, _BRACKET.split(told)[0].strip()) if name)
 
 
 def _foreign(own: str, point: Point, lang: Language, taxonomy: Taxonomy) -> str | None:

@@ -339,13 +339,16 @@ def _thing(things: dict[str, Thing], key: str, facet: str, label: Label) -> Thin
 def attributed(event: Event, taxonomy: Taxonomy) -> dict[str, Named]:
     """The things that the event's item is, or the lines of its basket are, by their attributes."""
     found: dict[str, Named] = {}
+    if not event.item:
+        return found
+    attribute, named = taxonomy.attribute, taxonomy.named
     for item in (event.item, *event.lines):
         for name, value in item.items():
-            if taxonomy.attribute(name) is None:
+            if attribute(name) is None:
                 continue
             for part in value if isinstance(value, list) else (value,):
-                if isinstance(part, str) and (named := taxonomy.named(name, part)) is not None:
-                    found[named.key] = named
+                if isinstance(part, str) and (one := named(name, part)) is not None:
+                    found[one.key] = one
     return found
 
 

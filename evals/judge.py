@@ -297,7 +297,8 @@ def _sentences(told: Mapping[str, Any], output: Output, sample: Sample) -> list[
 def _facts(tags: Sequence[Tag], sample: Sample, lang: Language) -> list[str]:
     """Tags in the words in which a persona is asked for."""
     events: dict[str, Event] = {event.event_id: event for event in sample.history.events}
-    return [fact.line for point in facts.points(tags, events, lang, taxonomy.load()) for fact in point]
+    kinds = {event.kind for event in sample.history.events}
+    return [fact.line for point in facts.points(tags, events, kinds, lang, taxonomy.load()) for fact in point]
 
 
 def _pair(ours: Output, theirs: Output, sample: Sample) -> dict[str, Any]:

@@ -7,10 +7,10 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from heapq import nsmallest
+from sys import intern
 from typing import Any, NamedTuple
 
 import orjson
-from pydantic import TypeAdapter
 from sqlalchemy import JSON, BindParameter, Connection, String, bindparam, cast, func, select, text
 
 from limner.domain import Added, Event, History
@@ -26,8 +26,16 @@ MODULUS = 1 << 128
 PAGE = 5_000
 
 COLUMNS = ("user_id", "event_id", "ts", "kind", "item_id", "digest", "content")
-EVENTS = TypeAdapter(tuple[Event, ...])
-GIVEN = set(Event.model_fields)
+ABSENT = Event(event_id="-", user_id="-", kind="-").__dict__
+"""What the fields are that a stored event leaves out."""
+GIVEN = {
+    "__pydantic_fields_set__": set(Event.model_fields),
+    "__pydantic_extra__": None,
+    "__pydantic_private__": None,
+}
+"""The state of an event beside its fields. What was given, a set for each event, would take half of its memory."""
+REPEATED = ("user_id", "kind", "source")
+"""Fields whose texts are the same in many events, and kept once."""
 USER: BindParameter[str] = bindparam("user")
 OLDEST_FIRST = (
     select(EventRow.content).where(EventRow.user_id == USER).order_by(EventRow.ts.asc().nulls_first(), EventRow.seq)
@@ -257,10 +265,20 @@ def _draft(event: Event) -> _Draft:
 
 
 def _events(contents: Iterable[str]) -> tuple[Event, ...]:
-    events = EVENTS.validate_json(f"[{','.join(contents)}]")
-    for event in events:  # the names of the fields that were given, a set for each event, take half of its memory
-        object.__setattr__(event, "__pydantic_fields_set__", GIVEN)
-    return events
+    return tuple([_event(fields) for fields in orjson.loads(f"[{','.join(contents)}]")])
+
+
+def _event(given: dict[str, Any]) -> Event:
+    """A stored event, which was checked when it came in; its time in Python's own UTC, which is ten times as quick to
+    compare as that of a check."""
+    fields = ABSENT | given
+    for name in REPEATED:
+        fields[name] = intern(fields[name])
+    if fields["ts"] is not None:
+        fields["ts"] = datetime.fromisoformat(fields["ts"])
+    event = Event.__new__(Event)
+    event.__setstate__({"__dict__": fields, **GIVEN})
+    return event
 
 
 def _attributes(event: Event) -> list[tuple[str, str]]:

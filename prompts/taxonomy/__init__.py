@@ -251,16 +251,22 @@ class Taxonomy:
         }
         return Matcher(names)
 
-    def of_facet(self, facet: str) -> list[Term]:
-        """The terms of a facet, in their order."""
-        return self._by_facet.get(facet, [])
+    def groups_of(self, facet: str) -> list[str]:
+        """The groups that terms of a facet are in, sorted."""
+        return self._groups_by_facet.get(facet, [])
+
+    def spoken(self, name: str, facet: str) -> Term | None:
+        """The term of a facet that a folded name stands for inside a statement; None where there is none."""
+        return self._spoken.get((facet, name))
 
     @cached_property
-    def _by_facet(self) -> dict[str, list[Term]]:
-        by_facet: dict[str, list[Term]] = {}
-        for term in self.terms.values():
-            by_facet.setdefault(term.facet, []).append(term)
-        return by_facet
+    def _groups_by_facet(self) -> dict[str, list[str]]:
+        pairs = sorted({(term.facet, term.group) for term in self.terms.values()})
+        return {facet: [group for of, group in pairs if of == facet] for facet, _ in pairs}
+
+    @cached_property
+    def _spoken(self) -> dict[tuple[str, str], Term]:
+        return {(term.facet, name): term for term in reversed(list(self.terms.values())) for name in term.names}
 
     @cached_property
     def _sensitive(self) -> frozenset[str]:
@@ -291,7 +297,7 @@ class Taxonomy:
     @cached_property
     def _off(self) -> re.Pattern[str]:
         told = [facet.tells for facet in self.facets.values() if facet.served == "off" and facet.tells]
-        return re.compile("|".join(told) or "(?!)")
+        return re.compile("|".join(dict.fromkeys(told)) or "(?!)")
 
     @cached_property
     def _frames(self) -> Frames:

@@ -152,6 +152,8 @@ class Frames:
         found = set()
         for ways in {ways for _, _, ways in hits(self._automaton, folded)}:
             for frame, name, key in ways:
+                if not outline(frame).search(folded):
+                    continue
                 for match in pattern(frame, name).finditer(folded):
                     start, end = match.span("span")
                     if self._stands(folded, start, end):
@@ -170,7 +172,20 @@ class Frames:
 @lru_cache(4_096)
 def pattern(frame: str, name: str) -> re.Pattern[str]:
     """A frame for one name, ready to search folded text with; a space of it stands for one or two."""
-    said = frame.replace("@name", f"{re.escape(name)}(?![a-z0-9])").replace("\\ ", " ")
+    return _framed(frame, re.escape(name))
+
+
+@lru_cache(1_024)
+def outline(frame: str) -> re.Pattern[str]:
+    """What a text must hold for a frame to stand in it with any name at all.
+
+    To make the pattern of one name takes a hundred times as long as to look for this one.
+    """
+    return _framed(frame, "(?s:.+?)")
+
+
+def _framed(frame: str, name: str) -> re.Pattern[str]:
+    said = frame.replace("@name", f"{name}(?![a-z0-9])").replace("\\ ", " ")
     return re.compile(said.replace(" ", r"\s{1,2}"))
 
 

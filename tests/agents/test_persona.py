@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -42,8 +43,12 @@ SCI_FI_BARE = tag("genre/sci-fi", lift=0.9)
 TAGS = [SCI_FI, ROMANCE, JAZZ, NURSE, OWL]
 
 
+def _kinds(events: Mapping[str, Event]) -> set[str]:
+    return {event.kind for event in events.values()}
+
+
 def told(lang: Language, tags: list[Tag] | None = None) -> list[Point]:
-    return points(TAGS if tags is None else tags, TITLES, lang, TAXONOMY)
+    return points(TAGS if tags is None else tags, TITLES, _kinds(TITLES), lang, TAXONOMY)
 
 
 def point(lang: Language, *tags: Tag) -> Point:
@@ -273,7 +278,7 @@ def test_no_fact_carries_personal_data_of_a_title_or_a_name() -> None:
     known: dict[str, Event] = {"e1": event(1, title="Call 138 0013 8000 or mail me@example.com now")}
     spoilt = tag("genre/sci-fi", cites=("e1",), label=Label(en="me@example.com", zh="13800138000"))
     for lang in ("en", "zh"):
-        ((fact,),) = points([spoilt], known, lang, TAXONOMY)
+        ((fact,),) = points([spoilt], known, _kinds(known), lang, TAXONOMY)
         assert "@" not in fact.line and "138" not in fact.line
 
 
@@ -431,7 +436,7 @@ def test_two_tastes_do_not_share_an_example() -> None:
 def test_how_often_says_what_was_done(kinds: list[str], total: int, much: str) -> None:
     known = {f"e{at}": event(at, kind=kind) for at, kind in enumerate(kinds)}
     bought = tag("music/jazz", cites=tuple(known), counts=Counts(implicit_positive=total))
-    (((fact,),)) = points([bought], known, "en", TAXONOMY)
+    (((fact,),)) = points([bought], known, _kinds(known), "en", TAXONOMY)
     assert fact.much == much
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 from agents.facts import Point, points
 from agents.persona import complaint, fixed
 from agents.prose import ALIKE, APART, JOINED, ONE, TRAITS, Place, plain
-from limner.domain import Counts, Label, Language, Tag
+from limner.domain import Counts, Event, Label, Language, Tag
 from tests.agents.histories import DONE, TAXONOMY, event, tag
 
 ITEMS: dict[str, dict[str, Any]] = {
@@ -31,9 +32,13 @@ RATER = tag("behaviour/generous-rater", 0, measure=4.79)
 CAT = tag("household/cat", 0, basis="stated", valid_from=MARCH)
 
 
+def _kinds(events: Mapping[str, Event]) -> set[str]:
+    return {event.kind for event in events.values()}
+
+
 def told(*tags: Tag, lang: Language = "en", kind: str = "rating") -> list[Point]:
     known = {name: one.model_copy(update={"kind": kind}) for name, one in EVENTS.items()}
-    return points(list(tags), known, lang, TAXONOMY)
+    return points(list(tags), known, _kinds(known), lang, TAXONOMY)
 
 
 def text(*tags: Tag, lang: Language = "en", kind: str = "rating") -> str:
@@ -83,7 +88,7 @@ def test_what_the_facts_are_decides_the_sentence(tags: list[Tag], en: str, zh: s
 
 def test_a_thing_that_is_also_written_about_keeps_the_marks_of_a_thing() -> None:
     known = {"e3": EVENTS["e3"], "e4": event(4, kind="message", text="that trowel!")}
-    (((fact,),)) = points([tag("brand/potter", lift=1.2, cites=("e4", "e3"))], known, "zh", TAXONOMY)
+    (((fact,),)) = points([tag("brand/potter", lift=1.2, cites=("e4", "e3"))], known, _kinds(known), "zh", TAXONOMY)
     assert fact.marks == "“”"
 
 
@@ -243,5 +248,5 @@ def test_what_reviews_bring_up_is_told_as_written_about() -> None:
 )
 def test_a_work_is_called_by_its_chinese_title(item: dict[str, Any], title: str) -> None:
     known = {"e1": event(1, item=item)}
-    (((fact,),)) = points([tag("genre/crime", lift=1.2, cites=("e1",))], known, "zh", TAXONOMY)
+    (((fact,),)) = points([tag("genre/crime", lift=1.2, cites=("e1",))], known, _kinds(known), "zh", TAXONOMY)
     assert fact.titles == (title,)
