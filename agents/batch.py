@@ -81,7 +81,7 @@ PAGE = 500
 """Unchanged users written to the run at a time."""
 READ_AHEAD = 2
 """Users read and counted while all slots of the model are taken, so that it never waits for us."""
-COLLECTED = 200_000
+COLLECTED = 1_000_000
 """Objects made, more than let go of, between two looks for garbage."""
 MOST_LABELS = 50_000
 """Labels known to have a vector that are kept in mind; beyond that the store is asked again."""

@@ -236,11 +236,37 @@ async def listen(
             for fact in believed(line, part, taxonomy)
         ]
 
-    told = [(line, plain(line, taxonomy)) for line in lines(events, taxonomy)]
-    named = [fact for line, names in told for name in names for fact in believed(line, name, taxonomy)]
-    unread = [line for line, names in told if not names and not line.opening.only]
+    named, unread, ended = list[Heard](), list[Line](), list[Heard]()
+    known: dict[tuple[str, str], _Said] = {}
+    for event in events:
+        if not event.text or event.kind not in SPEECH:
+            continue
+        act = (event.kind, event.text)
+        if (said := known.get(act)) is None:
+            said = known[act] = _said(event, taxonomy)
+        named += [fact._replace(event_id=event.event_id) for fact in said.named]
+        unread += [Line(event, opening) for opening in said.unread]
+        ended += [fact._replace(event_id=event.event_id) for fact in said.ended]
     read = await asyncio.gather(*map(ask, chunks(unread)))
-    return list(dict.fromkeys([*named, *(fact for facts in read for fact in facts), *over(events, taxonomy)]))
+    return list(dict.fromkeys([*named, *(fact for facts in read for fact in facts), *ended]))
+
+
+class _Said(NamedTuple):
+    """What one text states, whoever says it again: people do, and then it is read once."""
+
+    named: list[Heard]
+    unread: list[Opening]
+    """Where a reader has to say what is named."""
+    ended: list[Heard]
+
+
+def _said(event: Event, taxonomy: Taxonomy) -> _Said:
+    told = [(line, plain(line, taxonomy)) for line in lines([event], taxonomy)]
+    return _Said(
+        [fact for line, names in told for name in names for fact in believed(line, name, taxonomy)],
+        [line.opening for line, names in told if not names and not line.opening.only],
+        list(over([event], taxonomy)),
+    )
 
 
 def over(events: Iterable[Event], taxonomy: Taxonomy) -> Iterator[Heard]:

@@ -200,7 +200,7 @@ def _attention(events: Sequence[Event]) -> dict[str, Measure]:
     dwelt = [
         (float(seconds), at)
         for at, event in enumerate(events)
-        if isinstance(seconds := event.meta.get("dwell_seconds"), int | float) and seconds >= 0
+        if event.meta and isinstance(seconds := event.meta.get("dwell_seconds"), int | float) and seconds >= 0
     ]
     if len(dwelt) >= LEAST:
         middle = median(seconds for seconds, _ in dwelt)

@@ -15,10 +15,10 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
-from functools import lru_cache
+from functools import cache, lru_cache, partial
 from typing import NamedTuple
 
 from agents.clauses import denied, quotations, within
@@ -235,6 +235,7 @@ def signals(history: History, taxonomy: Taxonomy) -> Signals:
     things: dict[str, Thing] = {}
     facts: dict[str, Thing] = {}
     carried: list[tuple[str, ...]] = []
+    read = cache(partial(_words, taxonomy=taxonomy))
     for index, event in enumerate(events):
         deviation = deviations.get(index)
         if deviation is not None:
@@ -244,12 +245,13 @@ def signals(history: History, taxonomy: Taxonomy) -> Signals:
         else:
             reading = Reading(index, None if event.kind in TAKES and event.item_id in regretted else _signal(event))
         about = attributed(event, taxonomy)
-        carried.append(tuple(about))
+        keys = tuple(about)
+        carried.append(keys)
         if reading.signal is not None or reading.deviation is not None:
             for named in about.values():
                 _thing(things, named.key, named.facet, named.label).readings.append(reading)
         if event.text and event.kind in SPEECH:
-            _read_text(events, index, reading.signal, about, taxonomy, things, facts)
+            _add_words(read(event.text, keys), events, index, reading.signal, taxonomy, things, facts)
     meant = intents(written(events), taxonomy)
     found = Signals(events, things, facts, len(stars), mean, spread, _ages(events), stars, tuple(carried), meant)
     for thing in things.values():
@@ -263,34 +265,50 @@ def written(events: Sequence[Event]) -> Iterator[tuple[int, str, str]]:
     return ((at, event.kind, event.text) for at, event in enumerate(events) if event.text and event.kind in SPEECH)
 
 
-def _read_text(
+class _Words(NamedTuple):
+    """What the words of a text say, each thing once."""
+
+    named: list[tuple[str, SignalKind, str]]
+    """Key of each thing, how the clause around it speaks about it, and the words."""
+    stated: list[tuple[str, str]]
+    """Key of each fact about the author that names none of these things, and the words."""
+
+
+def _words(text: str, attributed: tuple[str, ...], taxonomy: Taxonomy) -> _Words:
+    found = mentioned(text, attributed, taxonomy)
+    named = [(key, said(text, start, end), text[start:end]) for key, start, end in found]
+    heard = {*attributed, *(key for key, _, _ in named)}
+    stated: dict[str, str] = {}
+    for key, start, end in taxonomy.facts(text):
+        if key not in heard:
+            stated.setdefault(key, text[start:end])
+    return _Words(named, list(stated.items()))
+
+
+def _add_words(
+    words: _Words,
     events: Sequence[Event],
     index: int,
     signal: SignalKind | None,
-    attributed: Mapping[str, Named],
     taxonomy: Taxonomy,
     things: dict[str, Thing],
     facts: dict[str, Thing],
 ) -> None:
-    """Add what the words of a text name, and what it states about its author; a thing counts once a text, and what is
-    merely mentioned once a conversation."""
-    text = events[index].text
-    heard: set[str] = set(attributed)
-    for key, start, end in mentioned(text, attributed, taxonomy):
-        heard.add(key)
+    """Add what a text names and states; what is merely mentioned counts once a conversation.
+
+    Args:
+        signal: How the event speaks about its item.
+    """
+    for key, saying, span in words.named:
         term = taxonomy.terms[key]
-        reading = Reading(index, signal or said(text, start, end), None, text[start:end])
+        reading = Reading(index, signal or saying, None, span)
         thing = _thing(things, key, term.facet, term.label)
         mere = reading.signal is SignalKind.IMPLICIT_POSITIVE and thing.readings
         if not (mere and goes_on(events, thing.readings[-1].at, index)):
             thing.readings.append(reading)
-    for key, start, end in taxonomy.facts(text):
-        if key not in heard:
-            heard.add(key)
-            term = taxonomy.terms[key]
-            _thing(facts, key, term.facet, term.label).readings.append(
-                Reading(index, SignalKind.STATED, None, text[start:end])
-            )
+    for key, span in words.stated:
+        term = taxonomy.terms[key]
+        _thing(facts, key, term.facet, term.label).readings.append(Reading(index, SignalKind.STATED, None, span))
 
 
 def goes_on(events: Sequence[Event], before: int, at: int) -> bool:
@@ -304,7 +322,7 @@ def goes_on(events: Sequence[Event], before: int, at: int) -> bool:
     return later.ts - earlier.ts < CONVERSATION
 
 
-def mentioned(text: str, attributed: Mapping[str, Named], taxonomy: Taxonomy) -> list[Found]:
+def mentioned(text: str, attributed: Collection[str], taxonomy: Taxonomy) -> list[Found]:
     """The things that a text names in the user's own words, each once, beside those that its item is.
 
     A review of a film tells what happens in it: there, only words for what kind of work it is are the user's own. Words

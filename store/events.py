@@ -34,8 +34,6 @@ GIVEN = {
     "__pydantic_private__": None,
 }
 """The state of an event beside its fields. What was given, a set for each event, would take half of its memory."""
-REPEATED = ("user_id", "kind", "source")
-"""Fields whose texts are the same in many events, and kept once."""
 USER: BindParameter[str] = bindparam("user")
 OLDEST_FIRST = (
     select(EventRow.content).where(EventRow.user_id == USER).order_by(EventRow.ts.asc().nulls_first(), EventRow.seq)
@@ -272,8 +270,9 @@ def _event(given: dict[str, Any]) -> Event:
     """A stored event, which was checked when it came in; its time in Python's own UTC, which is ten times as quick to
     compare as that of a check."""
     fields = ABSENT | given
-    for name in REPEATED:
-        fields[name] = intern(fields[name])
+    fields["user_id"] = intern(fields["user_id"])  # what is the same in many events is kept once
+    fields["kind"] = intern(fields["kind"])
+    fields["source"] = intern(fields["source"])
     if fields["ts"] is not None:
         fields["ts"] = datetime.fromisoformat(fields["ts"])
     event = Event.__new__(Event)
