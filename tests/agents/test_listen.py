@@ -253,6 +253,16 @@ def test_every_fact_has_its_words_in_the_event(text: str, names: list[tuple[int,
         assert fact.span in clean(history([one])).history.events[0].text
 
 
+def test_what_is_said_again_is_heard_again_of_the_event_that_says_it() -> None:
+    told = heard("I love hiking.", "I used to love jazz.", "I love hiking.", "I used to love jazz.")
+    assert [(one.event_id, one.span, one.ends) for one in told] == [
+        ("e0", "I love hiking", False),
+        ("e2", "I love hiking", False),
+        ("e1", "I used to love jazz", True),
+        ("e3", "I used to love jazz", True),
+    ]
+
+
 def test_texts_that_say_nothing_of_their_author_cost_nothing() -> None:
     texts = ["Great plot!", "你好", "When does the shop open?", "I will be there at nine", ""]
     assert hear([event(at, "message", text=text) for at, text in enumerate(texts)], ScriptedModel(silent)) == []

@@ -13,7 +13,7 @@ from limner.domain import Label
 from limner.errors import TaxonomyError
 from prompts import taxonomy
 from prompts.taxonomy.reading import flaws
-from prompts.taxonomy.words import compact, fold, slug
+from prompts.taxonomy.words import compact, fold, outline, pattern, slug
 
 STARTER = taxonomy.load()
 
@@ -335,6 +335,24 @@ def test_finding_in_a_hundred_characters_is_cheap(text: str) -> None:
 
 
 # --- stated facts ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("I'm allergic  to  peanut  butter.", ["peanut butter"]),
+        ("我对花生和海鲜过敏", ["花生", "海鲜"]),
+        ("As a software engineer, I work as a nurse and live in New York.", ["nurse", "software engineer"]),
+        ("I have two cats and a dog, and our old cat sleeps.", ["cat", "dog", "cats"]),
+    ],
+)
+def test_a_frame_finds_a_name_only_where_its_outline_stands(text: str, names: list[str]) -> None:
+    said = STARTER._source
+    framed = {said.expanded(frame) for _, frame, _ in said.framed(STARTER.terms)}
+    found = [frame for frame in framed for name in names if pattern(frame, name).search(fold(text))]
+    assert found
+    assert all(outline(frame).search(fold(text)) for frame in found)
+    assert not any(outline(frame).search("the weather is fine") for frame in framed)
 
 
 @pytest.mark.parametrize(
