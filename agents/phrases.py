@@ -17,9 +17,24 @@ PEOPLE = (
     r"(?:users|user|people|persons|customers|households|viewers|shoppers|readers|listeners|members|accounts|clients|"
     r"buyers|ones|everyone|everybody|anyone|anybody|those|all|we|i)"
 )
+SHORT: tuple[tuple[re.Pattern[str], str], ...] = tuple(
+    (re.compile(pattern, re.IGNORECASE if pattern.islower() else 0), said)
+    for pattern, said in (
+        (r"#(?= ?of\b)", "number "),
+        (r"\bno\.(?= of\b)", "number"),
+        (r"(?<![\d ]) ?%(?= of\b)|^%(?= of\b)|(?<=what )%(?= of\b)", "percentage"),
+        (r"\bexcl\.", "excluding"),
+        (r"\bw/o(?= )", "without"),
+        (r"\bNOT(?= (?:those|people|users|ones|anyone)\b)", "but not"),
+        (r"^\w+ ?= ?(?=\w)", ""),
+        (r"(?<=[a-z]) \+ (?=[a-z])", " and "),
+        (r"不在(.+?)的?人?之列", r"不属于\1的人"),
+    )
+)
+"""What is short for words, or can be said more plainly."""
 ASK = (
     r"(?:(?:please|can you|could you|would you|i need|i want|i'd like|tell me|give me|show me|show|list|find me|find|"
-    r"name|get me|get|return|fetch|display|identify|pick out|let me see|give|"
+    r"name|work out|figure out|find out|get me|get|return|fetch|display|identify|pick out|let me see|give|"
     r"(?:(?:can|could|would|will) (?:you|i|we)|(?:i|we)(?: would|'d| want to| need to)?(?: like to)?)|see|have|"
     r"(?:pull|bring|look|dig|call)(?: me)? up|search for|look for|select|filter|print|help me(?: to)?|report|export|"
     r"for me|me)\s+)*"
@@ -95,6 +110,10 @@ _HEAD = (
     r"records|base|draw|make|compile|put|together|extract|generate|produce|create|point|single|narrow|them|got|belong|"
     r"it|this|here|useful|good|nice|great|check|checking|s|select|selecting|determine|establish|discover|run|query|"
     r"provide|supply|send|round|"
+    r"whichever|quick|take|keep|start|target|targeting|build|assemble|segment|audience|mailing|mail|email|campaign|"
+    r"newsletter|csv|spreadsheet|file|sheet|looked|only|"
+    r"able|across|platform|site|store|shop|service|company|membership|account|customer|member|viewer|user|shopper|or|"
+    r"terms|together|made|consists?|consisting|comprises?|must|should|"
     r"track|locate|retrieve|enumerate|gather|collect|output|surface|highlight|flag|isolate|pinpoint|possible|way|idea|"
     r"mind|telling|listing|giving|showing|happen|happens|might|across|population|few|rundown|breakdown|different|"
     r"high|add|"
@@ -105,24 +124,41 @@ HEAD_WORD = re.compile(rf"(?:{_HEAD}|{_FOLK})(?![\w'’-])|[,:]", re.IGNORECASE)
 """What may stand before whom a question is about, in any order: words that ask, count and name people, no others."""
 DEED = re.compile("like|love|want|need|see|show|know|help|mind|add|run|make|check", re.IGNORECASE)
 """What asks before people are named, and behind them says what they do."""
+MEASURES = frozenset(["who", "many", "share", "percentage", "percent", "proportion", "portion", "fraction"])
+"""What a head may end with once people are named: "Of all users, what fraction …"."""
+ASKS_FOR_A_NUMBER = re.compile(r"\b(?:number|count|figure)\b", re.IGNORECASE)
+ALL_OF_THEM = re.compile("(?:所有|全部|全体|总|整个)的?|(?:所有|全部|全体)?的?(?:用户|人|会员|客户|顾客)")
 ASKS_WHAT_THEY_DO = re.compile(r"\b(?:what|which|whom) (?:do|does|did)\b", re.IGNORECASE)
 RELATIVE = re.compile(r"(?:who|that|which|whom)(?![\w'’-])", re.IGNORECASE)
 FILLED = re.compile(
-    r"^(?:(?:who|that|happens? to|currently|at present|at the moment|right now|these days|actually|really|exactly|here|"
+    r"^(?:(?:who|that|in total|in all|overall|altogether|all told|happens? to|currently|at present|at the moment|"
+    r"right now|these days|actually|really|exactly|here|"
     r"out there|would you say|have we got|do we (?:have|know)|are there|"
     r"(?:in|within|among|from|across) (?:(?:our|the|this|your|my|whole|entire|user) )*"
-    r"(?:data(?:base| set)?|base|population|records|sample|system|store))\b[, ]*)+(?:(?:who|that)\b[, ]*)?",
+    r"(?:data(?:base| set)?|base|platform|site|service|store|membership|population|records|sample|system|"
+    r"store))\b[, ]*)+(?:(?:who|that)\b[, ]*)?",
     re.IGNORECASE,
 )
 TAIL = re.compile(
     r"(?:[\s,;.!?]+(?:please|thanks|thank you|for me|for us|right now|now|at the moment|at present|in total|overall|"
+    r"all told|"
+    r"(?:(?:and|can you|could you|please|then|just) )*(?:list|name|send|give|show|tell|export|get|e-?mail)(?: (?:me|"
+    r"us|over))? "
+    r"(?:(?:them|those|it|all of them|(?:their|the|a|an|its) (?:full |whole |exact )?(?:ids?|names?|lists?|number|"
+    r"count|figure|total))"
+    r"(?: (?:or|and|plus) (?:their |the )?(?:ids?|names?))?)|(?:in)?to (?:a|an) (?:csv|spreadsheet|file|sheet|list)|"
+    r"as (?:a|an) (?:csv|spreadsheet|file|list)|pls|plz|-+ ?who are they|"
     r"altogether|do we have|have we got|are there|is there))+[\s.!?]*$",
     re.IGNORECASE,
 )
 WANTED: tuple[tuple[Want, re.Pattern[str]], ...] = tuple(
     (cast(Want, want), re.compile(pattern, re.IGNORECASE))
     for want, pattern in (
-        ("share", r"\b(?:share|percentage|percent|proportion|portion|fraction|part)\b|比例|占比|比重|份额|百分|几成"),
+        (
+            "share",
+            r"\b(?:share|percentage|percent|proportion|portion|fraction|part)\b|比例|占比|比重|份额|百分|几成|"
+            r"一部分|占(?:了|有)?多少(?!人)",
+        ),
         (
             "count",
             r"\b(?:how (?:many|big|large|numerous)|number|count|quantity|size|tally|headcount|total|figure|quantify|"
@@ -202,7 +238,10 @@ FACETS = {
     "behavior": "behaviour", "brand": "brand", "兴趣": "interest", "爱好": "interest", "习惯": "behaviour",
     "行为": "behaviour", "品牌": "brand",
 }  # fmt: skip
-_ZH_FOLK = "用户|顾客|家庭|客户|观众|读者|听众|会员|买家|购物者|人群|群体"
+_ZH_FOLK = (
+    "用户群?|顾客|家庭(?!片|剧|电影|影|喜剧|类|伦理)|客户|观众|读者|听众|会员|买家|购物者|消费者|成员|人群|"
+    "群体|账号|账户|帐号|帐户"
+)
 ZH_PEOPLE = f"(?:{_ZH_FOLK}|人)"
 ZH_HEADS: tuple[tuple[Want, re.Pattern[str]], ...] = tuple(
     (cast(Want, want), re.compile(pattern))
@@ -250,19 +289,28 @@ _ZH_WHO = (
     rf"(?:谁|(?:用户|{ZH_PEOPLE})(?:当中|之中|中|里面?|里头)|"
     rf"(?:哪些|哪几[个位名]|多少|几|什么样的)[个位名]?(?:{ZH_PEOPLE})?)"
 )
+_ZH_PART = (
+    r"(?:占?比例?|比重|份额|百分比|百分之(?:多少|几)|多少|几成|多大(?:一部分|比例)?|多高|人数|数量|数目|总数|名单)"
+)
 _ZH_ASK = (
-    r"(?:麻烦|劳烦|烦请|请问|请|帮忙|帮我|帮|给我|替我|为我|我们|我|你|您|想要|想|需要|要|知道|了解|看看|看一下|"
+    r"(?:给我个数|麻烦|劳烦|烦请|请问|请|帮忙|帮我|帮|给我|替我|为我|我们|我|你|您|想要|想|需要|要|知道|了解|看看|"
+    r"看一下|"
     r"看下|能不能|能否|"
     r"可不可以|可以|能|把|将|列出来?|列一?下|列举|找出来?|找到|找一?[找下]|挑出来?|选出来?|查出来?|查一?[查下]|查询|"
     r"查找|筛选?出来?|"
-    r"导出|调出|拉出|给出|展示|显示|输出|汇总|整理|罗列|圈出|提取|锁定|告诉|求|从|在|统计|估计|估算|计算|"
-    r"[数算]一?[数算下]|一下|所有的?|全部的?|那些|这些|都|有|目前|现在|如今|到底|究竟|一份|一些|"
-    r"大概|大约|一共|总共|总计|[，,：:\s])"
+    r"圈选|[导调拉筛圈捞挑抓摘抽]一?[下份个出]?|给出|展示|显示|输出|汇总|整理|罗列|提取|锁定|告诉|求|从|在|统计|"
+    r"估计|估算|计算|"
+    r"咱们?的?|找|[报说问算]一?[下声]?|只要|只想|查看|具体|做活动要?用|平台上?|站内|系统里?|数据库里?|全部|全体|"
+    r"所有|整个|总共?的?|"
+    r"[数算]一?[数算下]|一下|那些|这些|都|有|目前|现在|如今|到底|究竟|一份|一些|能?帮忙?|"
+    rf"大概|大约|一共|总共|总计|{_ZH_PART}|[，,：:\s])"
 )
 _ZH_TOLD = (
-    rf"(?:的|(?<=的)人|{_ZH_FOLK}|名单|列表|清单|名册|编号|[iI][dD]|名字|信息|人数|用户数|数量|数目|总数|规模|比例|"
-    rf"占比|比重|份额|"
-    rf"有|是|占|为|{_ZH_WHO}|多少|多大|百分之几|百分之多少|几成|大概|大约|一共|总共|总计|都|分别|全部|总体|整体|所有|"
+    rf"(?:的|(?<=的)[这那]?[群些批]?人?|{_ZH_FOLK}|名单|列表|清单|名册|编号|[iI][dD]|名字|信息|用户数|客户数|规模|"
+    rf"(?:(?<=[的户员众群客人占数少])|(?={_ZH_PART}(?:[是为有占]|大概|大约)*(?:多少|多大|多高|几)))所?占?{_ZH_PART}|"
+    r"百分之(?:多少|几)|多少|几成|多大(?:一部分|比例)?|多高|所?占|多不多|具体|在|里面?|中|"
+    rf"有|是|为|{_ZH_WHO}|大概|大约|一共|总共|总计?|都|分别|全部|全体|总体|整体|所有|[？?]?请?(?:列|导|发|"
+    rf"报)(?:出来|一下|给我)?|"
     r"(?:给我|帮我)?(?:挑|找|列|选|查|筛|导|拉|调|给|报|数|算)(?:选|查)?(?:出来|出|一下|给我|我)|我|[，,\s])"
 )
 ZH_HEADED = re.compile(
@@ -379,7 +427,7 @@ EITHER = re.compile(
     re.IGNORECASE,
 )
 AS_WELL = re.compile(
-    r"[,\s]+(?:as well|simultaneously|into the bargain|too|also|likewise|to boot|besides|in addition|"
+    r"[,\s]+(?:as well|both at once|both|simultaneously|into the bargain|too|also|likewise|to boot|besides|in addition|"
     r"at the same time)$",
     re.IGNORECASE,
 )
@@ -394,12 +442,14 @@ _ZH_TAKE = (
     r"撇[开除]|抛[开去]|过滤掉|筛[掉除去]|滤[掉除]|删[掉除去]|忽略掉?|略[去过]|跳过|避开|绕开|拿掉)"
 )
 ZH_EXCEPT = re.compile(
-    rf"[，,；;]?\s*(?:但是?|不过|而|只是|可是|并且?|再|然后|同时)?(?:要|都)?(?:{_ZH_TAKE}|除了(?!.*(?:还|也))|"
+    rf"[，,；;]?\s*(?:但是?|不过|而|只是|可是|并且?|且|再|然后|同时)?(?:要|都)?(?:{_ZH_TAKE}|不属于|不在(?=.+之列$)|"
+    rf"除了(?!.*(?:还|也))|"
     rf"(?<=.)除(?=.+外$))"
 )
 ZH_TAKEN_OUT = re.compile(
     rf"[，,；;]?\s*(?:但是?|不过|再|并|然后)?(?:(?:把|将)(?P<b>.+?)(?:的?{ZH_PEOPLE}|者|的)?(?:都|全|给)*"
-    rf"(?:{_ZH_TAKE}|除外)(?:在外|掉|出去)?|[，,；;](?P<b2>[^，,；;]+?)(?:的?{ZH_PEOPLE}|者|的)"
+    rf"(?:{_ZH_TAKE}|除外)(?:在外|掉|出去)?|[，,；;](?:但是?|不过|可是?)?(?:要|"
+    rf"得)?把?(?P<b2>[^，,；;]+?)(?:的?{ZH_PEOPLE}|者|的)"
     rf"(?:都|全|要|应|得)*(?:{_ZH_TAKE}|除外)(?:在[内外])?)$"
 )
 ZH_AMONG = re.compile(
@@ -422,7 +472,7 @@ ZH_AND = re.compile(
 ZH_BOTH = re.compile(r"^(?:不[仅但光只止]|除了(?=.*(?:还|也))|虽然?|尽管|一边|同时)")
 ZH_OR = re.compile(r"[，,]?\s*(?:或者是?|或是?)")
 ZH_TRIM = re.compile(
-    rf"^(?:的|既|又|也|都|还|同时|并且|那些|这些|{ZH_PEOPLE}(?=.))+|(?:的{ZH_PEOPLE}?|的)+$|[？?。！!，,\s]+$"
+    rf"^(?:的|既|又|也|都|还|同时|并且|那些|这些|{ZH_PEOPLE}(?=.))+|(?:的{ZH_PEOPLE}?(?:之列)?|的)+$|[？?。！!，,\s]+$"
 )
 ZH_NEGATED = re.compile(r"^(?:没有|没|并不|并未|不是)")
 
@@ -440,6 +490,7 @@ UNREAL = re.compile(
 )
 """What says that something was, or is wished for, pretended, or done by somebody else: no rule reads it."""
 
+_OWN_ZH = "(?:自己|自身|本人|个人|平均|均分|均值|平时|惯常|一贯|整体|总体)"
 LEANINGS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
     (name, re.compile(pattern, re.IGNORECASE))
     for name, pattern in (
@@ -470,7 +521,9 @@ LEANINGS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
             r"\b(?:above|higher than|better than|more than|(?:more )?generous(?:ly)?(?: with)?|more (?:stars|points))"
             r"(?=.*\b(?:own|usual|usually|other|average|mean)\b)|\bhigher(?= than)|"
             r"\bbetter marks than\b|(?:明显|显著)?(?:高于|高过|高出)(?=.*(?:自己|平均|均分))|"
-            r"偏高|(?:比|较)平时[高多]|比.*(?:明显|显著|至少)?高|(?:明显|显著)?(?:高于|高过|高出)(?=平时|平常|一般|"
+            rf"偏高|正向|(?:比|较)平时[高多]|比(?!例|重).*(?:明显|显著|至少)?高|{_OWN_ZH}.*(?:之上|以上|上方)|"
+            rf"(?:超[过出]|大于|优于|好于|胜过|跑赢|赢过|压过|强过|盖过)(?=.*{_OWN_ZH})|(?:明显|显著)?(?:高于|高过|"
+            rf"高出)(?=平时|平常|一般|"
             r"往常|通常|其他)",
         ),
         (
@@ -479,7 +532,9 @@ LEANINGS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
             r"less) (?:stars|points))"
             r"(?=.*\b(?:own|usual|usually|other|average|mean)\b)|\blower(?= than)|"
             r"\bworse marks than\b|(?:明显|显著)?(?:低于|低过|低出)(?=.*(?:自己|平均|均分))|"
-            r"偏低|(?:比|较)平时[低少]|比.*(?:明显|显著|至少)?低|(?:明显|显著)?(?:低于|低过|低出)(?=平时|平常|一般|"
+            rf"偏低|负向|(?:比|较)平时[低少]|比(?!例|重).*(?:明显|显著|至少)?低|{_OWN_ZH}.*(?:之下|以下|下方)|"
+            rf"(?:不及|不如|逊于|小于|输给|跑输|达?不到|没到|少于|比不上|弱于|差于)(?=.*{_OWN_ZH})|(?:明显|"
+            rf"显著)?(?:低于|低过|低出)(?=平时|平常|一般|"
             r"往常|通常|其他)",
         ),
         (
@@ -499,7 +554,8 @@ LEANINGS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
             "much",
             r"\b(?:often|frequently|regularly|an awful lot(?: of)?|a (?:great|good) many|loads of|tons of|a lot of|"
             r"a lot|lots of|plenty of|much|many|heavily|"
-            r"again and again|a great deal of)\b|(?:经常|常常|时常|常|很多|许多|频繁|(?:比较|较)多)(?:地)?|(?<=.)得多",
+            r"again and again|a great deal of)\b|(?:经常|常常|时常|(?<![惯平日通往异寻])常(?!客)|很多|许多|频繁|"
+            r"(?:比较|较)多)(?:地)?|(?<=.)得多",
         ),
         ("once", r"\b(?:ever|have bought|bought|purchased|ordered)\b|买过|购买过"),
         (
@@ -545,7 +601,7 @@ SMALL = re.compile(
 EITHER_NAME = re.compile(r"([\w' -]{2,30}?)\s*/\s*([\w' -]{2,30})")
 TAKEN_ASIDE = re.compile(
     r"\s*[(（]((?:(?:but|and|also|though)\s)*(?:not|no|except|exclud|without|minus|leav|omit|但?不|排除|除|"
-    r"去掉)[^()（）]*)[)）]",
+    r"去掉)[^()（）]*|[^()（）]+(?:除外|不算|不计))[)）]",
     re.IGNORECASE,
 )
 """In parentheses, who is taken out."""
@@ -572,9 +628,13 @@ DATE = r"(?P<{0}>\d{{4}}(?:-\d{{1,2}}(?:-\d{{1,2}})?|年(?:\d{{1,2}}月(?:\d{{1,
 SINCE = re.compile(
     rf"\b(?:since|from|on or after|after|later than)\s+(?:the )?(?:start of |"
     rf"beginning of )?{DATE.format('a')}(?:\s*(?:on(?:wards?)?|or (?:later|after(?:wards?)?)))?|"
-    rf"\bin {DATE.format('b')} or (?:later|after(?:wards?)?|since)|"
+    rf"\b(?:in )?{DATE.format('b')} or (?:later|any (?:later|other)(?: year| date)?|after(?:wards?)?|since|beyond)|"
+    rf"\bin or (?:after|since) {DATE.format('f')}|"
+    rf"\b(?:from )?{DATE.format('g')} on(?:wards?)?(?=\W|$)|\b{DATE.format('h')}\+|(?:不早于|不先于|"
+    rf"晚于){DATE.format('i')}年?|"
+    rf"{DATE.format('j')}年?(?:或更晚|或者?以后|或后)|"
     rf"{DATE.format('c')}\s*(?:年)?(?:或之后|或以后|以来|之后|以后|起|及以后|及之后)|"
-    rf"{DATE.format('d')} or (?:later|newer)|"
+    rf"{DATE.format('d')} or newer|"
     rf"\b(?:no|not) (?:older|earlier) than {DATE.format('e')}",
     re.IGNORECASE,
 )
@@ -583,6 +643,10 @@ BEFORE = re.compile(
     rf"\bpre-?{DATE.format('b')}|{DATE.format('c')}(?:年)?(?:以前|之前|前)",
     re.IGNORECASE,
 )
+LATER = re.compile(
+    r"(?:later|after(?:wards?)?|since|beyond|newer|earlier|before)\b(?! \d)|更[晚早]|以[后前]|之[后前]", re.IGNORECASE
+)
+"""What follows a date and an "or"."""
 DURING = re.compile(
     rf"\b(?:in|during|throughout)\s+{DATE.format('a')}|(?:在)?(?P<b>\d{{4}}(?:-\d{{1,2}}(?:-\d{{1,2}})?|"
     rf"年(?:\d{{1,2}}月(?:\d{{1,2}}[日号])?)?))",
@@ -600,19 +664,43 @@ MONTHS = re.compile(
 AS_OF = re.compile(rf"\b(?:as of|as at)\s+{DATE.format('a')}|截[至止](?:到)?{DATE.format('b')}", re.IGNORECASE)
 ACTIVE = re.compile(
     r"\b(?:(?:still |last |first |were |was |are |been |have been )*(?:active|around|seen|signed in|online)|"
-    r"did (?:something|anything)|show(?:s|ed|n)? (?:any |some )?activity|(?:were |was )?(?:still )?(?:rating|buying|"
-    r"shopping|listening|watching|posting)(?= in )|rated (?:something|anything)|bought (?:something|anything)|"
+    r"did (?:something|anything)|(?:posted|left|gave|submitted|made|logged|entered) (?:a |any |some |their |"
+    r"at least one )*(?:ratings?|reviews?|stars)|"
+    r"(?:last|most recently) (?:rated|reviewed|seen|bought|shopped)|(?:rating |any |some )*activity(?: dated)?|"
+    r"show(?:s|ed|n)? (?:any |some )?activity|(?:were |was )?(?:still )?(?:rating|buying|"
+    r"shopping|listening|watching|posting)(?: (?:movies|films|things|stuff))?(?= in )|rated (?:something|anything)|"
+    r"bought (?:something|anything)|"
     r"wrote (?:something|"
     r"anything)|(?:have|had) (?:any |some |at least one |given |left )*(?:ratings?|activity|events?)"
     r"(?= (?:from|in|since|after|during|dating|on)\b))\b|"
-    r"(?:还|仍然?|依然)?(?:在)?(?:活跃|活动|评过分|登录过?|有(?:过)?活动)|最后一次活动|评过分",
+    r"(?:还|仍然?|依然)?(?:在)?(?:活跃|活动|评过分|登录过?|有(?:过)?活动)|最后一次活动|评过分|(?:最近|最后|末次|"
+    r"上一?次)(?:一次)?的?(?:评分|打分|评论|活动|登录)(?:时间)?(?:是?在)?|(?:还|仍)?(?:没|未)流失",
     re.IGNORECASE,
 )
 ITEMS = re.compile(
-    r"\b(?:films?|movies?|pictures|books?|albums?|songs?|titles?|works?|shows?|series)\b|片子?|电影|影片|剧|书|作品|"
+    r"\b(?:films?|movies?|pictures|books?|albums?|songs?|titles?|flicks?|features|cinema|works?|shows?|series)\b|"
+    r"片子?|电影|影片|剧|书|作品|"
     r"歌|专辑",
     re.IGNORECASE,
 )
+_FORM = (
+    r"(?:films?|movies?|flicks?|pictures|features|titles?|cinema|productions?|shows?|series|books?|albums?|songs?|"
+    r"music|"
+    r"tracks?|works?|products?|items?|goods|purchases)"
+)
+_SHELF = r"(?:genre|category|section|aisle|department|shelf)"
+FORM_AFTER = re.compile(
+    rf"\s*(?:{_SHELF}\s+{_FORM}|{_FORM}(?:\s+{_SHELF})?|{_SHELF})\b|"
+    r"(?:类型?|题材|出品|制作|拍摄?)?的?(?:片子?|电影|影片|影视剧?|剧集?|作品|节目|歌曲|音乐|专辑|书籍?|商品|产品|"
+    r"品类|类目|题材|类型)",
+    re.IGNORECASE,
+)
+FORM_BEFORE = re.compile(
+    rf"\b(?:the\s+)?{_FORM}\s+(?:(?:that|which)\s+(?:are|come|were)\s+)?(?:(?:made|produced|shot|filmed)\s+in|from|"
+    rf"out of|in(?=\s+the\s+$))\s+(?:the\s+)?$|\b(?:in|from)\s+the\s+$|\bthe\s+$|来自$",
+    re.IGNORECASE,
+)
+"""What things come as and where they stand, which goes with a name: "films from", "the … category", "类商品"."""
 RATINGS = re.compile(
     r"\baverage rating|\bmean rating|\baverage(?= (?:at|[\d.]| ))|\brating averages?|平均(?:打分|评分|分|星级)|均分",
     re.IGNORECASE,
@@ -632,7 +720,8 @@ NOUNS: tuple[tuple[re.Pattern[str], tuple[str, ...]], ...] = tuple(
         (r"\b(?:reviews?|reviewed)\b|评论|影评", ("review",)),
         (r"\b(?:ratings?|rated|rate|raters?)\b|评分|打分|评", RATED),
         (
-            r"\b(?:purchases?|bought|orders?|baskets?|trips?|shops?|shopping|buys?|trolley)\b|购物|购买|买|订单|单",
+            r"\b(?:purchases?|bought|orders?|baskets?|trips?|visits?|stores?|shops?|shopping|buys?|trolley)\b|购物|"
+            r"购买|买|订单|单",
             BOUGHT,
         ),
         (r"\b(?:plays?|played|listens?|listened|tracks?|songs?)\b|播放|听|首", PLAYED),

@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-from agents import phrases
+from agents import joined, phrases
 from agents.precedents import LEAD, Masked, Precedents, Reading, clear, hedged, masks, undenied
 from agents.terms import Match, Vocabulary
 from limner.domain import Language
@@ -55,6 +55,7 @@ LENGTH = 1_000
 """Characters of a question, at most."""
 
 _HAN = re.compile("[\u3400-\u9fff]")
+_DATE_ALONE = re.compile(r"\W*(?:到|自|从|在)?\d{4}年(?:\d{1,2}月)?(?:[以之及].{1,3}|底|初|里|期间)?\W*")
 _MARKS = " .,!?;:()'’-，。\t"
 _GAP = "\x1f"
 """Where something was taken out of a clause: no name stretches over it."""
@@ -153,7 +154,10 @@ class _Reader:
     def question(self, asked: str) -> Plan:
         if len(asked) > LENGTH:
             raise Unread("")
-        text = phrases.MONTHS.sub(_in_numbers, self._set_quotes_aside(" ".join(asked.split())))
+        text = " ".join(asked.split())
+        for pattern, said in phrases.SHORT:
+            text = pattern.sub(said, text)
+        text = phrases.MONTHS.sub(_in_numbers, self._set_quotes_aside(joined.in_one(text, self._lang)))
         text = self._with_people(text)
         query = self._chinese(text) if self._lang == "zh" else self._english(text)
         return Plan(
@@ -244,19 +248,20 @@ class _Reader:
             return read.model_copy(update={"where": _all(read.where, Not(of=self._group(found["b"])))})
         if found := phrases.ZH_OF_WHOM.match(text):
             return self._share_of(found["a"] or found["a2"], found["b"] or found["b2"])
+        if (headed := _headed_zh(text)) is not None:
+            try:
+                return Query(want=headed[0], where=self._group(headed[1], everyone=headed[0] != "list"))
+            except Unread:
+                if not any(head.match(text) for _, head in phrases.ZH_HEADS):
+                    raise
         for want, head in phrases.ZH_HEADS:
             if found := head.match(text):
-                try:
-                    return Query(want=want, where=self._group(found["a"], everyone=want != "list"))
-                except Unread:
-                    if (headed := _headed_zh(text)) is None or headed[1] == found["a"]:
-                        raise
-                    break
-        if (headed := _headed_zh(text)) is None:
-            raise Unread("")
-        return Query(want=headed[0], where=self._group(headed[1], everyone=headed[0] != "list"))
+                return Query(want=want, where=self._group(found["a"], everyone=want != "list"))
+        raise Unread("")
 
     def _share_of(self, whom: str, what: str) -> Query:
+        if phrases.ALL_OF_THEM.fullmatch(whom.strip(" ，,")):
+            return Query(want="share", where=self._group(what))
         group = self._group(whom)
         return Query(want="share", where=_all(group, self._group(what)), against=group)
 
@@ -314,7 +319,7 @@ class _Reader:
 
     def _expression(self, body: str) -> Condition:
         english = self._lang == "en"
-        body = body if english else phrases.ZH_BOTH.sub("", body)
+        body = phrases.AS_WELL.sub("", body) if english else phrases.ZH_BOTH.sub("", body)
         if (habit := self._habit(body)) is not None:
             return habit
         if self._meant and (read := self._by_likeness(body, word_for_word=True)[0]) is not None:
@@ -371,9 +376,11 @@ class _Reader:
             and re.match(r"(?:more|less|fewer|above|up|higher|lower|later|below)\b", right)
         ):
             return True
-        if self._lang == "en" and re.search(r"\d(?: |$|-\d+)", left) and re.match(r"later\b", right):
+        if re.search(r"\d(?:\s|$|-\d+|年)", left) and phrases.LATER.match(right):
             return True
-        if re.search(r"\bon$", left, re.IGNORECASE) and re.match(r"after\b", right, re.IGNORECASE):
+        if re.search(r"\b(?:on|in|from)$", left, re.IGNORECASE) and re.match(
+            r"(?:after|since)\b", right, re.IGNORECASE
+        ):
             return True
         if self._lang == "en" and re.search(r"\b(?:again|time)$", left) and re.match(r"again\b", right):
             return True
@@ -383,6 +390,8 @@ class _Reader:
         ):
             return True
         if phrases.DAY.search(left) and phrases.DAY.match(right):
+            return True
+        if self._lang == "zh" and _DATE_ALONE.fullmatch(left):
             return True
         words_left, words_right = left.split(), right.split()
         for size in range(min(4, len(words_left)), 0, -1):
@@ -480,7 +489,7 @@ class _Reader:
         read_as = precedents.word_for_word if word_for_word else precedents.readings
         found = [
             (readings, masked)
-            for masked in masks(words.strip(), phrases.TIMES, self._names_of, phrases.ITEMS)
+            for masked in masks(words.strip(), phrases.TIMES, self._names_of)
             if (readings := read_as(masked.text, self._lang)) and masked.is_like(readings)
         ]
         if not found:
@@ -798,6 +807,8 @@ class _Reader:
         lean = {name for name, pattern in phrases.LEANINGS if pattern.search(words)}
         if "dislikes" in lean:
             lean.discard("likes")
+        if lean & {"higher", "lower"}:  # who often rates a thing higher rates it higher
+            lean -= {"mostly", "much", "very much"}
         if "buys" in lean and "much" in lean and not phrases.MUCH.search(phrases.REGULARLY.sub(" ", words)):
             lean.discard("much")
         return lean
@@ -868,7 +879,8 @@ class _Reader:
 
 def _headed(text: str) -> tuple[Want, str] | None:
     """What a question asks for, and the words after whom it is about: "Could you hand me the ids of those who …"."""
-    text = phrases.TAIL.sub("", text)
+    said = text
+    text = phrases.TAIL.sub("", said)
     at = end = 0
     while (word := phrases.HEAD_WORD.match(text, at)) is not None and not (end and phrases.DEED.fullmatch(word[0])):
         after = _next_word(text, word.end())
@@ -877,13 +889,14 @@ def _headed(text: str) -> tuple[Want, str] | None:
             if (relative := phrases.RELATIVE.match(text, after)) is not None:
                 end = relative.end()
                 break
-        elif word[0].lower() in {"who", "which"} if not end else word[0].lower() == "who":
+        elif word[0].lower() in {"who", "which"} if not end else word[0].lower() in phrases.MEASURES:
             end = word.end()
         at = after
     head, body = text[:end], text[end:].strip(" ,")
     if not head or phrases.ASKS_WHAT_THEY_DO.search(head):
         return None
-    return _wanted(head), phrases.FILLED.sub("", body)
+    counting = phrases.ASKS_FOR_A_NUMBER.search(said, len(text)) is not None
+    return "count" if counting else _wanted(head), phrases.FILLED.sub("", body)
 
 
 def _headed_zh(text: str) -> tuple[Want, str] | None:
@@ -1032,7 +1045,9 @@ def _span(words: str) -> tuple[datetime | None, datetime | None, str] | None:
     rest = words
     if found := phrases.SINCE.search(rest):
         said = next(filter(None, found.groups()))
-        since = _after(said) if re.match(r"\s*(?:after|later than)\b", found[0], re.IGNORECASE) else _moment(said)
+        since = (
+            _after(said) if re.match(r"\s*(?:after\b|later than\b|晚于)", found[0], re.IGNORECASE) else _moment(said)
+        )
         rest = rest[: found.start()] + " " + rest[found.end() :]
     if found := phrases.BEFORE.search(rest):
         until = _moment(next(filter(None, found.groups())))

@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from agents import likeness
+from agents import likeness, phrases
 from agents.likeness import Feel, Vectors
 from limner.domain import Label, Language
 from prompts.wordings import NAME, OTHERS, TIME, Wording, plain, wordings
@@ -33,6 +33,9 @@ SAME = 2.0
 ALIKE = 0.5
 """Least score of what is offered for a clause that names nothing and has a word that no wording has, maybe a name: 0.62
 of the wordings of habits, all with one of their words left out, have it, of 200 wordings with unknown names 0.13."""
+LEAST_WORDS = 2
+"""Of a clause that is none of the wordings, beside its name: "return {x}" is in more doubt than others, and where
+nothing is named ("after") it is read as nothing."""
 _WORD = re.compile(r"[\u3400-\u9fff]|[a-z]+(?:['’][a-z]+)?")
 _ENDING = re.compile(r"(?<=[a-z]{3})(?:e?s|ing|e?d|ly|['’]s|e)$")
 COMMON = 3
@@ -95,6 +98,10 @@ class Masked(NamedTuple):
         """Whether readings are worth being offered."""
         return not self.unknown or bool(self.name) or readings[0].score >= ALIKE
 
+    @property
+    def is_short(self) -> bool:
+        return len(_words(self.text)) < LEAST_WORDS
+
     def plainly(self, said: str) -> str:
         """Plain words with them put in again."""
         return said.replace(NAME, self.name).replace(TIME, self.time)
@@ -116,20 +123,23 @@ def clear(
     """The reading that leads clearly; None where none does, or the clause hedges, or has a word that no wording has.
 
     Args:
-        holds: Whether the population has a habit; one that it has is preferred to one alike that it has not.
+        holds: Whether the population has what it means; a reading that it has is preferred to one alike that it has
+            not.
         undenied: What a clause that denies something means without the denial: that it does not mean, for a classifier
             hardly sees a "not"; None where nothing is left of it, empty where nothing is denied.
     """
     if readings and readings[0].score == SAME:
-        return None if readings[0].means == OTHERS else readings[0]
-    if clause.unknown or HEDGES.search(clause.text) or undenied is None:
+        said = [one for one in readings if one.means != OTHERS and holds(one.means)] or [*readings]
+        return None if len(said) > 1 or said[0].means == OTHERS else said[0]
+    if clause.unknown or HEDGES.search(clause.text) or undenied is None or (clause.is_short and not clause.name):
         return None
-    lead, apart = (UNSURE_LEAD, UNSURE_APART) if undenied or clause.adverb else (LEAD, APART)
+    unsure = undenied or clause.adverb or clause.is_short
+    lead, apart = (UNSURE_LEAD, UNSURE_APART) if unsure else (LEAD, APART)
     besides = max((one.score for one in readings if one.means == OTHERS), default=-np.inf)
     told = [one for one in readings if one.means != OTHERS]
     if not told:
         return None
-    known = [one for one in told if one.plain is not None or holds(one.means)]
+    known = [one for one in told if holds(one.means)]
     best = known[0] if known and told[0].score - known[0].score < LEAD else told[0]
     rest = [one.score for one in (known or told) if one is not best]
     if best.means in undenied or best.score - besides < apart:
@@ -160,10 +170,13 @@ def _of_many(match: re.Match[str]) -> str:
     return verb[:-2] if re.search("(?:ch|sh|ss|x)es$", verb) else verb[:-1]
 
 
-def _after(text: str, forms: re.Pattern[str]) -> str:
-    """What stands behind a name, without the form that it comes as."""
-    found = forms.search(text)
-    return text[found.end() :] if found is not None and text[: found.start()].strip() in {"", "类", "类型的"} else text
+def named(text: str, start: int, end: int) -> str:
+    """A clause with one of its names taken out, and with it the form that goes with it: "films from", "类商品"."""
+    after = phrases.FORM_AFTER.match(text, end)
+    before = phrases.FORM_BEFORE.search(text[:start])
+    if before is not None and (after is not None or not before[0].startswith(("in ", "from "))):
+        start = before.start()
+    return f"{text[:start]}{NAME}{text[end if after is None else after.end() :]}"
 
 
 def _words(text: str) -> dict[str, str]:
@@ -203,14 +216,12 @@ def masks(
     clause: str,
     times: Sequence[re.Pattern[str]],
     names: Callable[[str], Iterable[tuple[int, int]]],
-    forms: re.Pattern[str],
 ) -> list[Masked]:
     """A clause with its time taken out, and each of the names in it once.
 
     Args:
         times: What a time looks like, the more particular first.
         names: Where a text names something.
-        forms: Words for what things come as, which go with a name ("films").
 
     Returns:
         One with no name taken out only where it names nothing, or what also stands in the wordings of habits ("shop");
@@ -223,12 +234,12 @@ def masks(
     if _NUMBER.search(text) or (time and _HANGS_ON_TIME.search(text)):
         return []
     spans = [(start, end) for start, end in names(text) if text[start - 1 : end + 1] != TIME]
-    named = [(f"{text[:start]}{NAME}{_after(text[end:], forms)}", text[start:end]) for start, end in spans]
-    whole = [(text, "")] if all(_in_habits(name) for _, name in named) else []
+    taken = [(named(text, start, end), text[start:end]) for start, end in spans]
+    whole = [(text, "")] if all(_in_habits(name) for _, name in taken) else []
     made: list[Masked] = []
-    for left, name in (*whole, *named):
+    for left, name in (*whole, *taken):
         if _words(left):
-            unknown = _unknown(left, (other for _, other in named if NAME in left and other != name))
+            unknown = _unknown(left, (other for _, other in taken if NAME in left and other != name))
             how = [word for word in unknown if _HOW.fullmatch(word)]
             made.append(Masked(left, name, time, tuple(word for word in unknown if word not in how), bool(how)))
     return made
@@ -255,13 +266,14 @@ class Precedents:
         self._vectors = vectors
         self._feel = feel
         self._embedder = embedder
-        self._same = {(one.language, _folded(one.text)): one.means for one in known}
+        self._same: dict[tuple[Language, str], list[str]] = {}
+        for one in known:
+            self._same.setdefault((one.language, _folded(one.text)), []).append(one.means)
         self._fitted: dict[tuple[Language, likeness.Shape], likeness.Classifier | None] = {}
 
     def word_for_word(self, clause: str, language: Language) -> list[Reading]:
         """What a clause means that is one of the wordings; [] where it is none. It costs no vector."""
-        means = self._same.get((language, _folded(clause)))
-        return [] if means is None else [Reading(means, plain().get(means), SAME)]
+        return [Reading(means, plain().get(means), SAME) for means in self._same.get((language, _folded(clause)), ())]
 
     def readings(self, clause: str, language: Language) -> list[Reading]:
         """What a clause with its name and time taken out may mean, the likeliest first; [] where nothing is like it."""

@@ -18,9 +18,10 @@ from numpy.typing import NDArray
 
 from agents.precedents import Precedents
 from limner.domain import Label
+from limner.query import BOUGHT, PLAYED, RATED
 from prompts.taxonomy import Taxonomy
 from prompts.taxonomy.words import compact, in_both_numbers
-from prompts.wordings import means, wordings
+from prompts.wordings import means, plain, wordings
 
 How = Literal["name", "words", "spelling", "meaning"]
 Embed = Callable[[Sequence[str]], NDArray[np.float32]]
@@ -45,6 +46,7 @@ _NO_NAME = re.compile(
     re.IGNORECASE,
 )
 _WORD = re.compile(r"[^\W_]+")
+_POSSESSIVE = re.compile("['’]s$")
 _NAMING = re.compile(r"[\u3400-\u9fff]|[^\W_\u3400-\u9fff]+(?:['’&/-][^\W_\u3400-\u9fff]+)*")
 _NEVER_FIRST = frozenset("对给把被在是看听读评打买的了")
 _LEANING = ("喜欢", "喜爱", "讨厌", "爱看", "爱听", "爱买")
@@ -56,6 +58,10 @@ _SMALL = frozenset(
     bag pack packet can bottle jar box tin carton pill tablet""".split()  # noqa: SIM905
 )
 """Words of a name that say nothing of what it names."""
+
+
+_NEEDED = {"buy": BOUGHT, "rate": RATED, "ratings": RATED, "watch": (*RATED, *PLAYED, "view", "watch", "read", "click")}
+"""What somebody has to have done for plain words with such a word to hold."""
 
 
 class Embeds(NamedTuple):
@@ -93,15 +99,24 @@ class Vocabulary:
     Args:
         held: Keys of the population, of tags and of attributes of items, with their facets and labels.
         embeds: None where only letters decide.
+        acts: Kinds of events that the population has; empty where that is not known.
     """
 
-    def __init__(self, taxonomy: Taxonomy, held: Mapping[str, tuple[str, Label]], embeds: Embeds | None = None) -> None:
+    def __init__(
+        self,
+        taxonomy: Taxonomy,
+        held: Mapping[str, tuple[str, Label]],
+        embeds: Embeds | None = None,
+        acts: frozenset[str] = frozenset(),
+    ) -> None:
         self.taxonomy = taxonomy
         self._held = held
         self._embeds = embeds
+        self._acts = acts
 
     def thing(self, said: str) -> Match | None:
         """What a name means; None where it means nothing that is known."""
+        said = _POSSESSIVE.sub("", said)
         name = compact(said)
         if not name:
             return None
@@ -205,8 +220,11 @@ class Vocabulary:
         return [(words[at].start(), words[until - 1].end()) for at, until in found]
 
     def _is_name(self, said: str) -> bool:
+        said = _POSSESSIVE.sub("", said)
         term = self.taxonomy.resolve(said)
-        return (term is not None and not self.is_claim(term.key)) or bool(self._named(said))
+        known = (term is not None and not self.is_claim(term.key)) or bool(self._named(said) or self._by_value(said))
+        named_in_full = " " in said and len(_words(said)) == len(said.split())
+        return known or (named_in_full and len(self._by_words(said)) == 1)
 
     @cached_property
     def precedents(self) -> Precedents | None:
@@ -230,9 +248,12 @@ class Vocabulary:
         facet = term.facet if term is not None else self._held[key][0] if key in self._held else ""
         return key, key.partition("/")[0], facet
 
-    def holds(self, key: str) -> bool:
-        """Whether anybody of the population has anything to do with it."""
-        return key in self._held
+    def holds(self, means: str) -> bool:
+        """Whether anybody of the population has a habit, or does what plain words say ("buy {x}")."""
+        if means not in plain():
+            return means in self._held
+        needed = next((acts for word, acts in _NEEDED.items() if re.search(rf"\b{word}\b", means)), None)
+        return needed is None or not self._acts or not self._acts.isdisjoint(needed)
 
     def is_claim(self, key: str) -> bool:
         """Whether a tag of it is a habit or a fact, which nobody likes or dislikes."""

@@ -13,8 +13,11 @@ write them down (`datasets/*.glossary.yaml`), and by `default` without. Of each 
 
 Every question is asked in the set's own words; in three wordings of `datasets/paraphrases.json`, written before the
 reader was, and once in the other language; in two of `datasets/fresh.json`, written before the reader's second round
-and looked at in it; in two of `datasets/sealed.json`, written after it and never looked at; and where it can be
-defined, twice with its numbers. Profiles are made by counting; no model names a tag. Last.fm's answers rest on words
+and looked at in it; in two of `datasets/sealed.json`, written after it and never looked at, only scored, which chose
+what to work on; in three of `datasets/newer.json`, written later by somebody who had not seen the reader, which then
+learnt from it; in three of `datasets/sealed-2.json`, written in the same way by somebody else and never looked at; and
+where it can be defined, twice with its numbers. The last two files join two clauses by whole questions, as people do,
+and do not paraphrase years, which cannot be guessed. Profiles are made by counting; no model names a tag. Last.fm's answers rest on words
 its users wrote, which are not among the events.
 
     python -m evals.questions RUN      the wordings of a run that were read wrong or not at all
@@ -47,11 +50,12 @@ from prompts.taxonomy import Taxonomy
 from store.population import PopulationStore
 
 HERE = Path(__file__).with_name("datasets")
-PARAPHRASES, FRESH, SEALED = (
-    orjson.loads((HERE / f"{name}.json").read_bytes()) for name in ("paraphrases", "fresh", "sealed")
+WRITTEN = ("paraphrases", "fresh", "sealed", "newer", "sealed-2")
+PARAPHRASES, FRESH, SEALED, NEWER, SEALED_AGAIN = (
+    orjson.loads((HERE / f"{name}.json").read_bytes()) for name in WRITTEN
 )
 SETS: dict[str, Language] = {"movielens": "en", "lastfm": "en", "douban": "zh", "completejourney": "en"}
-Form = Literal["own words", "paraphrased", "fresh", "sealed", "other language", "with numbers"]
+Form = Literal["own words", "paraphrased", "fresh", "sealed", "newer", "sealed again", "other language", "with numbers"]
 WORDINGS, NEW = 3, 2
 
 
@@ -141,6 +145,10 @@ def wordings(asked: Asked, number: int, own: Language) -> Iterator[tuple[Form, s
     for at in range(NEW):
         yield "fresh", _said(asked, number + at, own, FRESH)
         yield "sealed", _said(asked, number + at, own, SEALED)
+    if all(atom.meaning in NEWER["meanings"] for atom in asked.atoms) and not (asked.joined and asked.want == "count"):
+        for at in range(WORDINGS):
+            yield "newer", _said(asked, number + at, own, NEWER)
+            yield "sealed again", _said(asked, number + at, own, SEALED_AGAIN)
     if "into" not in {atom.meaning for atom in asked.atoms}:
         yield "other language", _said(asked, number, other, PARAPHRASES)
     if all("exact" in PARAPHRASES["meanings"][_exactly(atom.meaning)] for atom in asked.atoms):
@@ -159,10 +167,12 @@ def _said(asked: Asked, at: int, lang: Language, written: Mapping[str, Any], *, 
         meaning = _exactly(atom.meaning) if exactly else atom.meaning
         said = written["meanings"][meaning]
         choices = said["exact"][lang] if exactly else said[lang]
-        things = PARAPHRASES["things"].get(atom.thing, {}).get(lang, [atom.thing])
+        things = written.get("things", PARAPHRASES["things"]).get(atom.thing, {}).get(lang, [atom.thing])
         phrase = choices[(at + place) % len(choices)]
         phrases.append(phrase.format(x=things[at % len(things)], n=atom.n))
     joint = frames[asked.joined][at % len(frames[asked.joined])] if asked.joined else "{a}"
+    if asked.joined and written.get("joined") == "whole questions":
+        return str(joint).format(a=phrases[0], b=phrases[-1])
     heads = frames[asked.want]
     return str(heads[at % len(heads)]).format(c=joint.format(a=phrases[0], b=phrases[-1]))
 
@@ -291,7 +301,7 @@ def _read(files: Sequence[Path], taxonomy: Taxonomy) -> list[Sample]:
 
 def dataset(name: str) -> Dataset:
     theirs = ("questions.jsonl", "events.jsonl", *(("items.jsonl",) if name == "lastfm" else ()))
-    ours = ("paraphrases.json", "fresh.json", "sealed.json", f"{name}.glossary.yaml")
+    ours = (*(f"{form}.json" for form in WRITTEN), f"{name}.glossary.yaml")
     return Dataset(name, (*(DATA / name / file for file in theirs), *(HERE / file for file in ours)), _read)
 
 
@@ -468,6 +478,7 @@ SCORERS: Mapping[str, Scorer] = {
         for form in get_args(Form)
     },
     "offered_of_unread_sealed": _over("sealed", _offered),
+    "offered_of_unread_sealed_again": _over("sealed again", _offered),
     **{f"set_f1_{form.replace(' ', '_')}": _over(form, _f1) for form in get_args(Form)},
     "numbers_right": _over("own words", _number),
     "ceiling": Scorer(ceiling),

@@ -619,7 +619,7 @@ class App:
             words=lambda texts: self.embedder(told).embed(texts),
             made_by=lambda: self.embedder(told).name,
         )
-        return Vocabulary(self.taxonomy, held | self.people.keys(), embeds)
+        return Vocabulary(self.taxonomy, held | self.people.keys(), embeds, self.people.acts())
 
     def status(self, run: str | None) -> tuple[RunSummary, list[Outcome]]:
         """How a run stands, the newest where none is named, and its dead letters."""

@@ -136,6 +136,16 @@ class PopulationStore:
                 last = key
         return found
 
+    def acts(self) -> frozenset[str]:
+        """The kinds of events that profiled users have: one look into the index for each."""
+        row, found = TallyRow, [""]
+        with self._database.guarded(self._seconds) as connection:
+            while (
+                act := connection.scalar(select(func.min(row.act)).where(row.key == "", row.act > found[-1]))
+            ) is not None:
+                found.append(act)
+        return frozenset(found[1:])
+
     def profiled(self, ids: Sequence[str]) -> list[str]:
         """Which of these are users with a profile, in order."""
         with self._database.guarded(self._seconds) as connection:

@@ -29,6 +29,12 @@ def cases() -> Iterator[tuple[str, Want, tuple[Condition, ...]]]:
             yield frame.format(c=a), "list", (A,)
         for frame in said["count"]:
             yield frame.format(c=a), "count", (A,)
+        for frame in said["share"]:
+            yield frame.format(c=a), "share", (A,)
+        for frame in said["both"]:
+            yield frame.format(a=a, b=b), "list", BOTH
+        for frame in said["without"]:
+            yield frame.format(a=a, b=b), "list", WITHOUT
         for frame in said["and"]:
             yield asked.format(frame.format(a=a, b=b)), "list", BOTH
         for frame in said["not"]:

@@ -15,6 +15,7 @@ from agents.precedents import (
     Reading,
     clear,
     masks,
+    named,
     undenied,
 )
 from agents.terms import Embeds, Vocabulary
@@ -44,12 +45,46 @@ def test_every_wording_stands_for_something_that_rules_read() -> None:
     assert all(NAMES.is_claim(key) for key in habits)
 
 
-def test_no_wording_stands_there_twice() -> None:
-    said: set[tuple[str, str]] = set()
+def test_no_wording_stands_there_twice_but_what_says_one_thing_of_films_and_another_of_goods() -> None:
+    said: dict[tuple[str, str], str] = {}
     for one in wordings():
-        assert (one.text, one.language) not in said, one.text
-        said.add((one.text, one.language))
+        other = said.setdefault((one.text, one.language), one.means)
+        assert other is one.means or {other, one.means} == {"often watch {x}", "buy {x}"}, one.text
+    assert len(set(wordings())) == len(wordings())
     assert {one.language for one in wordings()} == set(LANGUAGES)
+
+
+@pytest.mark.parametrize("question", ["Which users keep coming back for horror?", "哪些用户是恐怖片的常客？"])
+def test_what_a_population_never_does_is_not_meant(question: str) -> None:
+    def read(*acts: str) -> object:
+        names = Vocabulary(NAMES.taxonomy, HELD, Embeds(letters, letters), frozenset(acts))
+        return plan(question, names, meant=True).query.where
+
+    assert read("purchase") == bought("genre/horror")
+    assert isinstance(read("rating"), All)  # a large share of what they watch
+
+
+def test_a_word_beside_its_name_is_not_enough_to_go_by() -> None:
+    two = [reading("buy {x}", 0.9), reading("like {x}", 0.9 - LEAD)]
+    assert clear(Masked("purchase plenty of {x}", "horror"), two, anything) == two[0]
+    assert clear(Masked("return {x}", "horror"), two, anything) is None
+    assert clear(Masked("after"), [reading("behaviour/evening-shopper", 2 * APART)], anything) is None
+
+
+@pytest.mark.parametrize(
+    ("clause", "bare"),
+    [
+        ("watch films from horror mostly", "watch {x} mostly"),
+        ("shop the horror category", "shop {x}"),
+        ("believe in the horror genre", "believe {x}"),
+        ("come in the horror", "come in the {x}"),
+        ("看horror类影片", "看{x}"),
+        ("主要看horror出品的电影", "主要看{x}"),
+    ],
+)
+def test_the_form_that_things_come_as_goes_with_their_name(clause: str, bare: str) -> None:
+    at = clause.index("horror")
+    assert named(clause, at, at + len("horror")) == bare
 
 
 def test_a_known_wording_is_read_with_any_name() -> None:
@@ -128,7 +163,7 @@ def test_what_is_called_like_a_rare_word_is_not_dropped() -> None:
     def names(text: str) -> list[tuple[int, int]]:
         return [(at, at + len(name)) for name in ("horror", "vibe") if (at := text.find(name)) >= 0]
 
-    by_name = {one.name: one for one in masks("vibe with horror", phrases.TIMES, names, phrases.ITEMS)}
+    by_name = {one.name: one for one in masks("vibe with horror", phrases.TIMES, names)}
     assert by_name["horror"].unknown == ("vibe",)
 
 
@@ -177,12 +212,10 @@ def test_a_clause_gives_up_its_name_and_its_time() -> None:
         at = text.find("horror")
         return [(at, at + 6)] if at >= 0 else []
 
-    made = masks("keep coming back to horror movies", phrases.TIMES, names, phrases.ITEMS)
+    made = masks("keep coming back to horror movies", phrases.TIMES, names)
     assert made == [Masked("keep coming back to {x}", "horror")]
-    assert masks("were around since 2018", phrases.TIMES, names, phrases.ITEMS) == [
-        Masked("were around {t}", time="since 2018")
-    ]
-    assert masks("were around since 2018 or so or later", phrases.TIMES, names, phrases.ITEMS) == []
+    assert masks("were around since 2018", phrases.TIMES, names) == [Masked("were around {t}", time="since 2018")]
+    assert masks("were around since 2018 or so or later", phrases.TIMES, names) == []
 
 
 def test_without_an_embedder_there_are_no_precedents() -> None:

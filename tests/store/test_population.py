@@ -231,6 +231,10 @@ def test_a_question_that_takes_too_long_is_ended(store: PopulationStore, databas
     assert counted(store, Everyone()).size == 10
 
 
+def test_acts_are_those_that_profiles_count(store: PopulationStore) -> None:
+    assert store.acts() == {"purchase"}
+
+
 def test_keys_are_those_of_served_tags(store: PopulationStore) -> None:
     assert set(store.keys()) == {"music/jazz", "music/tea"}
     assert store.keys()["music/tea"] == ("interest", Label(en="tea", zh="中文 music/tea"))
