@@ -32,6 +32,8 @@ def language(events: Iterable[Event]) -> Language:
     """The language the user writes, or where they write nothing, that of the items they chose."""
     han = latin = 0
     for event in events:
+        if not event.text and not event.item:
+            continue
         text = (event.text or str(event.item.get("title", "")))[:200]
         if text.isascii():
             latin += len(text)

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import math
 import re
+from array import array
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -169,16 +170,16 @@ class Signals:
     carried: tuple[tuple[str, ...], ...] = ()
     """Of each event, the keys that its item's attributes name."""
     intents: Intents = NOTHING_WRITTEN
-    _weights: dict[float | None, tuple[float, ...]] = field(default_factory=dict, init=False, repr=False, compare=False)
+    _weights: dict[float | None, Sequence[float]] = field(default_factory=dict, init=False, repr=False, compare=False)
 
-    def weights(self, half_life_days: float | None) -> tuple[float, ...]:
+    def weights(self, half_life_days: float | None) -> Sequence[float]:
         """What each event still weighs, 0 to 1; an event's weight halves with every half-life that passes after it."""
         weights = self._weights.get(half_life_days)
         if weights is None:
             weights = self._weights[half_life_days] = (
                 (1.0,) * len(self.ages)
                 if half_life_days is None
-                else tuple([0.5 ** (age / half_life_days) for age in self.ages])
+                else array("d", [0.5 ** (age / half_life_days) for age in self.ages])
             )
         return weights
 
@@ -248,8 +249,9 @@ def signals(history: History, taxonomy: Taxonomy) -> Signals:
         keys = tuple(about)
         carried.append(keys)
         if reading.signal is not None or reading.deviation is not None:
-            for named in about.values():
-                _thing(things, named.key, named.facet, named.label).readings.append(reading)
+            for key, named in about.items():
+                thing = things.get(key) or _thing(things, key, named.facet, named.label)
+                thing.readings.append(reading)
         if event.text and event.kind in SPEECH:
             _add_words(read(event.text, keys), events, index, reading.signal, taxonomy, things, facts)
     meant = intents(written(events), taxonomy)
@@ -360,7 +362,7 @@ def attributed(event: Event, taxonomy: Taxonomy) -> dict[str, Named]:
     if not event.item:
         return found
     attribute, named = taxonomy.attribute, taxonomy.named
-    for item in (event.item, *event.lines):
+    for item in (event.item, *event.lines) if "lines" in event.item else (event.item,):
         for name, value in item.items():
             if attribute(name) is None:
                 continue

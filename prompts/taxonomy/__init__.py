@@ -218,18 +218,19 @@ class Taxonomy:
         found = term.told if term is not None else None
         return found or (self.facets[facet].told if facet in self.facets else None)
 
-    def attribute(self, name: str) -> Attribute | None:
-        """The attribute of that name or alias."""
-        return self._attribute(name)
+    @cached_property
+    def attribute(self) -> Callable[[str], Attribute | None]:
+        """Gives the attribute of a name or alias."""
+        known = self._attributes
+        return lru_cache(4_096)(lambda name: known.get(name) or known.get(compact(name)))
 
-    def named(self, attribute: str, value: str) -> Named | None:
-        """What a value of an item attribute stands for; None where the attribute or the value says nothing."""
-        cached = self._named.get((attribute, value), self)
-        if cached is self:
-            if len(self._named) >= 20_000:
-                self._named.clear()
-            cached = self._named[attribute, value] = self._name(attribute, value)
-        return cached  # type: ignore[return-value]
+    @cached_property
+    def named(self) -> Callable[[str, str], Named | None]:
+        """Gives what a value of an item attribute stands for: attribute, value.
+
+        None where the attribute or the value says nothing.
+        """
+        return lru_cache(20_000)(self._name)
 
     def facts(self, text: str) -> list[Found]:
         """Keys of the facts the author of a text states about themselves, each with the span that says so."""
@@ -304,11 +305,6 @@ class Taxonomy:
         return self._source.frames(self.terms)
 
     @cached_property
-    def _attribute(self) -> Callable[[str], Attribute | None]:
-        known = self._attributes
-        return lru_cache(4_096)(lambda name: known.get(name) or known.get(compact(name)))
-
-    @cached_property
     def _attributes(self) -> dict[str, Attribute]:
         return {
             name: attribute
@@ -342,10 +338,6 @@ class Taxonomy:
                 for form in in_both_numbers(compact(name)):
                     names.setdefault(form, term.key)
         return groups
-
-    @cached_property
-    def _named(self) -> dict[tuple[str, str], Named | None]:
-        return {}
 
     def _name(self, attribute: str, value: str) -> Named | None:
         meant = self.attribute(attribute)
