@@ -113,12 +113,15 @@ def points(
             tag.key,
         ),
     )
-    traits = [tag for tag in known if _is_trait(tag, taxonomy)]
-    likes = [tag for tag in known if tag.polarity > 0 and tag not in traits]
+    traits, tastes = list[Tag](), list[Tag]()
+    for tag in known:
+        (traits if _is_trait(tag, taxonomy) else tastes).append(tag)
+    likes = [tag for tag in tastes if tag.polarity > 0]
     first = [tag for tag in likes if tag.facet == "interest"][:A_POINT]
+    begun = {tag.key for tag in first}
     groups = [
         first,
-        [tag for tag in likes if tag not in first][:A_POINT],
+        [tag for tag in likes if tag.key not in begun][:A_POINT],
         [tag for tag in known if tag.polarity < 0][:A_POINT],
         [tag for tag in traits if tag.basis != "stated"][: A_POINT + 1],
         [tag for tag in traits if tag.basis == "stated"][: A_POINT + 1],
