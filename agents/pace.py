@@ -24,7 +24,9 @@ import httpx
 from limner.errors import Unreachable
 
 START = 16
-MOST = 256
+MOST = 240
+"""Fewer than the 256 requests that vLLM takes at once where nothing else is said: the others are for questions, for
+which it does not stop a batch's."""
 INTERVAL = 1.5
 """Seconds between two looks at /metrics."""
 

@@ -9,10 +9,13 @@ which starts vLLM and watches the holders, so that nothing is left behind when l
 its own: Ctrl-C stops limner, which finishes the users in flight, while the server goes on until limner leaves.
 
 On a processor the flags are those measured to be best there: bfloat16, eager mode (starts in half a minute, no slower),
-at most 32 sequences for models from about one billion parameters and 64 below, a KV cache of what these need or 40 % of
-the free memory, one OpenMP thread a core. On a GPU vLLM chooses; limner uses one GPU. For more than one, or several
-machines, start vLLM as it suits them and set LIMNER_MODEL_URL. Everywhere: JSON without blanks (each would be paid for
-as a token), requests by priority, prefix caching (vLLM's default), no network but loopback, no usage statistics.
+at most 32 sequences of a batch for models from about one billion parameters and 64 below, a KV cache of what these need
+or 40 % of the free memory, one OpenMP thread a core. So that questions need not wait for a batch, there are a few
+sequences more than a batch takes, since vLLM frees none for a request that is more urgent, and a step reads few tokens,
+since a request that comes waits for the end of one. On a GPU vLLM chooses; limner uses one GPU. For more than one, or
+several machines, start vLLM as it suits them and set LIMNER_MODEL_URL. Everywhere: JSON without blanks (each would be
+paid for as a token), requests by priority, prefix caching (vLLM's default), no network but loopback, no usage
+statistics.
 """
 
 from __future__ import annotations
@@ -47,6 +50,7 @@ Progress = Callable[[Stage, float], None]
 """Told about once a second how far a start is, and its seconds so far."""
 
 SUPERVISOR = Path(__file__).parents[1] / "limner" / "engine" / "serve.py"
+STATE = "server.json"
 PATIENCE = 900.0
 """Seconds a server has to become ready."""
 GRACE = 25.0
@@ -57,6 +61,10 @@ CLOCK = 2.0
 GIB = 1 << 30
 LARGE = 1_200_000_000
 """Bytes of weights from which 32 sequences at once are best on a processor; 64 below."""
+SPARE = 4
+"""Sequences that a batch leaves free."""
+STEP = 512
+"""Tokens that a step on a processor reads, at most; vLLM's 2,048 take seconds."""
 
 
 class Holder(Value):
@@ -77,6 +85,8 @@ class State(Value):
     url: str
     name: str
     folder: str
+    batch: int | None = None
+    """Requests that a batch may have with it; None where that is vLLM's to say."""
     holders: tuple[Holder, ...]
 
 
@@ -234,7 +244,7 @@ class _Owned:
         port: int,
         progress: Progress,
     ) -> None:
-        self._file = home / "server.json"
+        self._file = home / STATE
         self._lock = home / "server.lock"
         self._log = home / "logs" / "server.log"
         self._folder = folder
@@ -356,6 +366,7 @@ class _Owned:
             url=f"http://{host}:{port}/v1",
             name=self._name,
             folder=str(self._folder),
+            batch=None if machine.gpus else sequences(shape),
             holders=holders,
         )
 
@@ -558,6 +569,17 @@ class Shape(NamedTuple):
         return cls(weights, positions, kv)
 
 
+def sequences(shape: Shape) -> int:
+    """How many of a batch are best at once on a processor."""
+    return 32 if shape.weights >= LARGE else 64
+
+
+def batch(home: Path, url: str) -> int | None:
+    """Requests that a batch may have with the server at `url`; None where limner has not started it from `home`."""
+    state = _read(home / STATE)
+    return state.batch if state is not None and state.url == url else None
+
+
 def flags(shape: Shape, machine: Machine, max_length: int = 4096) -> tuple[list[str], dict[str, str]]:
     """vLLM's arguments and environment for a model on a machine.
 
@@ -585,11 +607,14 @@ def flags(shape: Shape, machine: Machine, max_length: int = 4096) -> tuple[list[
             f"The model needs about {needed / GIB:.0f} GB of free memory and {machine.memory / GIB:.1f} GB are free. "
             "End other programs, or take a smaller model (LIMNER_MODEL)."
         )
-    sequences = 32 if shape.weights >= LARGE else 64
-    wanted = math.ceil(sequences * length * shape.kv_per_token / GIB)
+    most = sequences(shape) + SPARE
+    wanted = math.ceil(most * length * shape.kv_per_token / GIB)
     cache = max(1, min(wanted, (machine.memory - shape.weights) * 2 // 5 // GIB))
     return (
-        [*arguments, "--dtype", "bfloat16", "--enforce-eager", "--max-num-seqs", str(sequences)],
+        [
+            *(*arguments, "--dtype", "bfloat16", "--enforce-eager"),
+            *("--max-num-seqs", str(most), "--max-num-batched-tokens", str(STEP)),
+        ],
         {
             **environment,
             "VLLM_CPU_KVCACHE_SPACE": str(cache),

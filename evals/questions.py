@@ -17,8 +17,8 @@ and looked at in it; in two of `datasets/sealed.json`, written after it and neve
 what to work on; in three of `datasets/newer.json`, written later by somebody who had not seen the reader, which then
 learnt from it; in three of `datasets/sealed-2.json`, written in the same way by somebody else and never looked at; and
 where it can be defined, twice with its numbers. The last two files join two clauses by whole questions, as people do,
-and do not paraphrase years, which cannot be guessed. Profiles are made by counting; no model names a tag. Last.fm's answers rest on words
-its users wrote, which are not among the events.
+and do not paraphrase years, which cannot be guessed. Profiles are made by counting; no model names a tag. Last.fm's
+answers rest on words its users wrote, which are not among the events.
 
     python -m evals.questions RUN      the wordings of a run that were read wrong or not at all
 """

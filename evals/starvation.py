@@ -3,7 +3,8 @@
 The time to the first token of a question's answer, on the model of the settings: idle, and while limner profiles made
 users as fast as the server takes them. Both ask the same number of different questions, one after the other; one that
 does not count comes first and warms the prefix cache. The batch is limner's own (`agents/batch.py`, over a database of
-its own), runs in a process of its own, and is full before the first question is asked: requests wait at the server.
+its own), runs in a process of its own, and is full before the first question is asked: requests wait at the server, or
+as many run as a batch may have there.
 With `--level` its requests have the questions' own priority, to show what the priority is worth.
 
 The goal is a p95 under the batch of at most twice the idle one. Times depend on nothing else running on the machine;
@@ -26,6 +27,7 @@ import httpx
 import numpy as np
 import typer
 
+from agents import server
 from agents.ask import Person, read
 from agents.ingest import ingest
 from agents.model import VllmModel
@@ -119,19 +121,21 @@ def batch(url: str, name: str, key: str, users: int, home: Path, *, level: bool)
         database = Database(f"sqlite:///{folder}/limner.db")
         ingest([file], EventStore(database), rejects=Path(folder) / "rejects", progress=lambda *_: None)
         database.close()
-        (Path(folder) / "models").symlink_to(home.resolve() / "models")  # the packaged embedder
+        for part in ("models", server.STATE):  # the packaged embedder, and how much a batch may ask for
+            (Path(folder) / part).symlink_to(home.resolve() / part)
         command = [sys.executable, "-m", "evals.starvation", "--fill", folder, "--url", url, "--model", name]
         with (Path(folder) / "log").open("wb") as log:
             running = subprocess.Popen(
                 [*command, "--key", key, *(["--level"] if level else [])], stdout=log, stderr=log
             )
             try:
-                until, seen = time.monotonic() + FULL_AFTER, 0
+                until, full, seen = time.monotonic() + FULL_AFTER, server.batch(home, url), 0
                 while seen < 3:  # three looks in a row, so that it is no moment's queue
                     if running.poll() is not None or time.monotonic() > until:
                         told = (Path(folder) / "log").read_text("utf-8", "replace")[-400:]
-                        raise ModelError(f"The batch did not fill the server: {told or 'no request waited there'}")
-                    seen = seen + 1 if load(url)[1] else 0
+                        raise ModelError(f"The batch did not fill the server: {told or 'too few requests came there'}")
+                    runs, waits = load(url)
+                    seen = seen + 1 if waits or (full is not None and runs + waits >= full - 1) else 0
                     time.sleep(0.5)
                 yield
             finally:

@@ -27,7 +27,7 @@ from agents.embedder import Embedder, EndpointEmbedder, open_embedder
 from agents.feedback import judgements
 from agents.ingest import Ingested, ingest
 from agents.model import BATCH, Finding, Judge, VllmModel, check
-from agents.pace import Pace
+from agents.pace import MOST, Pace
 from agents.recency import GROUP, recency
 from agents.terms import Embeds, Vocabulary
 from limner.domain import Event, Evidence, Judgement, Language, Outcome, Profile, RunSummary, Synonym, TagVersion
@@ -518,7 +518,8 @@ class App:
         report: Callable[[batch.Progress], None],
         say: Callable[[str], None],
     ) -> str:
-        async with Pace(lambda: model.url, fixed=concurrency) as pace:
+        most = server.batch(self.settings.home, model.url) or MOST
+        async with Pace(lambda: model.url, fixed=concurrency, ceiling=most) as pace:
             job = batch.Batch(
                 parts,
                 run,

@@ -25,11 +25,14 @@ from pydantic import BaseModel, Field
 from agents.model import Message, VllmModel, check
 from agents.server import (
     GIB,
+    SPARE,
     Machine,
     Server,
     Shape,
     Stage,
+    State,
     advice,
+    batch,
     flags,
     running,
     serve,
@@ -360,12 +363,20 @@ def value(arguments: list[str], name: str) -> str:
 def test_on_a_processor_the_flags_follow_model_and_memory() -> None:
     arguments, environment = flags(LARGE, Machine(cores=2, memory=20 * GIB, gpus=0))
     assert value(arguments, "--dtype") == "bfloat16" and "--enforce-eager" in arguments
-    assert value(arguments, "--max-num-seqs") == "32" and value(arguments, "--max-model-len") == "4096"
+    assert value(arguments, "--max-num-seqs") == str(32 + SPARE) and value(arguments, "--max-model-len") == "4096"
     assert environment["VLLM_CPU_KVCACHE_SPACE"] == "4" and environment["OMP_NUM_THREADS"] == "2"
     assert environment["HF_HUB_OFFLINE"] == environment["VLLM_NO_USAGE_STATS"] == environment["DO_NOT_TRACK"] == "1"
     arguments, environment = flags(SMALL, Machine(cores=8, memory=4 * GIB, gpus=0))
-    assert value(arguments, "--max-num-seqs") == "64" and value(arguments, "--max-model-len") == "2048"
+    assert value(arguments, "--max-num-seqs") == str(64 + SPARE) and value(arguments, "--max-model-len") == "2048"
     assert environment["VLLM_CPU_KVCACHE_SPACE"] == "1"
+
+
+def test_a_batch_leaves_room_for_questions_on_a_server_that_limner_started(tmp_path: Path) -> None:
+    state = State(pid=1, created=0, url="http://127.0.0.1:1/v1", name="m", folder="m", batch=32, holders=())
+    assert batch(tmp_path, state.url) is None
+    (tmp_path / "server.json").write_text(state.model_dump_json())
+    assert batch(tmp_path, state.url) == 32
+    assert batch(tmp_path, "http://127.0.0.1:2/v1") is None
 
 
 def test_on_a_gpu_vllm_chooses_for_itself() -> None:
