@@ -14,6 +14,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from agents.digest import safe
+from agents.series import ORIGINAL, SERIES
 from agents.signals import AGAINST
 from limner.domain import Event, Language, Tag
 from prompts.taxonomy import Taxonomy
@@ -26,8 +27,6 @@ WELL, FAR = 0.5, 1.0
 
 _ARTICLE = re.compile(r"^(.+), (The|An?|L[ae]s?|L'|Il|El|Los|D(?:er|ie|as))$")
 """As catalogues sort titles: "Sixth Sense, The"."""
-_ORIGINAL = re.compile(r"(?<=[\u4e00-\u9fff0-9])\s+(?:[A-Za-z][^\u4e00-\u9fff]*|\S*[\u3040-\u30ff\uac00-\ud7af].*)$")
-"""The title of a work in its own language behind the Chinese one: 泰坦尼克号 Titanic."""
 _SHELF = re.compile(r"/| - ")
 _ASIDE = re.compile(r"\s*\([^()]*\)$")
 """A year, or another title, behind a title."""
@@ -169,7 +168,7 @@ def _exemplars(agreeing: Sequence[Event], told: set[str]) -> tuple[str, ...]:
     found: list[str] = []
     for event in agreeing:
         if isinstance(given := event.item.get("title"), str) and given:
-            one = title(_ORIGINAL.sub("", given) if not _WORKS.isdisjoint(event.item) else given)
+            one = title(ORIGINAL.sub(r"\g<chinese>", given) if not _WORKS.isdisjoint(event.item) else given)
             if one not in told and one not in found:
                 found.append(one)
                 if len(found) == MOST_EXEMPLARS:
@@ -193,7 +192,10 @@ def name(tag: Tag, lang: Language) -> str:
 
 
 def _called(tag: Tag, lang: Language) -> str:
-    noun, called = NAMED.get(tag.key.partition("/")[0]), name(tag, lang)
+    group, called = tag.key.partition("/")[0], name(tag, lang)
+    if group == SERIES:
+        return f"《{called}》系列" if lang == "zh" else f"the {called.removeprefix('The ')} series"
+    noun = NAMED.get(group)
     if noun is None:
         return called
     return f"{noun[2]}{called}" if lang == "zh" else f"{noun[0]} {called}"

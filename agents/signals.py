@@ -1,8 +1,9 @@
 """Events read as signed evidence about things: genres, brands, topics, stated facts.
 
-A thing comes from an item's attributes or from words of a text. Ratings are read against the user's own mean, so that
-a generous rater's 4 and a harsh rater's 3 mean what they mean to them; purchases, plays and likes speak for a thing,
-skips and returns against it. All of it is counting; no model is asked.
+A thing comes from an item's attributes, from words of a text, or is the series that titles are of (`agents/series.py`).
+Ratings are read against the user's own mean, so that a generous rater's 4 and a harsh rater's 3 mean what they mean to
+them; purchases, plays and likes speak for a thing, skips and returns against it. All of it is counting; no model is
+asked.
 
 An opinion without stars (a review, a comment, a post about an item) is read as the stars that its words foretell: so
 much above or below the user's own mean as its feeling lies above or below that of their other opinions, with the error
@@ -24,11 +25,12 @@ from typing import NamedTuple
 
 from agents.clauses import denied, quotations, within
 from agents.intents import NOTHING_WRITTEN, Intents, intents
+from agents.series import series
 from limner.domain import Counts, Event, History, Label, SignalKind
 from prompts.taxonomy import Named, Taxonomy
 from prompts.taxonomy.words import Found
 
-VERSION = 5
+VERSION = 6
 
 EXPLICIT = frozenset({"rating", "review"})
 LIKES = frozenset(
@@ -168,7 +170,7 @@ class Signals:
     stars: Mapping[int, float] = field(default_factory=dict)
     """The ratings in five-star units, by the place of their event."""
     carried: tuple[tuple[str, ...], ...] = ()
-    """Of each event, the keys that its item's attributes name."""
+    """Of each event, the keys that its item's attributes name, and that of its series."""
     intents: Intents = NOTHING_WRITTEN
     _weights: dict[float | None, Sequence[float]] = field(default_factory=dict, init=False, repr=False, compare=False)
 
@@ -233,6 +235,7 @@ def signals(history: History, taxonomy: Taxonomy) -> Signals:
     if not stars and opinions:
         _, spread = _mean_and_spread([one.deviation for one in opinions.values() if one.deviation is not None])
     regretted = _regretted(events, deviations, opinions)
+    of_series = series(events, taxonomy)
     things: dict[str, Thing] = {}
     facts: dict[str, Thing] = {}
     carried: list[tuple[str, ...]] = []
@@ -246,6 +249,8 @@ def signals(history: History, taxonomy: Taxonomy) -> Signals:
         else:
             reading = Reading(index, None if event.kind in TAKES and event.item_id in regretted else _signal(event))
         about = attributed(event, taxonomy)
+        if (of := of_series.get(index)) is not None:
+            about[of.key] = of
         keys = tuple(about)
         carried.append(keys)
         if reading.signal is not None or reading.deviation is not None:

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agents.precedents import Precedents
+from agents.series import SERIES
 from limner.domain import Label
 from limner.query import BOUGHT, PLAYED, RATED
 from prompts.taxonomy import Taxonomy
@@ -125,7 +126,7 @@ class Vocabulary:
         term = self.taxonomy.resolve(said)
         if term is not None and (term.key in self._held or self.is_claim(term.key)):
             return self._match(said, (term.key,), "name")
-        if keys := self._named(said) or self._by_value(said):
+        if keys := self._named(said) or self._of_series(said) or self._by_value(said):
             return self._match(said, keys, "name")
         if keys := self._by_words(said):
             return self._match(said, keys, "words")
@@ -222,7 +223,8 @@ class Vocabulary:
     def _is_name(self, said: str) -> bool:
         said = _POSSESSIVE.sub("", said)
         term = self.taxonomy.resolve(said)
-        known = (term is not None and not self.is_claim(term.key)) or bool(self._named(said) or self._by_value(said))
+        held = self._named(said) or self._of_series(said) or self._by_value(said)
+        known = (term is not None and not self.is_claim(term.key)) or bool(held)
         named_in_full = " " in said and len(_words(said)) == len(said.split())
         return known or (named_in_full and len(self._by_words(said)) == 1)
 
@@ -268,6 +270,19 @@ class Vocabulary:
         """Things of the population that are called so, in the singular or the plural."""
         forms = dict.fromkeys((compact(said), *in_both_numbers(compact(said))))
         return tuple(dict.fromkeys(key for form in forms for key in self._names.get(form, ())))
+
+    def _of_series(self, said: str) -> tuple[str, ...]:
+        """The series that are called so, with or without an article and a word for what they are series of."""
+        return self._series.get(_bare(self.taxonomy.plain(said, SERIES)), ())
+
+    @cached_property
+    def _series(self) -> dict[str, tuple[str, ...]]:
+        names: dict[str, tuple[str, ...]] = {}
+        for key, (_, label) in self._held.items():
+            if key.partition("/")[0] == SERIES:
+                for name in {_bare(self.taxonomy.plain(one, SERIES)) for one in (label.en, label.zh)}:
+                    names[name] = (*names.get(name, ()), key)
+        return names
 
     def _by_value(self, said: str) -> tuple[str, ...]:
         """Things of the population that an attribute's value of that name stands for."""
@@ -346,6 +361,11 @@ class Vocabulary:
         assert self._embeds is not None
         texts = list(self._texts)
         return texts, self._embeds.names(texts)
+
+
+def _bare(name: str) -> str:
+    """A compacted name without "the"."""
+    return name.removeprefix("the") if len(name) > 5 else name
 
 
 def _consonants(word: str) -> str:

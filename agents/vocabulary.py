@@ -49,6 +49,8 @@ KINDS: Mapping[str, str] = (
     )
     | dict.fromkeys(("music", "artist"), "music song songs track tracks album albums 音乐歌曲专辑作品")
     | {
+        "series": "series saga franchise film films movie movies book books story stories show shows game games "
+        "系列电影片影视剧集作品小说书故事游戏",
         "author": "book books story stories writing 书作品小说",
         "brand": "brand brands product products goods item items 品牌产品商品",
         "category": "product products goods item items 产品商品用品",

@@ -9,12 +9,13 @@ and the reference of a sample is `{"polarity": {key: 1 | -1 | 0 | null}, …}`: 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from agents.clean import clean
 from agents.digest import language, safe
 from agents.model import Ledger, Model
+from agents.series import SERIES
 from evals.privacy import sensitive_inference
 from evals.runs import MetricKind, Output
 from evals.scorers import Agreement, agreement, failed_recounts
@@ -25,6 +26,7 @@ from limner.domain import Event, Evidence, Label, Persona, Polarity, Tag
 from prompts import taxonomy
 from prompts.answers import PlainAnswer
 from prompts.taxonomy import Named, Taxonomy
+from prompts.taxonomy.words import compact
 
 RECENT = 40
 """Events that the plain prompt shows, the newest."""
@@ -179,6 +181,8 @@ def _carries(
     about = {merged.get(key, key) for key in sample.about.get(event.event_id, ())}
     if set(tag["key"].split("+")) <= about:
         return True
+    if _is_of_series(tag["key"], tag["label"].values(), event):
+        return True
     told = f"{event.item.get('title', '')} {event.text}".casefold()
     return any(name.casefold() in told for name in tag["label"].values())
 
@@ -197,10 +201,21 @@ def failing_evidence(sample: Sample, output: Output) -> Tally | None:
         if evidence.span is not None:
             return evidence.span in event.text
         about = {merged.get(key, key) for key in sample.about.get(event.event_id, ())}
-        return tag.measure is not None or set(tag.key.split("+")) <= about
+        return (
+            tag.measure is not None
+            or set(tag.key.split("+")) <= about
+            or _is_of_series(tag.key, (tag.label.en, tag.label.zh), event)
+        )
 
     wrong = failed_recounts(sample.history.user_id, served, sample.history.events, carries)
     return Tally(len({line.split(": ")[0] for line in wrong}), len(served))
+
+
+def _is_of_series(key: str, names: Iterable[str], event: Event) -> bool:
+    """Whether a key is that of a series, and the title of the event's item holds a name of it."""
+    group, _, name = key.partition("/")
+    title = compact(str(event.item.get("title", "")))
+    return group == SERIES and any(compact(one) in title for one in (name, *names))
 
 
 def groundedness(sample: Sample, output: Output) -> Tally | None:

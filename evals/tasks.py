@@ -8,6 +8,7 @@ from functools import partial
 from evals import (
     baselines,
     choices,
+    hidden,
     meaning,
     nextitems,
     proposals,
@@ -240,6 +241,17 @@ TASKS: Mapping[str, Task] = {
                 (silence.MOVIELENS, "film raters"),
                 (silence.COMPLETEJOURNEY, "grocery shoppers"),
             )
+        ),
+        *(
+            Task(
+                f"hidden-{dataset.name}",
+                1,
+                f"whether the tags of {whose} foresee a rating that was hidden from them; no model is asked",
+                dataset,
+                hidden.SYSTEMS,
+                hidden.SCORERS,
+            )
+            for dataset, whose in ((ratings.MOVIELENS, "film raters"), (ratings.DOUBAN, "Chinese film reviewers"))
         ),
         *(
             Task(

@@ -244,9 +244,20 @@ def test_what_reviews_bring_up_is_told_as_written_about() -> None:
         ({"title": "人生一串 第二季", "genres": ["纪录片"]}, "人生一串 第二季"),
         ({"title": "小米 Redmi Note 12", "brand": "小米"}, "小米 Redmi Note 12"),
         ({"title": "Heat 2", "genres": ["crime"]}, "Heat 2"),
+        ({"title": "20 Dates (1998)", "genres": ["comedy"]}, "20 Dates"),
     ],
 )
 def test_a_work_is_called_by_its_chinese_title(item: dict[str, Any], title: str) -> None:
     known = {"e1": event(1, item=item)}
     (((fact,),)) = points([tag("genre/crime", lift=1.2, cites=("e1",))], known, _kinds(known), "zh", TAXONOMY)
     assert fact.titles == (title,)
+
+
+def test_a_series_is_told_as_one() -> None:
+    godfather, wars = tag("series/godfather", lift=1.2), tag("series/star-wars", lift=0.6)
+    godfather = godfather.model_copy(update={"label": Label(en="The Godfather", zh="教父")})
+    wars = wars.model_copy(update={"label": Label(en="Star Wars", zh="Star Wars")})
+    english = text(godfather, wars)
+    assert "the Godfather series" in english
+    assert "the Star Wars series" in english
+    assert "《教父》系列" in text(godfather, wars, lang="zh")

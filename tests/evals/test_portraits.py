@@ -221,3 +221,31 @@ def test_a_guess_at_what_is_sensitive_counts_whoever_makes_it() -> None:
     sentences = [{"text": "They like crime films.", "tags": ["genre/crime"]}, {"text": "A Muslim.", "tags": ["x"]}]
     personas = [{"language": "en", "sentences": sentences, "writer": "model"}]
     assert portraits.sensitive(sample(), output({"tags": [], "personas": personas})) == Tally(1, 2)
+
+
+def test_the_title_of_a_cited_event_must_hold_the_name_of_its_series() -> None:
+    titles = {"one": "Godfather, The (1972)", "two": "Godfather: Part II, The (1974)", "heat": "Heat (1995)"}
+    events = [
+        Event(event_id=name, user_id="u", kind="rating", value=5, item={"title": title})
+        for name, title in titles.items()
+    ]
+    told = Sample("u", History(user_id="u", events=tuple(events)), {}, about={name: frozenset() for name in titles})
+    label, counts = {"en": "The Godfather", "zh": "The Godfather"}, {"explicit_positive": 2}
+    whole = {
+        "facet": "interest",
+        "label": label,
+        "probability": 0.8,
+        "basis": "observed",
+        "status": "verified",
+        "counts": counts,
+    }
+
+    def served(*cited: str) -> Output:
+        evidence = [{"event_id": one, "signal": "explicit_positive", "span": None} for one in cited]
+        one = {"key": "series/godfather", "polarity": 1, "evidence": evidence, **whole}
+        return output({"tags": [one], "merged": {}, "computed": 1})
+
+    assert portraits.failing_evidence(told, served("one", "two")) == Tally(0, 1)
+    assert portraits.evidence_precision(told, served("one", "two")) == Tally(2, 2)
+    assert portraits.failing_evidence(told, served("one", "heat")) == Tally(1, 1)
+    assert portraits.evidence_precision(told, served("one", "heat")) == Tally(1, 2)
