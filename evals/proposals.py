@@ -19,6 +19,7 @@ from agents import attribute, batch, clean, merge, propose
 from agents.attribute import Claim
 from agents.digest import safe
 from agents.model import AnswerT, Ledger, Model
+from agents.series import SERIES
 from agents.signals import EXPLICIT, Reading, Signals
 from agents.verify import verify
 from evals.portraits import LEANING, line
@@ -29,6 +30,7 @@ from limner.app import App
 from limner.domain import Event, Label, Polarity, Tag
 from limner.errors import AnswerError
 from prompts.answers import SeriesAnswer, ThemesAnswer
+from prompts.taxonomy.words import slug
 
 SHOWN, TITLES = 20, 40
 """Events that `themes` shows, and titles that `series` does."""
@@ -159,7 +161,7 @@ def earning(way: Way) -> Callable[[Sample, Model, Ledger, App], Awaitable[dict[s
             "named": [one.proposal.label.en for one in found],
             "refused": refused,
             "held": sorted(held | by_title),
-            "added": sorted((keys - {tag.key for tag in counted}) | by_title),
+            "added": sorted((keys | by_title) - {tag.key for tag in counted}),
             "verified": sorted(keys | by_title),
             "cited": sum(len(one.cited) for one in found),
             "cited_right": sum(
@@ -206,7 +208,7 @@ def _by_title(proposal: propose.Proposal, signals: Signals, app: App) -> str | N
     facet = app.taxonomy.facets["creator"]
     sign = attribute.polarity(spoken, signals.weights(facet.half_life_days))
     claim = Claim(
-        f"series/{_name(proposal).casefold()}", facet.id, proposal.label, sign, "observed", spoken, proposed=True
+        f"{SERIES}/{slug(_name(proposal))}", facet.id, proposal.label, sign, "observed", spoken, proposed=True
     )
     return claim.key if verify(claim, facet, signals, {}).holds else None
 

@@ -256,7 +256,7 @@ TASKS: Mapping[str, Task] = {
         *(
             Task(
                 f"proposals-{dataset.name}",
-                1,
+                2,
                 f"tags of {whose} that the model's names add to counting, for their tokens",
                 dataset,
                 proposals.SYSTEMS,

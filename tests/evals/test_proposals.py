@@ -91,15 +91,31 @@ async def test_a_theme_is_asked_for_beside_what_is_proven(app: App) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "added"),
-    [("Orbit films", ["series/orbit"]), ("Orbit 1", []), ("Space Gate", []), ("comedy", [])],
-    ids=["words of several titles that pass the rule", "of one title", "of none", "a thing that is counted anyway"],
+    ("name", "title", "added"),
+    [
+        ("Orbit films", "The {}th {}", ["series/orbit"]),
+        ("1th Orbit", "The {}th {}", []),
+        ("Space Gate", "The {}th {}", []),
+        ("comedy", "The {}th {}", []),
+        ("Orbit films", "{1}: Part {0}", []),
+    ],
+    ids=[
+        "words of several titles that pass the rule",
+        "of one title",
+        "of none",
+        "a thing that is counted anyway",
+        "a series that titles give away",
+    ],
 )
-async def test_a_series_is_proven_by_the_titles_that_hold_its_words(app: App, name: str, added: list[str]) -> None:
+async def test_a_series_is_proven_by_the_titles_that_hold_its_words(
+    app: App, name: str, title: str, added: list[str]
+) -> None:
     said = json.dumps({"series": [[name, ["e1", "e2"]]]})
     called = {5: "Orbit", 1: "Gate"}
     events = tuple(
-        event.model_copy(update={"item": {**event.item, "title": f"{called[int(event.value or 0)]} {event.event_id}"}})
+        event.model_copy(
+            update={"item": {**event.item, "title": title.format(event.event_id, called[int(event.value or 0)])}}
+        )
         for event in sample().history.events
     )
     user = Sample("u", History(user_id="u", events=events))
