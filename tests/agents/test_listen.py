@@ -214,6 +214,24 @@ def test_where_somebody_lives_is_heard_only_where_the_owner_says_so(tmp_path: Pa
     ] == ["location/boston"]
 
 
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("我还没结婚", ["没结婚"]),
+        ("我结婚三年了", ["结婚三年"]),
+        ("我和我老婆结婚五年了", ["结婚五年"]),
+        ("我同事和她老公结婚五年了", []),
+        ("他说我单身", []),
+    ],
+)
+def test_chinese_family_is_heard_only_where_the_owner_says_so(tmp_path: Path, text: str, told: list[str]) -> None:
+    assert said(text) == []
+    own = tmp_path / "own.yaml"
+    own.write_text('version: own\nextends: starter\nfacets:\n  family: {served: "default"}\n', "utf-8")
+    found = lines([event(1, "message", text=text)], taxonomy.load(own))
+    assert [name for line in found for name in listen.plain(line, taxonomy.load(own))] == told
+
+
 # --- what the model may say -----------------------------------------------------------------------------------------
 
 LONG = "I love making soups from what my grandmother grew"
