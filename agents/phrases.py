@@ -840,4 +840,10 @@ HABITS: tuple[tuple[str, tuple[re.Pattern[str], ...]], ...] = tuple(
     )
 )
 """Habits by what is done, and how, when or how much: each part must be said, and nothing else."""
+WORDS_OF_HABITS = re.compile(
+    r"(?:coupons?|vouchers?|discounts?|deals?|bargains?|offers?|stores?|shops?|trips?|weekends?|mornings?|evenings?|"
+    r"prices?|brands?)|优惠券|券|折扣|特价|商店|超市|周末|早上|上午|晚上|价格|品牌",
+    re.IGNORECASE,
+)
+"""What names nothing unless it is quoted, though a thing may be called so: who uses coupons does not buy them."""
 SMALL_OF_HABITS = re.compile(_OFTEN, re.IGNORECASE)

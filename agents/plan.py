@@ -548,7 +548,8 @@ class _Reader:
         """Where a clause names things, quoted or not; "films" is none."""
         quoted = [(at, at + 1) for at, sign in enumerate(text) if 0 <= ord(sign) - 0xE000 < len(self._quoted)]
         for start, end in quoted or self._vocabulary.named_in(text):
-            if phrases.ITEMS.fullmatch(text[start:end]) is None:
+            said = text[start:end]
+            if quoted or not (phrases.ITEMS.fullmatch(said) or phrases.WORDS_OF_HABITS.fullmatch(said)):
                 yield start, end
 
     def _near(self, reading: Reading, masked: Masked) -> Near:
@@ -854,6 +855,8 @@ class _Reader:
 
     def _named(self, said: str) -> Match | None:
         """What a name means; of two names with a slash between them, either."""
+        if phrases.WORDS_OF_HABITS.fullmatch(said) and said not in self._quoted:
+            return None
         match = self._vocabulary.thing(said)
         if match is None and (pair := phrases.EITHER_NAME.fullmatch(said)) is not None:
             halves = [half for part in pair.groups() if (half := self._vocabulary.thing(part)) is not None]
