@@ -10,7 +10,7 @@ import re
 from agents.phrases import PEOPLE, SHARE, ZH_PEOPLE
 from limner.domain import Language
 
-_FOLK = rf"(?:(?:all|the|our|only|just)\s+)*(?:{PEOPLE}|folks?)"
+_FOLK = rf"(?:(?:all|any|the|our|only|just)\s+)*(?:{PEOPLE}|folks?)"
 _WHO = rf"{_FOLK}\s+(?:who|that|which)"
 _START = r"(?:please|take|keep|start (?:with|from)|get|find|show|give me|list|pull)"
 _ASK = (
@@ -31,6 +31,24 @@ _EN = tuple(
         rf"^narrow\s+(?:down\s+)?{_WHO}\s+(?P<a>.+?)\s+(?:down\s+)?to\s+(?:only\s+|just\s+)?{_WHO}\s+(?P<b>.+)$",
         rf"^{_ASK}{_WHO}\s+(?P<a>.+?),?\s+and\s+of\s+(?:those|these|them),?\s+(?:only\s+|just\s+)*{_WHO}\s+(?P<b>.+)$",
         rf"^which\s+of\s+{_WHO}\s+(?P<a>.+?)\s+also\s+(?P<b>.+)$",
+        rf"^which\s+{_WHO}\s+(?P<a>.+?)\s+are\s+also\s+{_WHO}\s+(?P<b>.+)$",
+        rf"^{_ASK}{_FOLK}\s+(?:(?:where|with|meeting|matching|for whom)\s+)?both(?:\s+(?:hold|conditions?|criteria|"
+        rf"are true))?:"
+        r"\s*(?P<a>.+?)\s*(?:[,;+]|\band\b)\s*(?P<b>.+)$",
+        rf"^{_ASK}{_WHO}\s+(?P<a>.+?)(?:\.\s+(?:they\s+)?(?:should|must|have to|need to)?|,?\s+(?:but\s+)?only if they|"
+        rf",?\s+then\s+narrow\s+(?:it|them|that)\s+(?:down\s+)?to\s+{_WHO})\s+(?:also\s+)?(?P<b>.+)$",
+        rf"^{_ASK}{_WHO}\s+(?P<a>.+?)(?:,?\s+(?:and|but))?\s+(?:who|that)\s+also\s+(?P<b>.+)$",
+        rf"^{_ASK}{_WHO}\s+(?P<a>(?:(?!\b(?:{PEOPLE}|folks?|and|or|but)\s+who\b).)+?)\s+who\s+(?P<b>.+)$",
+    )
+)
+_EN_OUT_FIRST = tuple(
+    re.compile(pattern, re.IGNORECASE)
+    for pattern in (
+        rf"^(?:excluding|setting aside|other than|leaving out|except(?: for)?|apart from|not counting|ignoring|"
+        rf"without)\s+"
+        rf"{_WHO}\s+(?P<b>.+?),\s+{_ASK}(?:{_FOLK}\s+)?(?:(?:who|that)\s+)?(?P<a>.+)$",
+        rf"^(?:take out|remove|subtract|exclude|drop)\s+{_WHO}\s+(?P<b>.+?)\s+from\s+(?:the (?:list|set|group) of\s+)?"
+        rf"{_WHO}\s+(?P<a>.+)$",
     )
 )
 _EN_OUT = re.compile(
@@ -66,7 +84,8 @@ _ZH_BOTH = tuple(
         rf"^[从在]?(?P<a>.+?){_AMONG}(?:{_WHICH}|找出|筛出|筛选出?|挑出?|选出)(?P<b>.+?)的?$",
         rf"^[从在]?(?P<a>.+?){_AMONG}(?P<b>.+?)的{_WHICH}$",
         rf"^先找(?:出)?(?P<a>.+?)的{ZH_PEOPLE}[，,]再?从中(?:挑|选|筛|找)出?(?P<b>.+?)的?$",
-        rf"^(?:同时)?(?:满足|符合)(?P<a>.+?)[和与跟、](?P<b>.+?)(?:的?{ZH_PEOPLE})?$",
+        rf"^(?:同时)?(?:满足|符合)(?P<a>.+?)(?:[和与跟、]|并且|而且|且|同时)(?P<b>.+?)(?:的?{ZH_PEOPLE})?$",
+        r"^(?:两个)?条件[：:](?P<a>.+?)[；;，,](?:并?且|同时)?(?P<b>.+)$",
         rf"^(?P<a>.+?)[和与跟、](?P<b>.+?)(?:两个?条件|两者|二者)(?:都|同时|均)(?:符合|满足|具备)的?{ZH_PEOPLE}?$",
         rf"^(?P<a>.+?)的{ZH_PEOPLE}[和与跟同](?P<b>.+?)的{ZH_PEOPLE}的?(?:取)?(?:交集|重合|重叠)(?:部分)?$",
     )
@@ -76,6 +95,9 @@ _ZH_OUT = tuple(
     for pattern in (
         rf"^[从在]?(?P<a>.+?){_AMONG}{_OUT}(?:其中)?(?P<b>.+?)的?(?:{ZH_PEOPLE})?(?:[，,]?(?:还剩|剩下)?{_WHICH})?$",
         rf"^(?:排除|除了?|除去|去掉|剔除)(?P<b>.+?)的?{ZH_PEOPLE}?(?:之?后|以?外|之外)[，,]?{_WHICH}(?P<a>.+)$",
+        rf"^(?:排除|除了?|除去|去掉|剔除|不包括|不含|不算)(?P<b>.+?)的{ZH_PEOPLE}?[，,]{_WHICH}(?P<a>.+)$",
+        rf"^(?:排除|除了?|除去|去掉|剔除|不包括|不含|不算)(?P<b>.+?)的?{ZH_PEOPLE}?(?:之?后|以?外|"
+        rf"之外)?[，,](?P<a>.+?)的{_WHICH}$",
         rf"^把(?P<b>.+?)的?{ZH_PEOPLE}?{_OUT}(?:之?后)?[，,](?:看看|再看|剩下的?)?{_WHICH}(?P<a>.+)$",
         rf"^(?P<a>.+?)的(?:那[些批])?{ZH_PEOPLE}[，,](?:但|不过|可)?(?:别|不要|不)(?:带上?|包括|包含|算上?|"
         rf"含)(?P<b>.+?)的?$",
@@ -88,6 +110,7 @@ _ZH_OUT = tuple(
         rf"^不[看算要](?P<b>.+?)的{ZH_PEOPLE}?[，,]{_WHICH}(?P<a>.+)$",
     )
 )
+_ASIDE = re.compile(r"[（(]((?:不|除|排除|去掉|剔除)[^（）()]+)[)）]$")
 _EVERYBODY = re.compile("(?:我们|咱们|平台|全部|所有|全体|总)的?")
 _ZH_ASKS = re.compile(
     r"^(?:请|麻烦|帮我|帮忙|我|咱们?的?|想要|想找|想看|要|想|找出?|查一?下?|筛选(?:条件[：:]|出)?|拉一?份?|列出)+(?=.)"
@@ -102,11 +125,13 @@ def in_one(question: str, language: Language) -> str:
             if (found := pattern.match(text)) is not None and _TAKES_OUT.match(found["b"]) is None:
                 counted = _HOW_MANY.sub("", found["b"])
                 return f"{'Which' if counted == found['b'] else 'How many'} users {found['a']} and also {counted}?"
-        if (found := _EN_OUT.match(text)) is not None:
+        taken_out = (_EN_OUT, *_EN_OUT_FIRST)
+        if (found := next(filter(None, (pattern.match(text) for pattern in taken_out)), None)) is not None:
             return f"Which users {found['a']} but not those who {found['b']}?"
         if (found := _SHARE_OF.match(text)) is not None:
             return f"What {found['share']} of {found['a']} also {found['b']}?"
         return question if SHARE.search(question) else _ALSO.sub(" and also ", question)
+    text = _ASIDE.sub(r"，\1", text)
     asked = "多少用户" if re.search("多少|几[个位名]|人数", text) else "哪些用户"
     for patterns, joint in ((_ZH_OUT, "{a}，但不包括{b}的"), (_ZH_BOTH, "{a}，而且{b}")):
         for pattern in patterns:

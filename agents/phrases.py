@@ -28,6 +28,8 @@ SHORT: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r"\bNOT(?= (?:those|people|users|ones|anyone)\b)", "but not"),
         (r"^\w+ ?= ?(?=\w)", ""),
         (r"(?<=[a-z]) \+ (?=[a-z])", " and "),
+        (r"\bNOT(?= )", "excluding those who"),
+        (r"(?<=[\u4e00-\u9fff]) ?\+ ?(?=[\u4e00-\u9fff])", "，而且"),
         (r"不在(.+?)的?人?之列", r"不属于\1的人"),
     )
 )
