@@ -20,10 +20,12 @@ _ASK = (
 _EN = tuple(
     re.compile(pattern, re.IGNORECASE)
     for pattern in (
-        rf"^{_ASK}(?:the\s+)?(?:overlap|intersection)\s+(?:between|of)\s+{_WHO}\s+(?P<a>.+?)\s+(?:and|"
-        rf"with)\s+{_WHO}\s+(?P<b>.+)$",
-        rf"^{_ASK}{_FOLK}\s+(?:who|that)\s+(?:are|is|"
-        rf"fall)\s+in(?:to)?\s+both(?:\s+groups)?:\s*{_WHO}\s+(?P<a>.+?),?\s+(?:and\s+)?{_WHO}\s+(?P<b>.+)$",
+        rf"^.*?\b(?:both(?:\s+(?:groups|camps|sets|lists))?|overlap|intersection|common\s+users|in\s+common)\b\W*"
+        rf"(?:(?:between|of)\s+)?{_WHO}\s+(?P<a>.+?)\s*(?:[,/;&]|\band\b|\bwith\b)\s*(?:and\s+)?{_WHO}\s+(?P<b>.+)$",
+        rf"^{_ASK}{_WHO}\s+(?P<a>.+?)[.,;:]\s+(?:(?:of|among|from)\s+(?:those|these|them),?\s+{_ASK}|"
+        rf"which(?:\s+of\s+them|\s+ones)?\s+|narrowed\s+(?:down\s+)?to\s+)(?:{_WHO}\s+)?(?P<b>.+)$",
+        rf"^{_ASK}{_WHO}\s+(?P<a>.+?)[,;.]\s+(?:and\s+)?they\s+(?:should|must|need\s+to|have\s+to)\s+(?:also\s+)?be\s+"
+        rf"{_WHO}\s+(?P<b>.+)$",
         rf"^(?:of|out of|among|amongst|from|within)\s+{_WHO}\s+(?P<a>.+?),\s+{_ASK}(?:{_WHO}\s+|"
         rf"ones?\s+(?:of them\s+)?)?(?:also\s+)?(?P<b>.+)$",
         rf"^(?:take|keep|start (?:with|from))\s+{_WHO}\s+(?P<a>.+?),?\s+(?:and|then)\s+(?:keep|take|"
@@ -44,9 +46,15 @@ _EN = tuple(
 _EN_OUT_FIRST = tuple(
     re.compile(pattern, re.IGNORECASE)
     for pattern in (
-        rf"^(?:excluding|setting aside|other than|leaving out|except(?: for)?|apart from|not counting|ignoring|"
+        rf"^(?:excluding|setting aside|other than|leaving (?:out|aside)|aside from|except(?: for)?|apart from|"
+        rf"not counting|ignoring|"
         rf"without)\s+"
         rf"{_WHO}\s+(?P<b>.+?),\s+{_ASK}(?:{_FOLK}\s+)?(?:(?:who|that)\s+)?(?P<a>.+)$",
+        rf"^(?:exclude|drop|remove|filter out|leave out)\s+{_WHO}\s+(?P<b>.+?)(?:\.\s+then|,?\s+and(?:\s+then)?|"
+        rf"\s+-)\s+"
+        rf"{_ASK}(?:the\s+rest\s+(?:who|that)|{_WHO})\s+(?P<a>.+)$",
+        rf"^{_ASK}{_WHO}\s+(?P<a>.+?),?\s+(?:but\s+)?(?:skip|drop|exclude|ignore)(?:\s+(?:them|those|anyone))?\s+if\s+"
+        rf"(?:they|someone)\s+(?P<b>.+)$",
         rf"^(?:take out|remove|subtract|exclude|drop)\s+{_WHO}\s+(?P<b>.+?)\s+from\s+(?:the (?:list|set|group) of\s+)?"
         rf"{_WHO}\s+(?P<a>.+)$",
     )
@@ -77,7 +85,11 @@ _ALSO = re.compile(
 _HOW_MANY = re.compile(r"^how many(?: of them| of those)?\s+(?:also\s+)?", re.IGNORECASE)
 _AMONG = rf"的(?:那[些批]|这[些批])?{ZH_PEOPLE}(?:里面?|中|当中|之中)[，,]?再?"
 _WHICH = rf"(?:哪些|有哪些|还有哪些|有谁|谁|还有谁|有?多少个?(?!比例)|有?几[个位名]){ZH_PEOPLE}?"
-_OUT = r"(?:去掉|去除|刨除|刨掉|剔除|剔掉|排除掉?|扣除|除去|减去|过滤掉?|筛掉|拿掉|除外|不要|不算)"
+_OUT = (
+    r"(?:去[掉除]|刨[除掉去开]|剔[除掉]|排除掉?|扣[除掉]|除[去开]|减去|过滤掉?|筛掉|拿掉|撇开|抛开|屏蔽|删[除掉]|"
+    r"除外|不要|"
+    r"不算|不含|不包[括含]|不参加|不发|不投|不列)"
+)
 _ZH_BOTH = tuple(
     re.compile(pattern)
     for pattern in (
@@ -98,11 +110,15 @@ _ZH_OUT = tuple(
         rf"^(?:排除|除了?|除去|去掉|剔除|不包括|不含|不算)(?P<b>.+?)的{ZH_PEOPLE}?[，,]{_WHICH}(?P<a>.+)$",
         rf"^(?:排除|除了?|除去|去掉|剔除|不包括|不含|不算)(?P<b>.+?)的?{ZH_PEOPLE}?(?:之?后|以?外|"
         rf"之外)?[，,](?P<a>.+?)的{_WHICH}$",
+        rf"^先?{_OUT}(?:那些|其中)?(?P<b>.+?)的{ZH_PEOPLE}?(?:不谈|之?后|以?外)?[，,](?:再|只|我想?)*"
+        rf"(?:看看?|列出|给我|显示|找出?)?(?:{_WHICH})?(?P<a>.+?)(?:的(?:名单|{ZH_PEOPLE})?)?$",
         rf"^把(?P<b>.+?)的?{ZH_PEOPLE}?{_OUT}(?:之?后)?[，,](?:看看|再看|剩下的?)?{_WHICH}(?P<a>.+)$",
         rf"^(?P<a>.+?)的(?:那[些批])?{ZH_PEOPLE}[，,](?:但|不过|可)?(?:别|不要|不)(?:带上?|包括|包含|算上?|"
         rf"含)(?P<b>.+?)的?$",
-        rf"^(?P<a>.+?)的(?:那[些批])?(?:{ZH_PEOPLE}|名单)[，,](?:但|不过)?(?P<b>[^，,]+?)的{ZH_PEOPLE}?(?:都|请|"
-        rf"全)*{_OUT}$",
+        rf"^(?P<a>.+?)的(?:那[些批])?(?:{ZH_PEOPLE}|名单)[，,](?:但|不过)?(?P<b>[^，,]+?)(?:的{ZH_PEOPLE}?|者)"
+        rf"(?:都|请|全|就|一律|一概)*{_OUT}(?:了|列|导出)?$",
+        rf"^(?P<a>.+?)的(?:那[些批])?{ZH_PEOPLE}[，,](?:但|不过)?别把(?P<b>.+?)的{ZH_PEOPLE}?(?:算|放|列|加)"
+        r"(?:进去|进来|上)$",
         rf"^(?P<a>.+?)的(?:那[些批])?{ZH_PEOPLE}(?:有哪些)?[，,？?](?:并|但|再|且)?(?:{_OUT}|不算|不含)(?:其中|"
         rf"掉)?(?P<b>.+?)的?{ZH_PEOPLE}?$",
         rf"^(?P<a>.+?){_AMONG}除了?(?P<b>.+?)的?{ZH_PEOPLE}?(?:以外|之外|外)?[，,]?(?:还有谁|还有哪些|"
@@ -132,7 +148,7 @@ def in_one(question: str, language: Language) -> str:
             return f"What {found['share']} of {found['a']} also {found['b']}?"
         return question if SHARE.search(question) else _ALSO.sub(" and also ", question)
     text = _ASIDE.sub(r"，\1", text)
-    asked = "多少用户" if re.search("多少|几[个位名]|人数", text) else "哪些用户"
+    asked = "多少用户" if re.search("多少|(?<!哪)几[个位名]|人数", text) else "哪些用户"
     for patterns, joint in ((_ZH_OUT, "{a}，但不包括{b}的"), (_ZH_BOTH, "{a}，而且{b}")):
         for pattern in patterns:
             if (found := pattern.match(text)) is not None and not _EVERYBODY.fullmatch(found["a"]):

@@ -29,7 +29,9 @@ SHORT: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r"^\w+ ?= ?(?=\w)", ""),
         (r"(?<=[a-z]) \+ (?=[a-z])", " and "),
         (r"\bNOT(?= )", "excluding those who"),
-        (r"(?<=[\u4e00-\u9fff]) ?\+ ?(?=[\u4e00-\u9fff])", "，而且"),
+        (r"(?<=[\u4e00-\u9fff]) ?(?:[+&∩]|AND|and) ?(?=[\u4e00-\u9fff])", "，而且"),
+        (r"(?<=[\u4e00-\u9fff]) ?(?:NOT|not) ?(?=[\u4e00-\u9fff])", "，不包括"),
+        (r"\bppl\b", "people"),
         (r"不在(.+?)的?人?之列", r"不属于\1的人"),
     )
 )
@@ -165,7 +167,7 @@ WANTED: tuple[tuple[Want, re.Pattern[str]], ...] = tuple(
             "count",
             r"\b(?:how (?:many|big|large|numerous)|number|count|quantity|size|tally|headcount|total|figure|quantify|"
             r"(?:add|sum|tot) up)\b|"
-            r"多少|几[个位名]|人数|数量|数目|用户数|总数|规模|有多大|统计|[数算]一[数算下]",
+            r"多少|(?<!哪)几[个位名]|人数|数量|数目|用户数|总数|规模|有多大|统计|[数算]一[数算下]",
         ),
     )
 )
@@ -295,7 +297,8 @@ _ZH_PART = (
     r"(?:占?比例?|比重|份额|百分比|百分之(?:多少|几)|多少|几成|多大(?:一部分|比例)?|多高|人数|数量|数目|总数|名单)"
 )
 _ZH_ASK = (
-    r"(?:给我个数|麻烦|劳烦|烦请|请问|请|帮忙|帮我|帮|给我|替我|为我|我们|我|你|您|想要|想|需要|要|知道|了解|看看|"
+    r"(?:给我个数|有没有(?=.{2,}的)|麻烦|劳烦|烦请|请问|请|帮忙|帮我|帮|给我|替我|为我|我们|我|你|您|想要|想|需要|"
+    r"要|知道|了解|看看|"
     r"看一下|"
     r"看下|能不能|能否|"
     r"可不可以|可以|能|把|将|列出来?|列一?下|列举|找出来?|找到|找一?[找下]|挑出来?|选出来?|查出来?|查一?[查下]|查询|"
@@ -429,7 +432,8 @@ EITHER = re.compile(
     re.IGNORECASE,
 )
 AS_WELL = re.compile(
-    r"[,\s]+(?:as well|both at once|both|simultaneously|into the bargain|too|also|likewise|to boot|besides|in addition|"
+    r"[,\s]+(?:as well|both (?:at once|conditions)|both|simultaneously|into the bargain|too|also|likewise|to boot|"
+    r"besides|in addition|"
     r"at the same time)$",
     re.IGNORECASE,
 )
@@ -476,7 +480,7 @@ ZH_OR = re.compile(r"[，,]?\s*(?:或者是?|或是?)")
 ZH_TRIM = re.compile(
     rf"^(?:的|既|又|也|都|还|同时|并且|那些|这些|{ZH_PEOPLE}(?=.))+|(?:的{ZH_PEOPLE}?(?:之列)?|的)+$|[？?。！!，,\s]+$"
 )
-ZH_NEGATED = re.compile(r"^(?:没有|没|并不|并未|不是)")
+ZH_NEGATED = re.compile(r"^(?:没有|没|并不|并未|不是|非(?!常))")
 
 # --- within a clause ---
 

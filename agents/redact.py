@@ -33,6 +33,8 @@ _EMAIL = re.compile(r"(?:[.%+'-]|[^\W\u3040-\u9fff]){1,64}@(?:(?:-|[^\W\u3040-\u
 """argus-redact takes "me" in me@example.com for a word."""
 _ABROAD = re.compile(r"(?<![a-zA-Z\d.+])(?:\+|00)[1-9](?:[ .-]?(?:\(0\) ?)?\d){8,13}(?!\d)")
 _AT_HOME = re.compile(r"(?<![\d.])(?<!\d[ -])0(?=(?:[ -]?\d){9,10}(?![ -]?\d))\d{2,4}[ -]?\d{3,4}[ -]?\d{3,4}")
+_BRITISH_MOBILE = re.compile(r"(?<![\d.])(?<!\d[ -])07\d{3}[ -]?\d{3}[ -]?\d{3}(?!\d)")
+"""Whatever number comes behind it."""
 _CHINA_MOBILE = re.compile(r"(?<!\d)1[3-9]\d{9}(?!\d)")
 """argus-redact misses one that stands before another number's country code, and British numbers with spaces."""
 
@@ -56,7 +58,7 @@ def redact(text: str) -> Redacted:
         for find in sorted(finds, key=lambda find: find["start"], reverse=True):
             text = text[: find["start"]] + _PLACEHOLDERS[find["type"]] + text[find["end"] :]
         total += len(finds)
-    for missed in (_CHINA_MOBILE, _AT_HOME):
+    for missed in (_CHINA_MOBILE, _BRITISH_MOBILE, _AT_HOME):
         text, more = missed.subn("[PHONE]", text)
         total += more
     return Redacted(text, total)
