@@ -55,7 +55,7 @@ DENIES = re.compile(
     r"\b(?:not|no|nor|never|without|hardly|rarely|seldom|scarcely|barely|(?<!a )(?:little|few)|cannot|nothing|"
     r"nobody|none|"
     r"less|(?<!at )least|lack(?:s|ing)?|stop(?:s|ped)?(?! (?:by|in)\b))\b|n[’']t\b|"
-    r"不(?!少)|没(?!少)|[无未]|(?<![特区级个性类])别(?![人的家])|(?<![不没至多])少",
+    r"不(?!少|动)|没(?!少)|[无未]|非(?!常)|(?<![特区级个性类])别(?![人的家])|(?<![不没至多])少",
     re.IGNORECASE,
 )
 HEDGES = re.compile(

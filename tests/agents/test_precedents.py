@@ -147,8 +147,10 @@ def test_a_denial_is_read_where_the_clause_means_something_else_without_it() -> 
 
 
 def test_more_or_less_is_no_denial() -> None:
-    for clause in ("watch quite a few {x}", "did at least something {t}", "特别喜欢{x}", "看过不少{x}", "stop by {t}"):
+    unchanged = ("watch quite a few {x}", "did at least something {t}", "特别喜欢{x}", "看过不少{x}", "stop by {t}")
+    for clause in (*unchanged, "动不动就看{x}", "非常喜欢{x}"):
         assert undenied(clause) == clause
+    assert undenied("非{x}迷") == "{x}迷"
 
 
 def test_an_adverb_that_no_wording_has_wants_a_larger_lead() -> None:
