@@ -524,7 +524,7 @@ def _stated(wheel: Path) -> str:
 
 
 def _run(command: Sequence[str], hear: Callable[[Mapping[str, Any]], None], *, failure: str) -> None:
-    """Runs a script of the engine and passes on what it reports, line by line.
+    """Runs a script of the engine and passes on what it reports, line by line; its standard input ends with us.
 
     Raises:
         SupplyError: the script could not start, or did not come to its end.
@@ -532,7 +532,7 @@ def _run(command: Sequence[str], hear: Callable[[Mapping[str, Any]], None], *, f
     last: dict[str, Any] = {}
     with TemporaryFile("w+", encoding="utf-8", errors="replace") as noise:
         try:
-            child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=noise, stdin=subprocess.DEVNULL, text=True)
+            child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=noise, stdin=subprocess.PIPE, text=True)
         except OSError as error:
             raise SupplyError(
                 f"{failure}: vLLM's environment has no working Python at {command[0]} ({error.strerror}). "

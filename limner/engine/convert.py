@@ -10,7 +10,7 @@ while running (compressed-tensors "int-quantized"). Embeddings, the head, norms 
 Only NumPy touches the numbers, one element at a time, so the same GGUF gives the same bytes everywhere. FOLDER appears
 whole or not at all: the work is done in `FOLDER.tmp`, which is renamed at the end. One JSON object a line goes to
 standard output: {"done", "total"} in bytes, at the end {"ready": FOLDER}, or {"error"} with a sentence and exit code 1.
-When the reader of these lines dies, the next line fails and the conversion ends.
+Where standard input is a pipe, the conversion ends with whoever holds its other end: nothing goes on writing there.
 """
 
 from __future__ import annotations
@@ -19,7 +19,9 @@ import argparse
 import json
 import os
 import shutil
+import stat
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -370,12 +372,24 @@ def say(**line: Any) -> None:
     sys.stdout.flush()
 
 
+def end_with_parent() -> None:
+    """Ends this process as soon as the one that started it is gone, however that ended."""
+
+    def wait() -> None:
+        sys.stdin.buffer.read()
+        os._exit(1)
+
+    if stat.S_ISFIFO(os.fstat(sys.stdin.fileno()).st_mode):
+        threading.Thread(target=wait, daemon=True).start()
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description="Turns a GGUF file into a Hugging Face folder that vLLM loads.")
     parser.add_argument("gguf", type=Path)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--precision", choices=("w8a8", "bf16"), required=True)
     args = parser.parse_args()
+    end_with_parent()
     try:
         convert(args.gguf, args.folder, args.precision, lambda done, total: say(done=done, total=total))
     except (UnsupportedError, OSError) as error:

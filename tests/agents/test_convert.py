@@ -198,3 +198,11 @@ def test_an_unknown_architecture_is_refused_in_words(tmp_path: Path) -> None:
     child = subprocess.run(command, capture_output=True, check=False, text=True)
     assert child.returncode == 1
     assert "gpt2 is not supported" in json.loads(child.stdout)["error"]
+
+
+def test_it_ends_when_whoever_started_it_is_gone() -> None:
+    code = "import time; from limner.engine.convert import end_with_parent; end_with_parent(); time.sleep(600)"
+    with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE) as child:
+        assert child.stdin is not None
+        child.stdin.close()
+        assert child.wait(timeout=300) == 1
