@@ -40,7 +40,7 @@ _EN = tuple(
         rf"^{_ASK}{_WHO}\s+(?P<a>.+?)(?:\.\s+(?:they\s+)?(?:should|must|have to|need to)?|,?\s+(?:but\s+)?only if they|"
         rf",?\s+then\s+narrow\s+(?:it|them|that)\s+(?:down\s+)?to\s+{_WHO})\s+(?:also\s+)?(?P<b>.+)$",
         rf"^{_ASK}{_WHO}\s+(?P<a>.+?)(?:,?\s+(?:and|but))?\s+(?:who|that)\s+also\s+(?P<b>.+)$",
-        rf"^{_ASK}{_WHO}\s+(?P<a>(?:(?!\b(?:{PEOPLE}|folks?|and|or|but)\s+who\b).)+?)\s+who\s+(?P<b>.+)$",
+        rf"^{_ASK}{_WHO}\s+(?P<a>(?:(?!\b(?:{PEOPLE}|folks?|and|or|but)\s+who\b).)+?)\s+(?-i:who)\s+(?P<b>.+)$",
     )
 )
 _EN_OUT_FIRST = tuple(

@@ -154,10 +154,10 @@ class _Reader:
     def question(self, asked: str) -> Plan:
         if len(asked) > LENGTH:
             raise Unread("")
-        text = " ".join(asked.split())
+        text = self._set_quotes_aside(" ".join(asked.split()))
         for pattern, said in phrases.SHORT:
             text = pattern.sub(said, text)
-        text = phrases.MONTHS.sub(_in_numbers, self._set_quotes_aside(joined.in_one(text, self._lang)))
+        text = phrases.MONTHS.sub(_in_numbers, joined.in_one(text, self._lang))
         text = self._with_people(text)
         query = self._chinese(text) if self._lang == "zh" else self._english(text)
         return Plan(

@@ -76,3 +76,13 @@ def test_who_is_taken_out_in_parentheses_leaves_the_rest_in() -> None:
         "哪些用户喜欢恐怖片（不包括喜欢科幻片的）？",
     ):
         assert plan(question, NAMES).query.where in WITHOUT
+
+
+@pytest.mark.parametrize(
+    "question",
+    ['Which users like "Doctor who likes sci-fi" and like horror?', "Which users like Doctor Who and horror?"],
+)
+def test_a_name_with_a_word_that_joins_is_not_taken_apart(question: str) -> None:
+    with pytest.raises(Unread) as caught:
+        plan(question, NAMES)
+    assert any("Doctor" in word and "ho" in word for word in caught.value.unknown)
