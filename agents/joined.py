@@ -43,9 +43,11 @@ _EN = tuple(
         rf"^{_ASK}{_WHO}\s+(?P<a>(?:(?!\b(?:{PEOPLE}|folks?|and|or|but)\s+who\b).)+?)\s+(?-i:who)\s+(?P<b>.+)$",
     )
 )
-_EN_OUT_FIRST = tuple(
+_EN_OUT = tuple(
     re.compile(pattern, re.IGNORECASE)
     for pattern in (
+        rf"^{_START}\s+{_WHO}\s+(?P<a>.+?),?\s+(?:and|then|but)\s+(?:subtract|remove|throw out|take out|drop|exclude|"
+        rf"filter out|leave out|cut|discard|weed out)\s+{_WHO}\s+(?P<b>.+)$",
         rf"^(?:excluding|setting aside|other than|leaving (?:out|aside)|aside from|except(?: for)?|apart from|"
         rf"not counting|ignoring|"
         rf"without)\s+"
@@ -58,12 +60,6 @@ _EN_OUT_FIRST = tuple(
         rf"^(?:take out|remove|subtract|exclude|drop)\s+{_WHO}\s+(?P<b>.+?)\s+from\s+(?:the (?:list|set|group) of\s+)?"
         rf"{_WHO}\s+(?P<a>.+)$",
     )
-)
-_EN_OUT = re.compile(
-    rf"^{_START}\s+{_WHO}\s+(?P<a>.+?),?\s+(?:and|then|but)\s+(?:subtract|remove|throw out|take out|drop|exclude|"
-    rf"filter out|"
-    rf"leave out|cut|discard|weed out)\s+{_WHO}\s+(?P<b>.+)$",
-    re.IGNORECASE,
 )
 _TAKES_OUT = re.compile(
     r"^(?:remove|filter|drop|exclude|take|leave|cut|throw|weed|discard|skip|subtract|minus|without|not|no|ignore|what|"
@@ -85,6 +81,7 @@ _ALSO = re.compile(
 _HOW_MANY = re.compile(r"^how many(?: of them| of those)?\s+(?:also\s+)?", re.IGNORECASE)
 _AMONG = rf"的(?:那[些批]|这[些批])?{ZH_PEOPLE}(?:里面?|中|当中|之中)[，,]?再?"
 _WHICH = rf"(?:哪些|有哪些|还有哪些|有谁|谁|还有谁|有?多少个?(?!比例)|有?几[个位名]){ZH_PEOPLE}?"
+_BUT = "(?:排除|除了?|除去|去掉|剔除)"
 _OUT = (
     r"(?:去[掉除]|刨[除掉去开]|剔[除掉]|排除掉?|扣[除掉]|除[去开]|减去|过滤掉?|筛掉|拿掉|撇开|抛开|屏蔽|删[除掉]|"
     r"除外|不要|"
@@ -106,10 +103,9 @@ _ZH_OUT = tuple(
     re.compile(pattern)
     for pattern in (
         rf"^[从在]?(?P<a>.+?){_AMONG}{_OUT}(?:其中)?(?P<b>.+?)的?(?:{ZH_PEOPLE})?(?:[，,]?(?:还剩|剩下)?{_WHICH})?$",
-        rf"^(?:排除|除了?|除去|去掉|剔除)(?P<b>.+?)的?{ZH_PEOPLE}?(?:之?后|以?外|之外)[，,]?{_WHICH}(?P<a>.+)$",
-        rf"^(?:排除|除了?|除去|去掉|剔除|不包括|不含|不算)(?P<b>.+?)的{ZH_PEOPLE}?[，,]{_WHICH}(?P<a>.+)$",
-        rf"^(?:排除|除了?|除去|去掉|剔除|不包括|不含|不算)(?P<b>.+?)的?{ZH_PEOPLE}?(?:之?后|以?外|"
-        rf"之外)?[，,](?P<a>.+?)的{_WHICH}$",
+        rf"^{_BUT}(?P<b>.+?)的?{ZH_PEOPLE}?(?:之?后|以?外|之外)[，,]?{_WHICH}(?P<a>.+)$",
+        rf"^(?:{_BUT}|不包括|不含|不算)(?P<b>.+?)的{ZH_PEOPLE}?[，,]{_WHICH}(?P<a>.+)$",
+        rf"^(?:{_BUT}|不包括|不含|不算)(?P<b>.+?)的?{ZH_PEOPLE}?(?:之?后|以?外|之外)?[，,](?P<a>.+?)的{_WHICH}$",
         rf"^先?{_OUT}(?:那些|其中)?(?P<b>.+?)的{ZH_PEOPLE}?(?:不谈|之?后|以?外)?[，,](?:再|只|我想?)*"
         rf"(?:看看?|列出|给我|显示|找出?)?(?:{_WHICH})?(?P<a>.+?)(?:的(?:名单|{ZH_PEOPLE})?)?$",
         rf"^把(?P<b>.+?)的?{ZH_PEOPLE}?{_OUT}(?:之?后)?[，,](?:看看|再看|剩下的?)?{_WHICH}(?P<a>.+)$",
@@ -119,7 +115,7 @@ _ZH_OUT = tuple(
         rf"(?:都|请|全|就|一律|一概)*{_OUT}(?:了|列|导出)?$",
         rf"^(?P<a>.+?)的(?:那[些批])?{ZH_PEOPLE}[，,](?:但|不过)?别把(?P<b>.+?)的{ZH_PEOPLE}?(?:算|放|列|加)"
         r"(?:进去|进来|上)$",
-        rf"^(?P<a>.+?)的(?:那[些批])?{ZH_PEOPLE}(?:有哪些)?[，,？?](?:并|但|再|且)?(?:{_OUT}|不算|不含)(?:其中|"
+        rf"^(?P<a>.+?)的(?:那[些批])?{ZH_PEOPLE}(?:有哪些)?[，,？?](?:并|但|再|且)?{_OUT}(?:其中|"
         rf"掉)?(?P<b>.+?)的?{ZH_PEOPLE}?$",
         rf"^(?P<a>.+?){_AMONG}除了?(?P<b>.+?)的?{ZH_PEOPLE}?(?:以外|之外|外)?[，,]?(?:还有谁|还有哪些|"
         rf"还有哪些{ZH_PEOPLE})$",
@@ -141,9 +137,9 @@ def in_one(question: str, language: Language) -> str:
             if (found := pattern.match(text)) is not None and _TAKES_OUT.match(found["b"]) is None:
                 counted = _HOW_MANY.sub("", found["b"])
                 return f"{'Which' if counted == found['b'] else 'How many'} users {found['a']} and also {counted}?"
-        taken_out = (_EN_OUT, *_EN_OUT_FIRST)
-        if (found := next(filter(None, (pattern.match(text) for pattern in taken_out)), None)) is not None:
-            return f"Which users {found['a']} but not those who {found['b']}?"
+        for pattern in _EN_OUT:
+            if (found := pattern.match(text)) is not None:
+                return f"Which users {found['a']} but not those who {found['b']}?"
         if (found := _SHARE_OF.match(text)) is not None:
             return f"What {found['share']} of {found['a']} also {found['b']}?"
         return question if SHARE.search(question) else _ALSO.sub(" and also ", question)

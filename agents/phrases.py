@@ -139,8 +139,8 @@ FILLED = re.compile(
     r"right now|these days|actually|really|exactly|here|"
     r"out there|would you say|have we got|do we (?:have|know)|are there|"
     r"(?:in|within|among|from|across) (?:(?:our|the|this|your|my|whole|entire|user) )*"
-    r"(?:data(?:base| set)?|base|platform|site|service|store|membership|population|records|sample|system|"
-    r"store))\b[, ]*)+(?:(?:who|that)\b[, ]*)?",
+    r"(?:data(?:base| set)?|base|platform|site|service|store|membership|population|records|sample|"
+    r"system))\b[, ]*)+(?:(?:who|that)\b[, ]*)?",
     re.IGNORECASE,
 )
 TAIL = re.compile(
@@ -448,7 +448,7 @@ _ZH_TAKE = (
     r"撇[开除]|抛[开去]|过滤掉|筛[掉除去]|滤[掉除]|删[掉除去]|忽略掉?|略[去过]|跳过|避开|绕开|拿掉)"
 )
 ZH_EXCEPT = re.compile(
-    rf"[，,；;]?\s*(?:但是?|不过|而|只是|可是|并且?|且|再|然后|同时)?(?:要|都)?(?:{_ZH_TAKE}|不属于|不在(?=.+之列$)|"
+    rf"[，,；;]?\s*(?:但是?|不过|而|只是|可是|并且?|且|再|然后|同时)?(?:要|都)?(?:{_ZH_TAKE}|不属于|"
     rf"除了(?!.*(?:还|也))|"
     rf"(?<=.)除(?=.+外$))"
 )

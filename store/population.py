@@ -16,7 +16,7 @@ Source:
 from __future__ import annotations
 
 import operator
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
@@ -25,6 +25,7 @@ from sqlalchemy import (
     Connection,
     Double,
     Executable,
+    TextClause,
     and_,
     cast,
     false,
@@ -38,6 +39,7 @@ from sqlalchemy import (
     true,
 )
 from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.orm import InstrumentedAttribute
 from sqlalchemy.sql.expression import ClauseElement
 
 from limner import query
@@ -126,25 +128,19 @@ class PopulationStore:
     def keys(self) -> dict[str, tuple[str, Label]]:
         """Every key that a served tag has, with its facet and label: one look into the index for each."""
         found: dict[str, tuple[str, Label]] = {}
-        row, last = TagRow, ""
+        row = TagRow
         with self._database.guarded(self._seconds) as connection:
-            while (key := connection.scalar(select(func.min(row.key)).where(SERVED, row.key > last))) is not None:
+            for key in _each(connection, row.key, SERVED):
                 one = connection.execute(
                     select(row.facet, row.label_en, row.label_zh).where(SERVED, row.key == key).limit(1)
                 ).one()
                 found[key] = (one.facet, Label(en=one.label_en, zh=one.label_zh))
-                last = key
         return found
 
     def acts(self) -> frozenset[str]:
         """The kinds of events that profiled users have: one look into the index for each."""
-        row, found = TallyRow, [""]
         with self._database.guarded(self._seconds) as connection:
-            while (
-                act := connection.scalar(select(func.min(row.act)).where(row.key == "", row.act > found[-1]))
-            ) is not None:
-                found.append(act)
-        return frozenset(found[1:])
+            return frozenset(_each(connection, TallyRow.act, TallyRow.key == ""))
 
     def profiled(self, ids: Sequence[str]) -> list[str]:
         """Which of these are users with a profile, in order."""
@@ -314,6 +310,16 @@ class _Run:
             steps = self._connection.execute(_Explained(statement))
             self._plan.append("\n".join(str(step[-1]) for step in steps))
         return self._connection.execute(statement).all()
+
+
+def _each(
+    connection: Connection, column: InstrumentedAttribute[str], where: ColumnElement[bool] | TextClause
+) -> Iterator[str]:
+    """The values of an indexed column, each once, by one look into the index for each."""
+    last = ""
+    while (value := connection.scalar(select(func.min(column)).where(where, column > last))) is not None:
+        yield value
+        last = value
 
 
 def condition(part: Condition) -> ColumnElement[bool]:
