@@ -397,7 +397,12 @@ def _counter(total: int, progress: Progress | None) -> Callable[[int], None]:
 
 
 def _seal(folder: Path) -> None:
-    """Write down what a finished folder consists of. Chroma rewrites its SQLite file even when it only reads."""
+    """Write down what a finished folder consists of. Chroma rewrites its SQLite file even when it only reads.
+
+    It also writes lengths of vectors that it never set, which is whatever this process had in memory: blanked out.
+    """
+    for path in folder.rglob("length.bin"):
+        path.write_bytes(bytes(path.stat().st_size))
     files = {str(path.relative_to(folder)): _sealed(path) for path in sorted(folder.rglob("*")) if path.is_file()}
     (folder / SEAL).write_bytes(orjson.dumps(files))
 

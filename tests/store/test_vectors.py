@@ -159,6 +159,7 @@ def test_the_index_holds_no_words_and_no_user_ids(embedded: VectorIndex, tmp_pat
     stored = b"".join(path.read_bytes() for path in folders(tmp_path)[0].rglob("*") if path.is_file())
     for word in ("genre/g3", "中文", "喜欢", "Likes noir", "u11"):
         assert word.encode() not in stored
+    assert not any(b"".join(path.read_bytes() for path in folders(tmp_path)[0].rglob("length.bin")))
 
 
 def test_one_folder_is_left_after_every_build(embedded: VectorIndex, tmp_path: Path) -> None:
