@@ -16,6 +16,7 @@ Source:
 from __future__ import annotations
 
 import operator
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
@@ -48,16 +49,16 @@ from limner.query import Condition, Measured, Query, Standing, Statistic
 from store import sets
 from store.database import Database
 from store.sets import AnySelect
-from store.tables import AnyRow, AuditRow, EventRow, ProfileRow, TagKeyRow, TagRow, TallyRow, UserRow
+from store.tables import AnyRow, AuditRow, EventRow, TagKeyRow, TagRow, TagSetRow, TallyRow, UserRow
 
 FLOOR = 5
 """Users that a group must have for a number over it to be told."""
 SECONDS = 20.0
 ROWS = 10_000
 
-PERSON = ProfileRow.user_id
-PEOPLE = select(PERSON).where(ProfileRow.revision == 1)
-"""A user with a profile has a first revision."""
+PERSON = TagSetRow.user_id
+PEOPLE = select(PERSON)
+"""A user with a profile has a set of served tags, if an empty one: one narrow row, however many revisions."""
 SERVED = text("tags.retired_revision IS NULL AND tags.status <> 'candidate'")
 """Word for word the condition of the index, without parameters, so that both databases see that it covers this."""
 ALL: ColumnElement[str] = literal_column("''")
@@ -66,6 +67,10 @@ COMPARED = {">=": operator.ge, "<=": operator.le, ">": operator.gt, "<": operato
 OTHERWISE = {"<=": ">", "<": ">="}
 FROM_NOTHING = frozenset({"events", "days", "spend", "share", "tags"})
 """Measures that are 0 for a user of whom there is no row."""
+
+
+Signed = tuple[str, Polarity]
+"""Key and polarity of a tag."""
 
 
 class Ranked(NamedTuple):
@@ -192,34 +197,41 @@ class _Run:
         means: tuple[Mean | None, ...] = ()
         withheld = 0
         second: int | None = None
-        if asked.want == "list":
-            users = tuple(row[0] for row in self._rows(group.order_by(PERSON).limit(ROWS)))
-        listed = asked.want == "list" and len(users) < ROWS
-        size = len(users) if listed else self._count(group)
         match asked.want:
+            case "list":
+                users = tuple(row[0] for row in self._rows(group.order_by(PERSON).limit(ROWS)))
+                size = len(users) if len(users) < ROWS else self._count(group)
             case "top users" if asked.by is not None:
+                size = self._count(group)
                 number = statistic(asked.by)
                 order = number.c.value if asked.lowest else number.c.value.desc()
                 ranked = select(number.c.user_id, number.c.value).where(number.c.user_id.in_(group))
                 rows = self._rows(ranked.order_by(order, number.c.user_id).limit(asked.most))
                 users, values = tuple(row.user_id for row in rows), tuple(row.value for row in rows)
             case "top tags":
-                tags, withheld = self._top_tags(group, asked)
+                size, held = self._held(group)
+                tags, withheld = self._top_tags(held, asked)
             case "share" if against is not None:
-                second = self._count(PEOPLE.where(condition(against)))
-            case "compare" | "apart":
+                size, second = self._count(group), self._count(PEOPLE.where(condition(against)))
+            case "compare" | "apart" if asked.by is not None:
                 rest = PEOPLE.where(not_(condition(where)) if against is None else condition(against))
-                second = people - size if against is None else self._count(rest)
-                if asked.by is not None:
-                    means = tuple(self._mean(asked.by, one) for one in (group, rest))
-                elif min(size, second) >= FLOOR:
-                    tags, withheld = self._shared(group, None if against is None else rest)
+                (size, one), (second, other) = (self._mean(asked.by, each) for each in (group, rest))
+                means = (one, other)
+            case "compare" | "apart":
+                size, held = self._held(group)
+                second, others = self._held(PEOPLE if against is None else PEOPLE.where(condition(against)))
+                if against is None:
+                    second, others = second - size, others - held
+                if min(size, second) >= FLOOR:
+                    tags, withheld = _told(held, others)
+            case _:
+                size = self._count(group)
         named = asked.want in {"list", "top users"}
         return Found(
             query=asked,
             people=people,
-            size=size if named else self._told(size),
-            second=None if second is None else self._told(second),
+            size=size if named else _size(size),
+            second=None if second is None else _size(second),
             users=users,
             values=values,
             tags=tags,
@@ -229,9 +241,6 @@ class _Run:
             sql=tuple(self._sql),
             plan=tuple(self._plan),
         )
-
-    def _told(self, size: int) -> int | None:
-        return None if 0 < size < FLOOR else size
 
     def _settled(self, part: Condition) -> Condition:
         """The condition with a number in the place of each standing."""
@@ -256,34 +265,20 @@ class _Run:
         self._standings.append((standing, measured))
         return measured
 
-    def _top_tags(self, group: AnySelect, asked: Query) -> tuple[tuple[Ranked, ...], int]:
-        told, few = self._held(None if asked.where == query.Everyone() else group, asked.facet)
+    def _top_tags(self, held: Counter[Signed], asked: Query) -> tuple[tuple[Ranked, ...], int]:
+        if asked.facet:
+            of_it = self._keys_of(asked.facet)
+            held = Counter({tag: users for tag, users in held.items() if tag[0] in of_it})
+        told, few = _told(held)
         order = 1 if asked.lowest else -1
-        told.sort(key=lambda one: (order * one.users, one.key))
-        return tuple(told[: asked.most]), few
+        return tuple(sorted(told, key=lambda one: (order * one.users, one.key))[: asked.most]), few
 
-    def _shared(self, group: AnySelect, rest: AnySelect | None) -> tuple[tuple[Ranked, ...], int]:
-        """The tags that enough of a group have, with how many of the rest, or of everybody else, have them."""
-        told, few = self._held(group, "")
-        every = self._counted(rest)
-        others = (every.get((one.key, one.polarity), 0) - (one.users if rest is None else 0) for one in told)
-        return tuple(one._replace(others=n) for one, n in zip(told, others, strict=True)), few
-
-    def _held(self, group: AnySelect | None, facet: str) -> tuple[list[Ranked], int]:
-        """The tags that enough of a group have, and how many there are that too few have."""
-        every = self._counted(group)
-        if facet:
-            of_it = self._keys_of(facet)
-            every = {tag: users for tag, users in every.items() if tag[0] in of_it}
-        told = [Ranked(key, polarity, users, 0) for (key, polarity), users in every.items() if users >= FLOOR]
-        return told, len(every) - len(told)
-
-    def _counted(self, group: AnySelect | None) -> dict[tuple[str, Polarity], int]:
-        """How many of a group, or of everybody, have each tag."""
-        texts = self._rows(sets.joined(group))[0][0] or ""
-        found = sets.counted(texts)
+    def _held(self, group: AnySelect) -> tuple[int, Counter[Signed]]:
+        """How many a group are, and how many of them have each tag."""
+        users, texts = self._rows(group.with_only_columns(func.count(), sets.JOINED))[0]
+        found = sets.counted(texts or "")
         keys = {row.number: row.key for row in self._rows(select(TagKeyRow.number, TagKeyRow.key))}
-        return {(keys[number], polarity): users for (number, polarity), users in found.items()}
+        return users, Counter({(keys[number], polarity): n for (number, polarity), n in found.items()})
 
     def _keys_of(self, facet: str) -> set[str]:
         """Every key that a served tag of a facet has: one look into the index for each."""
@@ -291,13 +286,15 @@ class _Run:
         own = select(row.facet).where(SERVED, row.key == TagKeyRow.key).limit(1).scalar_subquery()
         return {row.key for row in self._rows(select(TagKeyRow.key).where(own == facet))}
 
-    def _mean(self, by: Statistic, group: AnySelect) -> Mean | None:
+    def _mean(self, by: Statistic, group: AnySelect) -> tuple[int, Mean | None]:
+        """How many a group are, and their mean."""
         number = statistic(by)
         value = func.coalesce(number.c.value, 0) if by.measure in FROM_NOTHING else number.c.value
         people = group.subquery()
         both = people.outerjoin(number, number.c.user_id == people.c.user_id)
-        row = self._rows(select(func.avg(value).label("mean"), func.count(value).label("users")).select_from(both))[0]
-        return Mean(float(row.mean), row.users) if row.users >= FLOOR else None
+        mean = select(func.count().label("people"), func.avg(value).label("mean"), func.count(value).label("users"))
+        row = self._rows(mean.select_from(both))[0]
+        return row.people, Mean(float(row.mean), row.users) if row.users >= FLOOR else None
 
     def _count(self, rows: AnySelect) -> int:
         found: int = self._rows(select(func.count()).select_from(rows.subquery()))[0][0]
@@ -310,6 +307,17 @@ class _Run:
             steps = self._connection.execute(_Explained(statement))
             self._plan.append("\n".join(str(step[-1]) for step in steps))
         return self._connection.execute(statement).all()
+
+
+def _size(users: int) -> int | None:
+    return None if 0 < users < FLOOR else users
+
+
+def _told(held: Counter[Signed], others: Counter[Signed] | None = None) -> tuple[tuple[Ranked, ...], int]:
+    """The tags that enough of a group have, with how many of the others have them, and how many too few have."""
+    every = Counter[Signed]() if others is None else others
+    told = tuple(Ranked(*tag, users, every[tag]) for tag, users in held.items() if users >= FLOOR)
+    return told, len(held) - len(told)
 
 
 def _each(

@@ -48,6 +48,10 @@ def counted(texts: str) -> dict[tuple[int, Polarity], int]:
     return {(int(one) // 3, polarities[int(one) % 3]): int(users[one]) for one in np.flatnonzero(users)}
 
 
+JOINED = func.aggregate_strings(TagSetRow.tags, "")
+"""The texts of some users as one; none where there are none."""
+
+
 class TagSets:
     """The sets of all users, and the numbers of keys."""
 
@@ -84,9 +88,3 @@ class TagSets:
 def _stored(connection: Connection, keys: Iterable[str]) -> dict[str, int]:
     stored = select(TagKeyRow.key, TagKeyRow.number).where(TagKeyRow.key.in_(sorted(keys)))
     return {row.key: row.number for row in connection.execute(stored)}
-
-
-def joined(users: AnySelect | None) -> AnySelect:
-    """The texts of these users, or of all, as one."""
-    every: AnySelect = select(func.aggregate_strings(TagSetRow.tags, ""))
-    return every if users is None else every.where(TagSetRow.user_id.in_(users))

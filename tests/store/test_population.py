@@ -176,6 +176,23 @@ def test_a_list_is_read_once_and_not_counted_before(store: PopulationStore) -> N
     assert (found.size, len(found.users), len(found.sql)) == (6, 6, 2)
 
 
+@pytest.mark.parametrize(("want", "by"), [("compare", Statistic(measure="spend")), ("apart", None)])
+def test_what_is_compared_is_looked_up_once(store: PopulationStore, want: query.Want, by: Statistic | None) -> None:
+    asked = Query(want=want, where=likes("music/jazz"), against=likes("music/tea"), by=by)
+    found = store.answer(asked, explain=True)
+    assert (found.people, found.size, found.second) == (10, 6, 9)
+    assert sum(sql.count("FROM tags") for sql in found.sql) == 2
+
+
+def test_everybody_else_are_those_with_a_profile(store: PopulationStore) -> None:
+    rest = Query(want="apart", where=likes("music/tea"))
+    assert (store.answer(rest).size, store.answer(rest).second) == (9, None)
+    by_days = rest.model_copy(update={"where": likes("music/jazz"), "by": Statistic(measure="days")})
+    assert (store.answer(by_days).size, store.answer(by_days).second) == (6, None)
+    but_one = Query(want="compare", where=Not(of=likes("music/jazz")), by=Statistic(measure="days"))
+    assert (store.answer(but_one).size, store.answer(but_one).second) == (None, 6)
+
+
 def test_numbers_over_all_events_are_asked_for_as_their_index_is_written(store: PopulationStore) -> None:
     spent = Measured(of=Statistic(measure="spend", acts=("purchase",)), compare=">", value=10)
     found = store.answer(Query(want="count", where=spent), explain=True)
