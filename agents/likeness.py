@@ -36,8 +36,9 @@ STILL = 0.09
 """Weight of what all wordings share."""
 BESIDES = 3.0
 """Weight of an error in a wording that no query can tell, beside other wordings."""
+CONSTANTS = f"{RIDGE} {FELT} {STILL} {BESIDES}"
 ROW = 2
-"""Words in a row, at most."""
+"""Words of a wording in a row, at most."""
 FITTED = Path(__file__).parents[1] / "prompts" / "wordings" / "fitted.npz"
 _WORD: Mapping[Language, re.Pattern[str]] = {
     "en": re.compile(r"\{\w\}|[a-z]+(?:['’][a-z]+)?"),
@@ -50,6 +51,16 @@ Floats = NDArray[np.float64]
 Shape = tuple[bool, bool]
 
 
+class Text(NamedTuple):
+    """A text as it is compared."""
+
+    means: str
+    shown: str
+    """What its vector is of."""
+    rows: Sequence[str]
+    """Its words in a row."""
+
+
 class Rows(NamedTuple):
     """Words in a row, as columns."""
 
@@ -57,20 +68,20 @@ class Rows(NamedTuple):
     rarity: Floats
 
     @classmethod
-    def of(cls, known: Sequence[Wording]) -> Rows:
-        held = Counter(row for one in known for row in set(_rows(one)))
+    def of(cls, known: Sequence[Text]) -> Rows:
+        held = Counter(row for one in known for row in set(one.rows))
         columns = {row: column for column, row in enumerate(sorted(held))}
         return cls(columns, np.array([log((1 + len(known)) / (1 + held[row])) + 1 for row in columns]))
 
-    def weights(self, one: Wording) -> tuple[list[int], Floats]:
-        """Columns of a wording and how much each weighs, of unit length together."""
-        counted = Counter(self.columns[row] for row in _rows(one) if row in self.columns)
+    def weights(self, one: Text) -> tuple[list[int], Floats]:
+        """Columns of a text and how much each weighs, of unit length together."""
+        counted = Counter(self.columns[row] for row in one.rows if row in self.columns)
         weights = np.array([(1 + log(count)) * self.rarity[column] for column, count in counted.items()])
         return list(counted), weights / (np.linalg.norm(weights) or 1.0)
 
 
 class Classifier(NamedTuple):
-    """What tells wordings of one language and shape apart."""
+    """What tells texts apart by what they mean."""
 
     means: tuple[str, ...]
     rows: Rows
@@ -78,21 +89,21 @@ class Classifier(NamedTuple):
     """Weights of a vector, of what is felt and of what all share: a row for each, a column for each meaning."""
     of_rows: Floats
 
-    def scores(self, one: Wording, vectors: Vectors, feel: Feel) -> Floats:
+    def scores(self, one: Text, vectors: Vectors, feel: Feel) -> Floats:
         columns, weights = self.rows.weights(one)
         return np.asarray(features([one], vectors, feel)[0] @ self.of_vector + weights @ self.of_rows[columns])
 
 
-def features(texts: Sequence[Wording], vectors: Vectors, feel: Feel) -> Floats:
-    said = [shown(one.text, one.language) for one in texts]
+def features(texts: Sequence[Text], vectors: Vectors, feel: Feel) -> Floats:
+    said = [one.shown for one in texts]
     felt = np.array([[sqrt(FELT) * feel(text)] for text in said])
     return np.hstack([vectors(said).astype(np.float64), felt, np.full((len(said), 1), sqrt(STILL))])
 
 
 class Fit:
-    """Least squares over known wordings of one language and shape."""
+    """Least squares over texts whose meaning is known."""
 
-    def __init__(self, known: Sequence[Wording], vectors: Vectors, feel: Feel) -> None:
+    def __init__(self, known: Sequence[Text], vectors: Vectors, feel: Feel) -> None:
         self.means = tuple(sorted({one.means for one in known}))
         self._wanted = np.full((len(known), len(self.means)), -1 / max(len(self.means) - 1, 1))
         self._wanted[range(len(known)), [self.means.index(one.means) for one in known]] = 1
@@ -114,20 +125,30 @@ class Fit:
         return Classifier(self.means, self._rows, self._dense.T @ of_each, np.asarray(self._sparse.T @ of_each))
 
     def left_out(self) -> Floats:
-        """The scores of each known wording by all the others."""
+        """The scores of each known text by all the others."""
         inverse = np.linalg.inv(self._alike + np.diag(self._penalty))
         hat = np.eye(len(inverse)) - self._penalty[:, None] * inverse
         own = np.diag(hat)[:, None]
         return np.asarray((hat @ self._wanted - own * self._wanted) / (1 - own))
 
 
-def kept(known: Sequence[Wording], embedder: str, language: Language, shape: Shape) -> Classifier | None:
-    """What was fitted before; None where it was fitted to other wordings or vectors, or to none of that kind."""
-    if not FITTED.is_file():
+def worded(one: Wording) -> Text:
+    """A wording as it is compared."""
+    words = ["^", *_WORD[one.language].findall(one.text.casefold()), "$"]
+    return Text(one.means, shown(one.text, one.language), in_a_row(words, ROW))
+
+
+def in_a_row(words: Sequence[str], most: int) -> list[str]:
+    """Up to so many words in a row."""
+    return [" ".join(words[at : at + size]) for size in range(1, most + 1) for at in range(len(words) - size + 1)]
+
+
+def kept(file: Path, digest: str, name: str) -> Classifier | None:
+    """What was fitted before, by its name; None where it was fitted to something else, or to nothing of that name."""
+    if not file.is_file():
         return None
-    with np.load(FITTED) as held:
-        name = _name(language, shape)
-        if str(held["digest"]) != digest(known, embedder) or f"{name}.means" not in held:
+    with np.load(file) as held:
+        if str(held["digest"]) != digest or f"{name}.means" not in held:
             return None
         means, rows = str(held[f"{name}.means"]).split("\n"), str(held[f"{name}.rows"]).split("\n")
         rarity, of_vector, of_rows = (
@@ -137,17 +158,20 @@ def kept(known: Sequence[Wording], embedder: str, language: Language, shape: Sha
     return Classifier(tuple(means), Rows(columns, rarity), of_vector, of_rows)
 
 
-def keep(known: Sequence[Wording], embedder: str, vectors: Vectors, feel: Feel) -> None:
-    """All that is told from the wordings, as `kept` finds it."""
-    held: dict[str, NDArray[np.generic]] = {"digest": np.array(digest(known, embedder))}
-    for language, shape, alike in apart(known):
-        made, name = Fit(alike, vectors, feel).classifier(), _name(language, shape)
+def keep(file: Path, digest: str, fitted: Mapping[str, Classifier]) -> None:
+    """Classifiers by their names, as `kept` finds them.
+
+    Args:
+        digest: Of all that they were fitted to.
+    """
+    held: dict[str, NDArray[np.generic]] = {"digest": np.array(digest)}
+    for name, made in fitted.items():
         held[f"{name}.means"] = np.array("\n".join(made.means))
         held[f"{name}.rows"] = np.array("\n".join(made.rows.columns))
         held[f"{name}.rarity"] = made.rows.rarity.astype(np.float32)
         held[f"{name}.of_vector"] = made.of_vector.astype(np.float16)
         held[f"{name}.of_rows"] = made.of_rows.astype(np.float16)
-    np.savez_compressed(FITTED, allow_pickle=False, **held)
+    np.savez_compressed(file, allow_pickle=False, **held)
 
 
 def apart(known: Sequence[Wording]) -> Iterator[tuple[Language, Shape, list[Wording]]]:
@@ -160,7 +184,7 @@ def apart(known: Sequence[Wording]) -> Iterator[tuple[Language, Shape, list[Word
 @cache
 def _digested(known: tuple[Wording, ...]) -> str:
     said = "\n".join("\t".join(one) for one in known)
-    return hashlib.blake2b(f"{RIDGE} {FELT} {STILL} {BESIDES} {ROW}\n{said}".encode(), digest_size=8).hexdigest()
+    return hashlib.blake2b(f"{CONSTANTS} {ROW}\n{said}".encode(), digest_size=8).hexdigest()
 
 
 def digest(known: Sequence[Wording], embedder: str) -> str:
@@ -168,10 +192,6 @@ def digest(known: Sequence[Wording], embedder: str) -> str:
     return f"{_digested(tuple(known))} {embedder}"
 
 
-def _name(language: Language, shape: Shape) -> str:
+def named(language: Language, shape: Shape) -> str:
+    """What the classifier of a language's wordings of a shape is kept by."""
     return f"{language}{'x' * shape[0]}{'t' * shape[1]}"
-
-
-def _rows(one: Wording) -> list[str]:
-    words = ["^", *_WORD[one.language].findall(one.text.casefold()), "$"]
-    return [" ".join(words[at : at + size]) for size in range(1, ROW + 1) for at in range(len(words) - size + 1)]

@@ -19,6 +19,7 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 from agents import joined, phrases
+from agents.frames import Frames
 from agents.precedents import LEAD, Masked, Precedents, Reading, clear, hedged, masks, undenied
 from agents.terms import Match, Vocabulary
 from limner.domain import Language
@@ -41,6 +42,7 @@ from limner.query import (
     Tagged,
     Want,
 )
+from prompts.frames import Asks
 from prompts.taxonomy.glossary import ACTS, NOTHING, YEARS, Definition, Thing
 from prompts.wordings import OTHERS, shown
 
@@ -108,8 +110,8 @@ def plan(question: str, vocabulary: Vocabulary, *, meant: bool = False, known: M
     """The question as a query.
 
     Args:
-        meant: Let what no rule reads and no letters find be found by vectors: a clause by its likeness to others, a
-            name by its meaning.
+        meant: Let what no rule reads and no letters find be found by vectors: a question by its frame, a clause by its
+            likeness to others, a name by its meaning.
         known: What somebody else says that clauses in doubt mean; "" where nobody knows.
 
     Raises:
@@ -154,18 +156,53 @@ class _Reader:
     def question(self, asked: str) -> Plan:
         if len(asked) > LENGTH:
             raise Unread("")
-        text = self._set_quotes_aside(" ".join(asked.split()))
-        for pattern, said in phrases.SHORT:
-            text = pattern.sub(said, text)
-        text = phrases.MONTHS.sub(_in_numbers, joined.in_one(text, self._lang))
-        text = self._with_people(text)
-        query = self._chinese(text) if self._lang == "zh" else self._english(text)
+        whole = " ".join(asked.split())
+        query = self._read(whole)
         return Plan(
             query,
             matches=tuple(dict.fromkeys(self.matches)),
             defined=tuple({one.name: one for one in self.defined}.values()),
             notes=tuple(dict.fromkeys(self.notes)),
         )
+
+    def _read(self, asked: str) -> Query:
+        text = self._in_full(self._set_quotes_aside(asked))
+        text = self._with_people(joined.in_one(text, self._lang))
+        try:
+            return self._chinese(text) if self._lang == "zh" else self._english(text)
+        except Unread as unread:
+            frames = self._vocabulary.frames if self._meant else None
+            if frames is None or (read := self._by_its_frame(frames, self._in_full(asked), unread)) is None:
+                raise
+            return read
+
+    def _in_full(self, text: str) -> str:
+        """A text with what is short in it as it is said in full, and its months in numbers."""
+        for pattern, said in phrases.SHORT:
+            text = pattern.sub(said, text)
+        return phrases.MONTHS.sub(_in_numbers, text)
+
+    def _by_its_frame(self, frames: Frames, text: str, unread: Unread) -> Query | None:
+        """What a question asks whose frame is like known ones; None where none is.
+
+        Raises:
+            Unread: a frame is known, but what a clause in it means is in doubt.
+        """
+        doubt: Unread | None = None
+        for framed in frames.read(text, self._lang):
+            self.defined, self.matches, self.notes, self._inherited = [], [], [], None
+            try:
+                groups = [self._group(self._set_quotes_aside(clause)) for clause in framed.clauses]
+            except Unread as inside:
+                doubt = doubt or (inside if inside.near and framed.is_sure and not unread.near else None)
+                continue
+            if not framed.is_sure:
+                return None
+            self.notes.append("by likeness")
+            return _asked_of(framed.asks, groups)
+        if doubt is not None:
+            raise doubt
+        return None
 
     def _with_people(self, text: str) -> str:
         """The text with "users who are" before what the owner calls a group of them: "How many VIPs are there?"."""
@@ -878,6 +915,20 @@ class _Reader:
         left = self._left(phrases.ITEMS.sub(" ", words) if items else words)
         if left:
             raise Unread(words.replace(_GAP, " "), [left])
+
+
+def _asked_of(asks: Asks, groups: Sequence[Condition]) -> Query:
+    """The query that a frame asks of its clauses."""
+    match asks:
+        case "both" | "count both":
+            where = _all(*groups)
+        case "without" | "count without":
+            where = _all(groups[0], Not(of=groups[1]))
+        case "either":
+            where = _any(*groups)
+        case _:
+            [where] = groups
+    return Query(want="count" if asks.startswith("count") else "share" if asks == "share" else "list", where=where)
 
 
 def _headed(text: str) -> tuple[Want, str] | None:

@@ -281,23 +281,25 @@ class Precedents:
             return known
         asked = Wording(clause, language, "")
         fitted = self._fit(language, asked.shape)
-        return [] if fitted is None else _ranked(fitted.means, fitted.scores(asked, self._vectors, self._feel))
+        return (
+            []
+            if fitted is None
+            else _ranked(fitted.means, fitted.scores(likeness.worded(asked), self._vectors, self._feel))
+        )
 
     def left_out(self) -> Iterator[tuple[Wording, list[Reading]]]:
         """Every known wording with what all the others read it as, the likeliest first."""
         for _, _, alike in likeness.apart(self._known):
-            fit = likeness.Fit(alike, self._kept, self._feel)
+            fit = likeness.Fit([*map(likeness.worded, alike)], self._kept, self._feel)
             for one, scores in zip(alike, fit.left_out(), strict=True):
                 yield one, _ranked(fit.means, scores)
 
     def _fit(self, language: Language, shape: likeness.Shape) -> likeness.Classifier | None:
         if (language, shape) not in self._fitted:
-            alike = [one for one in self._known if (one.language, one.shape) == (language, shape)]
+            alike = [likeness.worded(one) for one in self._known if (one.language, one.shape) == (language, shape)]
+            digest, name = likeness.digest(self._known, self._embedder()), likeness.named(language, shape)
             self._fitted[language, shape] = (
-                (
-                    likeness.kept(self._known, self._embedder(), language, shape)
-                    or likeness.Fit(alike, self._kept, self._feel).classifier()
-                )
+                likeness.kept(likeness.FITTED, digest, name) or likeness.Fit(alike, self._kept, self._feel).classifier()
                 if alike
                 else None
             )

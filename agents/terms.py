@@ -16,10 +16,12 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from agents.frames import Frames
 from agents.precedents import Precedents
 from agents.series import SERIES
 from limner.domain import Label
 from limner.query import BOUGHT, PLAYED, RATED
+from prompts.frames import frames
 from prompts.taxonomy import Taxonomy
 from prompts.taxonomy.words import compact, in_both_numbers
 from prompts.wordings import means, plain, wordings
@@ -235,6 +237,14 @@ class Vocabulary:
             return None
         names, words, made_by = self._embeds
         return Precedents(wordings(), names, words, lambda text: self.taxonomy.feeling(text).score, made_by)
+
+    @cached_property
+    def frames(self) -> Frames | None:
+        """Frames of questions whose meaning is known; None without an embedder."""
+        if self._embeds is None:
+            return None
+        names, words, made_by = self._embeds
+        return Frames(frames(), names, words, made_by())
 
     def label(self, key: str) -> Label:
         """A key's name in both languages."""

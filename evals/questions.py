@@ -15,10 +15,11 @@ Every question is asked in the set's own words; in three wordings of `datasets/p
 reader was, and once in the other language; in two of `datasets/fresh.json`, written before the reader's second round
 and looked at in it; in two of `datasets/sealed.json`, written after it and never looked at, only scored, which chose
 what to work on; in three of `datasets/newer.json`, written later by somebody who had not seen the reader, which then
-learnt from it; in three of `datasets/sealed-2.json`, written in the same way by somebody else and never looked at; and
-where it can be defined, twice with its numbers. The last two files join two clauses by whole questions, as people do,
-and do not paraphrase years, which cannot be guessed. Profiles are made by counting; no model names a tag. Last.fm's
-answers rest on words its users wrote, which are not among the events.
+learnt from it; in three of `datasets/sealed-2.json`, written in the same way by somebody else and never looked at; in
+three of `datasets/sealed-3.json`, written by a third person and never looked at; and where it can be defined, twice
+with its numbers. The last three files join two clauses by whole questions, as people do, and do not paraphrase years,
+which cannot be guessed. Profiles are made by counting; no model names a tag. Last.fm's answers rest on words its users
+wrote, which are not among the events.
 
     python -m evals.questions RUN      the wordings of a run that were read wrong or not at all
 """
@@ -50,12 +51,22 @@ from prompts.taxonomy import Taxonomy
 from store.population import PopulationStore
 
 HERE = Path(__file__).with_name("datasets")
-WRITTEN = ("paraphrases", "fresh", "sealed", "newer", "sealed-2")
-PARAPHRASES, FRESH, SEALED, NEWER, SEALED_AGAIN = (
+WRITTEN = ("paraphrases", "fresh", "sealed", "newer", "sealed-2", "sealed-3")
+PARAPHRASES, FRESH, SEALED, NEWER, SEALED_AGAIN, SEALED_LAST = (
     orjson.loads((HERE / f"{name}.json").read_bytes()) for name in WRITTEN
 )
 SETS: dict[str, Language] = {"movielens": "en", "lastfm": "en", "douban": "zh", "completejourney": "en"}
-Form = Literal["own words", "paraphrased", "fresh", "sealed", "newer", "sealed again", "other language", "with numbers"]
+Form = Literal[
+    "own words",
+    "paraphrased",
+    "fresh",
+    "sealed",
+    "newer",
+    "sealed again",
+    "sealed last",
+    "other language",
+    "with numbers",
+]
 WORDINGS, NEW = 3, 2
 
 
@@ -149,6 +160,7 @@ def wordings(asked: Asked, number: int, own: Language) -> Iterator[tuple[Form, s
         for at in range(WORDINGS):
             yield "newer", _said(asked, number + at, own, NEWER)
             yield "sealed again", _said(asked, number + at, own, SEALED_AGAIN)
+            yield "sealed last", _said(asked, number + at, own, SEALED_LAST)
     if "into" not in {atom.meaning for atom in asked.atoms}:
         yield "other language", _said(asked, number, other, PARAPHRASES)
     if all("exact" in PARAPHRASES["meanings"][_exactly(atom.meaning)] for atom in asked.atoms):
@@ -479,6 +491,7 @@ SCORERS: Mapping[str, Scorer] = {
     },
     "offered_of_unread_sealed": _over("sealed", _offered),
     "offered_of_unread_sealed_again": _over("sealed again", _offered),
+    "offered_of_unread_sealed_last": _over("sealed last", _offered),
     **{f"set_f1_{form.replace(' ', '_')}": _over(form, _f1) for form in get_args(Form)},
     "numbers_right": _over("own words", _number),
     "ceiling": Scorer(ceiling),

@@ -1,0 +1,321 @@
+"""A question that no rule reads, read by how its frame is like frames whose meaning is known (`prompts/frames`).
+
+A conditional random field marks which words of a question are its one or two clauses, by the words around them. What
+the question asks of them is told from the frame that is left, as what a clause means is told from wordings
+(`agents/likeness.py`): by its vector, its words in a row, and beside which clause they stand. What the clauses
+themselves mean is read as anywhere else. A question is not read so where a word is left that no frame has (it may be a
+name, or a hedge), nor where what is asked does not lead clearly. Both are fitted beforehand (`python -m evals.fitted`).
+
+Source: Lafferty, McCallum and Pereira, Conditional Random Fields (2001); Ratinov and Roth, Design Challenges and
+Misconceptions in Named Entity Recognition (2009), for marking spans of words by the words around them.
+"""
+
+from __future__ import annotations
+
+import heapq
+import random
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from hashlib import blake2b
+from math import log
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+import numpy as np
+import pycrfsuite
+
+from agents import likeness
+from agents.likeness import Vectors
+from limner.domain import Language
+from prompts.frames import Asks, Frame
+from prompts.wordings import LANGUAGES, NAME, TIME, plain, wordings
+
+LEAD = float(__import__("os").environ.get("LEAD", "0.4"))
+"""By which what is asked must lead what else it may be."""
+LIKELIEST = 12
+"""Ways to mark the clauses of a question that are tried."""
+FAR = float(__import__("os").environ.get("FAR", "4"))
+"""By how much a way is less likely, in logarithms, that is not tried any more."""
+LEAST = 1e-6
+"""Probability of a mark, at least."""
+FILLS = 6
+"""Questions made of each frame to learn from, each with other clauses."""
+QUOTED = 0.1
+"""Share of the clauses to learn from whose names are quoted."""
+LEARNING: Mapping[str, object] = {"c1": 0.1, "c2": 0.01, "max_iterations": 80, "feature.minfreq": 3}
+FITTED = Path(__file__).parents[1] / "prompts" / "frames"
+ASKING = "fitted.npz"
+_WORD: Mapping[Language, re.Pattern[str]] = {
+    "en": re.compile(r"[a-z]+(?:['’][a-z]+)?|\d+(?:\.\d+)?|[^\w\s]|\w", re.IGNORECASE),
+    "zh": re.compile(r"[a-z]+|\d+(?:\.\d+)?|[^\w\s]|\w", re.IGNORECASE),
+}
+_QUOTE = re.compile('[“”„"「」『』]')
+_PLACE = re.compile(r"(\{[abc]\})")
+PUT_IN: Mapping[Language, Mapping[str, str]] = {
+    "en": {"{1}": "like it", "{2}": "do that"},
+    "zh": {"{1}": "喜欢它", "{2}": "做那个"},
+}
+"""What stands for a clause in the text that a vector is made of."""
+
+Mark = Literal["first", "second", "frame"]
+_IN_ORDER: Sequence[Mark] = ("frame", "first", "frame", "second", "frame")
+"""The marks of a question, one after the other; the second clause may stand right after the first, or be missing."""
+
+
+class Word(NamedTuple):
+    text: str
+    """As it is compared: in lower case, "#" for a number."""
+    start: int
+    end: int
+
+
+class Framed(NamedTuple):
+    """What a question asks of its clauses."""
+
+    asks: Asks
+    clauses: tuple[str, ...]
+    """As they are said; of two, the first is the one whose users are asked for."""
+    is_sure: bool
+
+
+class Frames:
+    """Reads questions by what was learnt from frames.
+
+    Args:
+        known: The frames.
+        kept: Makes vectors of these, and may keep them.
+        vectors: Makes those of what is asked.
+        embedder: Name of what makes them.
+        folder: Where what was fitted beforehand lies.
+    """
+
+    def __init__(
+        self, known: Sequence[Frame], kept: Vectors, vectors: Vectors, embedder: str, folder: Path = FITTED
+    ) -> None:
+        self._known = known
+        self._kept = kept
+        self._vectors = vectors
+        self._embedder = embedder
+        self._folder = folder
+        self._words = {
+            language: frozenset(
+                word
+                for one in known
+                if one.language == language and one.asks != "other"
+                for word in _letters(_left_of(one))
+            )
+            for language in LANGUAGES
+        }
+        self._spans: dict[Language, pycrfsuite.Tagger] = {}
+        self._asking: dict[tuple[Language, int], likeness.Classifier] = {}
+
+    def read(self, question: str, language: Language) -> Iterator[Framed]:
+        """Where the clauses of a question may be and what it asks of them, the likeliest first."""
+        words = _words(question, language)
+        if not words:
+            return
+        spans = self._tagger(language)
+        spans.set([_features([word.text for word in words], at) for at in range(len(words))])
+        marked = [{mark: spans.marginal(mark, at) for mark in spans.labels()} for at in range(len(words))]
+        for clauses in _likeliest(marked):
+            left = _left(words, clauses)
+            asking = self._classifier(language, len(clauses))
+            scores = asking.scores(_as_text(left, language), self._vectors, _feels_nothing)
+            second, first = map(int, np.argsort(scores)[-2:])
+            asks, _, turned = asking.means[first].partition(" | ")
+            sure = scores[first] - scores[second] >= LEAD and self._words[language].issuperset(_letters(left))
+            said = [question[words[start].start : words[end - 1].end] for start, end in clauses]
+            yield Framed(asks, tuple(reversed(said) if turned else said), sure and asks != "other")
+
+    def _tagger(self, language: Language) -> pycrfsuite.Tagger:
+        if language not in self._spans:
+            self._spans[language] = pycrfsuite.Tagger()
+            self._spans[language].open(str(self._folder / f"{language}.crfsuite"))
+        return self._spans[language]
+
+    def _classifier(self, language: Language, clauses: int) -> likeness.Classifier:
+        if (language, clauses) not in self._asking:
+            self._asking[language, clauses] = likeness.kept(
+                self._folder / ASKING, digest(self._known, self._embedder), f"{language}{clauses}"
+            ) or _asking(self._known, self._kept, language, clauses)
+        return self._asking[language, clauses]
+
+
+def _words(text: str, language: Language) -> list[Word]:
+    return [
+        Word("#" if found[0][0].isdigit() else _QUOTE.sub('"', found[0].casefold()), *found.span())
+        for found in _WORD[language].finditer(text)
+    ]
+
+
+def _features(words: Sequence[str], at: int) -> list[str]:
+    """What tells whether a word belongs to a clause: itself, its neighbours, and two and three of them in a row."""
+
+    def word(far: int) -> str:
+        place = at + far
+        return words[place] if 0 <= place < len(words) else "^" if place < 0 else "$"
+
+    alone = [f"{far} {word(far)}" for far in range(-3, 4)]
+    pairs = [f"{far} {word(far)} {word(far + 1)}" for far in range(-2, 2)]
+    return [*alone, *pairs, f"-1 {word(-1)} {word(0)} {word(1)}"]
+
+
+def _likeliest(marked: Sequence[Mapping[str, float]]) -> list[tuple[tuple[int, int], ...]]:
+    """The likeliest places of one or two clauses, in words."""
+    paths: list[list[tuple[float, tuple[int, ...]]]] = [[(0.0, ())], [], [], [], []]
+    for at, marks in enumerate(marked):
+        ahead: list[list[tuple[float, tuple[int, ...]]]] = []
+        for place, mark in enumerate(_IN_ORDER):
+            come = [*paths[place]]
+            if place:
+                come += [(score, (*bounds, at)) for score, bounds in paths[place - 1]]
+            if place == 3:
+                come += [(score, (*bounds, at, at)) for score, bounds in paths[1]]
+            likely = log(marks.get(mark, LEAST))
+            ahead.append(heapq.nlargest(LIKELIEST, [(score + likely, bounds) for score, bounds in come]))
+        paths = ahead
+    ended = [
+        (score, bounds if len(bounds) % 2 == 0 else (*bounds, len(marked)))
+        for ending in paths[1:]
+        for score, bounds in ending
+    ]
+    return [
+        tuple(zip(bounds[::2], bounds[1::2], strict=True))
+        for score, bounds in heapq.nlargest(LIKELIEST, ended)
+        if score > max(ended)[0] - FAR
+    ]
+
+
+def _left(words: Sequence[Word], clauses: Sequence[tuple[int, int]]) -> list[str]:
+    """The words of a frame, with a sign for each of its clauses."""
+    left: list[str] = []
+    at = 0
+    for number, (start, end) in enumerate(clauses, 1):
+        left += [*(word.text for word in words[at:start]), f"{{{number}}}"]
+        at = end
+    return left + [word.text for word in words[at:]]
+
+
+def _as_text(left: Sequence[str], language: Language, asks: str = "") -> likeness.Text:
+    """A frame as it is compared with others."""
+    whole = ("" if language == "zh" else " ").join(left)
+    for place, said in PUT_IN[language].items():
+        whole = whole.replace(place, said)
+    where, placed = "", list[str]()
+    for word in left:
+        where = word if word in PUT_IN[language] else where
+        placed.append(f"{where} {word}")
+    return likeness.Text(asks, whole, [*likeness.in_a_row(["^", *left, "$"], 3), *placed])
+
+
+def _feels_nothing(_: str) -> float:
+    return 0.0
+
+
+def _letters(words: Iterable[str]) -> set[str]:
+    return {word for word in words if word[0].isalpha()}
+
+
+def _left_of(frame: Frame) -> list[str]:
+    left: list[str] = []
+    number = 0
+    for part in _PLACE.split(frame.text):
+        if _PLACE.fullmatch(part):
+            number += 1
+            left.append(f"{{{number}}}")
+        else:
+            left += [word.text for word in _words(part, frame.language)]
+    return left
+
+
+# --- learning ---
+
+
+def digest(known: Sequence[Frame], embedder: str) -> str:
+    """What is fitted to frames rests on."""
+    said = "\n".join("\t".join(map(str, one)) for one in known)
+    return f"{blake2b(said.encode(), digest_size=8).hexdigest()} {likeness.CONSTANTS} {embedder}"
+
+
+def fit(known: Sequence[Frame], vectors: Vectors, embedder: str, folder: Path = FITTED) -> None:
+    """Learn from frames, filled with known wordings, and leave what was learnt as files."""
+    for language in LANGUAGES:
+        trainer = pycrfsuite.Trainer(verbose=False)
+        trainer.set_params(LEARNING)
+        filled = _Clauses(language, random.Random(0))
+        for one in known:
+            for _ in range(FILLS if one.language == language else 0):
+                marked = _filled(one, filled)
+                words = [word for word, _ in marked]
+                trainer.append([_features(words, at) for at in range(len(words))], [mark for _, mark in marked])
+        trainer.train(str(folder / f"{language}.crfsuite"))
+    made = {
+        f"{language}{clauses}": _asking(known, vectors, language, clauses)
+        for language in LANGUAGES
+        for clauses in (1, 2)
+    }
+    likeness.keep(folder / ASKING, digest(known, embedder), made)
+
+
+def _asking(known: Sequence[Frame], vectors: Vectors, language: Language, clauses: int) -> likeness.Classifier:
+    """What tells frames of so many clauses apart."""
+    texts: list[likeness.Text] = []
+    for one in known:
+        if one.language == language and (1 if "{c}" in one.text else 2) == clauses:
+            turned = "without" in one.asks and one.text.index("{b}") < one.text.index("{a}")
+            texts.append(_as_text(_left_of(one), language, f"{one.asks} | turned" if turned else one.asks))
+    return likeness.Fit(texts, vectors, _feels_nothing).classifier()
+
+
+def _filled(frame: Frame, filled: _Clauses) -> list[tuple[str, Mark]]:
+    """A question of a frame, each of its words marked."""
+    marked: list[tuple[str, Mark]] = []
+    marks: Iterator[Mark] = iter(("first", "second"))
+    for part in _PLACE.split(frame.text):
+        mark: Mark = "frame"
+        if _PLACE.fullmatch(part):
+            part, mark = filled.any(), next(marks)  # noqa: PLW2901
+        marked += [(word.text, mark) for word in _words(part, frame.language)]
+    return marked
+
+
+class _Clauses:
+    """Clauses drawn from the known wordings, and from such as rules read."""
+
+    NAMES: Mapping[Language, Sequence[str]] = {
+        "en": ["comedy", "horror", "sci-fi", "war", "romance", "film noir", "the USA", "rock", "coffee", "dog food", "tea", "fresh fish", "baby food", "vitamins", "electronic", "beer", "Western", "80s", "animation", "Japan"],
+        "zh": ["喜剧片", "恐怖片", "科幻片", "爱情片", "动作片", "美国", "咖啡", "狗粮", "茶", "啤酒", "维生素", "摇滚", "电子音乐", "婴儿食品", "战争片", "动画片", "日本", "古装片"],
+    }
+    TIMES: Mapping[Language, Sequence[str]] = {
+        "en": ("in 2018", "in 2018 or later", "last year", "since 2019", "in the last 30 days"),
+        "zh": ("2018年", "2018年以后", "去年", "最近一个月", "2019年起"),
+    }
+    RULED: Mapping[Language, Sequence[str]] = {
+        "en": (
+            "bought {x} at least 3 times", "spent more than 200", "have rated more than 100 films",
+            "rate {x} 0.25 stars above their own mean", "have an average rating below 3",
+            "made at least 150 purchases", "were active in 2018 or later", "like {x}", "don't like {x}",
+            "like {x} and {x}", "like {x} or {x}", "mostly watch films from {x}", "haven't bought anything since 2019",
+            "are in the top 10% by spend",
+        ),
+        "zh": (
+            "买过至少3次{x}", "消费超过200元", "评过100部以上的电影", "给{x}打分高于自己均分0.25", "平均分低于3分",
+            "购买至少150次", "2018年还活跃", "喜欢{x}", "不喜欢{x}", "喜欢{x}和{x}", "喜欢{x}或{x}", "主要看{x}电影",
+            "2019年以来没买过东西", "消费金额排前10%",
+        ),
+    }  # fmt: skip
+
+    def __init__(self, language: Language, drawn: random.Random) -> None:
+        self._drawn = drawn
+        self._language: Language = language
+        worded = [one.text for one in wordings() if one.language == language]
+        plainly = sorted({said.zh if language == "zh" else said.en for said in plain().values()})
+        self._known = [*worded, *plainly * 5, *self.RULED[language] * 40]
+
+    def any(self) -> str:
+        said = self._drawn.choice(self._known)
+        quoted = self._drawn.random() < QUOTED
+        while NAME in said:
+            name = self._drawn.choice(self.NAMES[self._language])
+            said = said.replace(NAME, f"“{name}”" if quoted else name, 1)
+        return said.replace(TIME, self._drawn.choice(self.TIMES[self._language]))

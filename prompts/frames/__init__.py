@@ -1,0 +1,46 @@
+"""Frames of questions about users, with what they ask: how people put one or two clauses ("like horror") in a question.
+
+`frames.yaml` has them by hand, that is by who wrote them, so that frames of one hand can be read by those of the others.
+In a frame with two clauses {a} is the one whose users are asked for, and {b} the other, whichever is said first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cache
+from importlib.resources import files
+from typing import Literal, NamedTuple
+
+import yaml
+
+from limner.domain import Language
+from prompts.wordings import LANGUAGES
+
+Asks = Literal[
+    "list", "count", "share", "both", "without", "either", "count both", "count without", "other"
+]  # fmt: skip
+"""What a frame asks of its clauses: which users, how many or what share; for two, who fits both, the one without the
+other, or either; "other" is anything else."""
+
+
+class Frame(NamedTuple):
+    text: str
+    """With {c} for its only clause, or {a} and {b}."""
+    language: Language
+    asks: Asks
+    hand: int
+    """Who wrote it."""
+
+
+@cache
+def frames() -> tuple[Frame, ...]:
+    """All that are known."""
+    return tuple(_read())
+
+
+def _read() -> Iterator[Frame]:
+    hands = yaml.load((files("prompts") / "frames" / "frames.yaml").read_text("utf-8"), yaml.CSafeLoader)
+    for hand, written in enumerate(hands):
+        for language in LANGUAGES:
+            for asks, lines in written[language].items():
+                yield from (Frame(text, language, asks, hand) for text in lines.splitlines())
