@@ -19,7 +19,7 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 from agents import joined, phrases
-from agents.frames import Frames
+from agents.frames import Framed, Frames
 from agents.precedents import LEAD, Masked, Precedents, Reading, clear, hedged, masks, undenied
 from agents.terms import Match, Vocabulary
 from limner.domain import Language
@@ -117,7 +117,25 @@ def plan(question: str, vocabulary: Vocabulary, *, meant: bool = False, known: M
     Raises:
         Unread: the rules cannot read some part of it.
     """
-    return _Reader(vocabulary, language(question), meant=meant, known=known or {}).question(question)
+    asked, lang = " ".join(question.split()), language(question)
+    if len(asked) > LENGTH:
+        raise Unread("")
+    ruled: Plan | Unread
+    try:
+        ruled = _Reader(vocabulary, lang, meant=meant, known=known or {}).by_rules(asked)
+    except Unread as unread:
+        ruled = unread
+    framed = None
+    if meant and vocabulary.frames is not None:
+        try:
+            framed = _Reader(vocabulary, lang, meant=True, known=known or {}).by_its_frame(asked, vocabulary.frames)
+        except Unread as unread:
+            ruled = unread if isinstance(ruled, Unread) and not ruled.near else ruled
+    if framed is not None and (isinstance(ruled, Unread) or not _are_same(ruled.query, framed.query)):
+        return framed
+    if isinstance(ruled, Unread):
+        raise ruled
+    return ruled
 
 
 _SAID = {
@@ -153,56 +171,49 @@ class _Reader:
         self.matches: list[Match] = []
         self.notes: list[str] = []
 
-    def question(self, asked: str) -> Plan:
-        if len(asked) > LENGTH:
-            raise Unread("")
-        whole = " ".join(asked.split())
-        query = self._read(whole)
+    def by_rules(self, asked: str) -> Plan:
+        text = self._in_full(self._set_quotes_aside(asked))
+        text = self._with_people(joined.in_one(text, self._lang))
+        return self._planned(self._chinese(text) if self._lang == "zh" else self._english(text))
+
+    def by_its_frame(self, asked: str, frames: Frames) -> Plan | None:
+        """What a question asks whose frame is surely like known ones; None where it is not.
+
+        Raises:
+            Unread: the frame is known, but what a clause in it means is in doubt.
+        """
+        doubt: Unread | None = None
+        for framed in frames.read(self._with_people(self._in_full(asked)), self._lang):
+            self.defined, self.matches, self.notes = [], [], ["by its frame"]
+            self._inherited = None
+            try:
+                groups = [self._group(self._set_quotes_aside(clause)) for clause in framed.clauses]
+            except Unread as unread:
+                doubt = doubt or (unread if unread.near and framed.is_sure else None)
+            else:
+                return self._planned(_asked_of(framed.asks, groups)) if self._is_sure(framed) else None
+        if doubt is not None:
+            raise doubt
+        return None
+
+    def _is_sure(self, framed: Framed) -> bool:
+        """Whether nothing else is asked in the rest of a question: it names nothing, the owner's words included."""
+        own = any(phrase in framed.left for phrase in self._vocabulary.taxonomy.glossary.phrases)
+        return framed.is_sure and not own and not any(self._names_of(framed.left))
+
+    def _planned(self, asked: Query) -> Plan:
         return Plan(
-            query,
+            asked,
             matches=tuple(dict.fromkeys(self.matches)),
             defined=tuple({one.name: one for one in self.defined}.values()),
             notes=tuple(dict.fromkeys(self.notes)),
         )
-
-    def _read(self, asked: str) -> Query:
-        text = self._in_full(self._set_quotes_aside(asked))
-        text = self._with_people(joined.in_one(text, self._lang))
-        try:
-            return self._chinese(text) if self._lang == "zh" else self._english(text)
-        except Unread as unread:
-            frames = self._vocabulary.frames if self._meant else None
-            if frames is None or (read := self._by_its_frame(frames, self._in_full(asked), unread)) is None:
-                raise
-            return read
 
     def _in_full(self, text: str) -> str:
         """A text with what is short in it as it is said in full, and its months in numbers."""
         for pattern, said in phrases.SHORT:
             text = pattern.sub(said, text)
         return phrases.MONTHS.sub(_in_numbers, text)
-
-    def _by_its_frame(self, frames: Frames, text: str, unread: Unread) -> Query | None:
-        """What a question asks whose frame is like known ones; None where none is.
-
-        Raises:
-            Unread: a frame is known, but what a clause in it means is in doubt.
-        """
-        doubt: Unread | None = None
-        for framed in frames.read(text, self._lang):
-            self.defined, self.matches, self.notes, self._inherited = [], [], [], None
-            try:
-                groups = [self._group(self._set_quotes_aside(clause)) for clause in framed.clauses]
-            except Unread as inside:
-                doubt = doubt or (inside if inside.near and framed.is_sure and not unread.near else None)
-                continue
-            if not framed.is_sure:
-                return None
-            self.notes.append("by likeness")
-            return _asked_of(framed.asks, groups)
-        if doubt is not None:
-            raise doubt
-        return None
 
     def _with_people(self, text: str) -> str:
         """The text with "users who are" before what the owner calls a group of them: "How many VIPs are there?"."""
@@ -915,6 +926,14 @@ class _Reader:
         left = self._left(phrases.ITEMS.sub(" ", words) if items else words)
         if left:
             raise Unread(words.replace(_GAP, " "), [left])
+
+
+def _are_same(one: Query, other: Query) -> bool:
+    """Whether two queries ask the same, whatever the order of their conditions."""
+    conditions = [
+        frozenset(query.where.of) if isinstance(query.where, All | Any) else query.where for query in (one, other)
+    ]
+    return conditions[0] == conditions[1] and one == other.model_copy(update={"where": one.where})
 
 
 def _asked_of(asks: Asks, groups: Sequence[Condition]) -> Query:

@@ -52,6 +52,7 @@ NOTES: dict[str, Say] = {
         "part of the question was read by its likeness to other wordings",
         "问题的一部分按与其他说法的相似程度理解",
     ),
+    "by its frame": ("the question was read by its likeness to other questions", "问题按与其他问法的相似程度理解"),
     "model": ("a clause in doubt was settled by the model", "有疑问的部分由模型判定"),
 }
 _HOW: dict[str, Say] = {

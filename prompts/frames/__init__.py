@@ -1,6 +1,6 @@
-"""Frames of questions about users, with what they ask: how people put one or two clauses ("like horror") in a question.
+"""Frames of questions about users, with what they ask: how people put one or two clauses ("like tea") in a question.
 
-`frames.yaml` has them by hand, that is by who wrote them, so that frames of one hand can be read by those of the others.
+`frames.yaml` has them by hand, that is by who wrote them, so that those of one hand can be read by those of the others.
 In a frame with two clauses {a} is the one whose users are asked for, and {b} the other, whichever is said first.
 """
 
@@ -9,17 +9,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import cache
 from importlib.resources import files
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import yaml
 
 from limner.domain import Language
 from prompts.wordings import LANGUAGES
 
-Asks = Literal[
-    "list", "count", "share", "both", "without", "either", "count both", "count without", "other"
-]  # fmt: skip
-"""What a frame asks of its clauses: which users, how many or what share; for two, who fits both, the one without the
+Asks = Literal["list", "count", "share", "both", "without", "either", "count both", "count without", "other"]
+"""What a frame asks of its clauses: which users, how many or what share; of two, who fits both, the one without the
 other, or either; "other" is anything else."""
 
 
@@ -32,15 +30,32 @@ class Frame(NamedTuple):
     """Who wrote it."""
 
 
+class Fillings(NamedTuple):
+    """What is put into frames to learn where their clauses stand."""
+
+    names: list[str]
+    times: list[str]
+    clauses: list[str]
+    """With `{x}` for a name."""
+
+
 @cache
 def frames() -> tuple[Frame, ...]:
     """All that are known."""
     return tuple(_read())
 
 
+@cache
+def fillings(language: Language) -> Fillings:
+    return Fillings(**{kind: lines.splitlines() for kind, lines in _file("fillings")[language].items()})
+
+
 def _read() -> Iterator[Frame]:
-    hands = yaml.load((files("prompts") / "frames" / "frames.yaml").read_text("utf-8"), yaml.CSafeLoader)
-    for hand, written in enumerate(hands):
+    for hand, written in enumerate(_file("frames")):
         for language in LANGUAGES:
             for asks, lines in written[language].items():
                 yield from (Frame(text, language, asks, hand) for text in lines.splitlines())
+
+
+def _file(name: str) -> Any:
+    return yaml.safe_load((files("prompts") / "frames" / f"{name}.yaml").read_text("utf-8"))
