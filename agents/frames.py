@@ -129,7 +129,7 @@ class Frames:
             bounds = zip((0, *(end for _, end in places)), (*(start for start, _ in places), None), strict=True)
             outside = [question[start:end] for start, end in bounds]
             leads = scores[first] - scores[second] >= LEAD
-            sure = asks != "other" and bool(leads) and heard.issuperset(_parts(outside, language))
+            sure = asks != "other" and bool(leads) and heard.issuperset(_parts(outside, language, asks))
             yield Framed(cast(Asks, asks), tuple(reversed(said) if turned else said), " … ".join(outside), sure)
 
     def _known_parts(self, language: Language) -> frozenset[str]:
@@ -138,7 +138,7 @@ class Frames:
                 part
                 for one in self._known
                 if one.language == language and one.asks != "other"
-                for part in _parts(_PLACE.split(one.text)[::2], language)
+                for part in _parts(_PLACE.split(one.text)[::2], language, one.asks)
             )
         return self._heard[language]
 
@@ -225,16 +225,17 @@ def _feels_nothing(_: str) -> float:
     return 0.0
 
 
-def _parts(outside: Sequence[str], language: Language) -> set[str]:
-    """What of a frame must be known: its words, and which of them stand right before and right after a clause."""
+def _parts(outside: Sequence[str], language: Language, asks: str) -> set[str]:
+    """What of a frame must be known: its words, and in frames like it, which stand right before and after a clause."""
     parts: set[str] = set()
+    like_it = "without" if "without" in asks else str(len(outside) - 1)
     for place, text in enumerate(outside):
         words = _cut(text, language)
         parts.update(word for word in words if word[0].isalnum())
         if place:
-            parts.add(f"{CLAUSE} {words[0] if words else ''}")
+            parts.add(f"{like_it} {CLAUSE} {words[0] if words else ''}")
         if place < len(outside) - 1:
-            parts.add(f"{words[-1] if words else ''} {CLAUSE}")
+            parts.add(f"{like_it} {words[-1] if words else ''} {CLAUSE}")
     return parts
 
 

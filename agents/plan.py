@@ -131,7 +131,7 @@ def plan(question: str, vocabulary: Vocabulary, *, meant: bool = False, known: M
             framed = _Reader(vocabulary, lang, meant=True, known=known or {}).by_its_frame(asked, vocabulary.frames)
         except Unread as unread:
             ruled = unread if isinstance(ruled, Unread) and not ruled.near else ruled
-    if framed is not None and (isinstance(ruled, Unread) or not _are_same(ruled.query, framed.query)):
+    if framed is not None and (isinstance(ruled, Unread) or not are_same(ruled.query, framed.query)):
         return framed
     if isinstance(ruled, Unread):
         raise ruled
@@ -191,7 +191,7 @@ class _Reader:
             except Unread as unread:
                 doubt = doubt or (unread if unread.near and framed.is_sure else None)
             else:
-                return self._planned(_asked_of(framed.asks, groups)) if self._is_sure(framed) else None
+                return self._planned(asked_of(framed.asks, groups)) if self._is_sure(framed) else None
         if doubt is not None:
             raise doubt
         return None
@@ -928,7 +928,7 @@ class _Reader:
             raise Unread(words.replace(_GAP, " "), [left])
 
 
-def _are_same(one: Query, other: Query) -> bool:
+def are_same(one: Query, other: Query) -> bool:
     """Whether two queries ask the same, whatever the order of their conditions."""
     conditions = [
         frozenset(query.where.of) if isinstance(query.where, All | Any) else query.where for query in (one, other)
@@ -936,7 +936,7 @@ def _are_same(one: Query, other: Query) -> bool:
     return conditions[0] == conditions[1] and one == other.model_copy(update={"where": one.where})
 
 
-def _asked_of(asks: Asks, groups: Sequence[Condition]) -> Query:
+def asked_of(asks: Asks, groups: Sequence[Condition]) -> Query:
     """The query that a frame asks of its clauses."""
     match asks:
         case "both" | "count both":

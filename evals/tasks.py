@@ -21,6 +21,7 @@ from evals import (
 from evals.datasets import (
     bundled,
     feelings,
+    frames,
     households,
     injection,
     lastfm,
@@ -143,6 +144,14 @@ TASKS: Mapping[str, Task] = {
             wordings.WORDINGS,
             wordings.SYSTEMS,
             wordings.SCORERS,
+        ),
+        Task(
+            "frames",
+            1,
+            "ways of putting clauses in a question, those of each hand read by all others; no model is asked",
+            frames.DATASET,
+            frames.SYSTEMS,
+            frames.SCORERS,
         ),
         Task(
             "twisted",
