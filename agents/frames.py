@@ -29,6 +29,7 @@ import pycrfsuite
 
 from agents import likeness
 from agents.likeness import Vectors
+from agents.precedents import DENIES
 from limner.domain import Language
 from prompts.frames import Asks, Frame, fillings
 from prompts.wordings import LANGUAGES, NAME, TIME, plain, wordings
@@ -226,16 +227,18 @@ def _feels_nothing(_: str) -> float:
 
 
 def _parts(outside: Sequence[str], language: Language, asks: str) -> set[str]:
-    """What of a frame must be known: its words, and in frames like it, which stand right before and after a clause."""
+    """What of a frame must be known: its words, and which of them stand right before and right after a clause; a "not"
+    there must be known from frames that ask the like."""
     parts: set[str] = set()
     like_it = "without" if "without" in asks else str(len(outside) - 1)
     for place, text in enumerate(outside):
         words = _cut(text, language)
         parts.update(word for word in words if word[0].isalnum())
+        before, after = (words[0], words[-1]) if words else ("", "")
         if place:
-            parts.add(f"{like_it} {CLAUSE} {words[0] if words else ''}")
+            parts.add(f"{CLAUSE} {before}")
         if place < len(outside) - 1:
-            parts.add(f"{like_it} {words[-1] if words else ''} {CLAUSE}")
+            parts.add(f"{like_it if DENIES.search(after) else ''}{after} {CLAUSE}")
     return parts
 
 
