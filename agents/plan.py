@@ -130,7 +130,7 @@ def plan(question: str, vocabulary: Vocabulary, *, meant: bool = False, known: M
         try:
             framed = _Reader(vocabulary, lang, meant=True, known=known or {}).by_its_frame(asked, vocabulary.frames)
         except Unread as unread:
-            ruled = unread if isinstance(ruled, Unread) and not ruled.near else ruled
+            ruled = unread if isinstance(ruled, Unread) else ruled
     if framed is not None and (isinstance(ruled, Unread) or not are_same(ruled.query, framed.query)):
         return framed
     if isinstance(ruled, Unread):

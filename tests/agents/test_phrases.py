@@ -1,44 +1,37 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-import yaml
 
 from agents.plan import Unread, plan
 from limner.domain import Language
 from limner.query import All, Condition, Not, Want
+from prompts.frames import frames
 from tests.agents.test_plan import dislikes, likes
 from tests.agents.test_understand import NAMES
 
-FRAMES = yaml.safe_load(Path(__file__).with_name("frames.yaml").read_text("utf-8"))
+BY_RULES = [one for one in frames() if one.hand == 0]
 A, B = likes("genre/horror"), likes("genre/sci-fi")
-SAID: dict[Language, tuple[str, str, str]] = {
-    "en": ("like horror", "like sci-fi", "Which users {}?"),
-    "zh": ("喜欢恐怖片", "喜欢科幻片", "哪些用户{}？"),
+SAID: dict[Language, tuple[str, str]] = {
+    "en": ("like horror", "like sci-fi"),
+    "zh": ("喜欢恐怖片", "喜欢科幻片"),
 }
 BOTH: tuple[Condition, ...] = (All(of=(A, B)), All(of=(B, A)))
 WITHOUT: tuple[Condition, ...] = (All(of=(A, Not(of=B))), All(of=(A, dislikes("genre/sci-fi"))))
 
 
 def cases() -> Iterator[tuple[str, Want, tuple[Condition, ...]]]:
-    for language, (a, b, asked) in SAID.items():
-        said = {kind: lines.splitlines() for kind, lines in FRAMES[language].items()}
-        for frame in said["list"]:
-            yield frame.format(c=a), "list", (A,)
-        for frame in said["count"]:
-            yield frame.format(c=a), "count", (A,)
-        for frame in said["share"]:
-            yield frame.format(c=a), "share", (A,)
-        for frame in said["both"]:
-            yield frame.format(a=a, b=b), "list", BOTH
-        for frame in said["without"]:
-            yield frame.format(a=a, b=b), "list", WITHOUT
-        for frame in said["and"]:
-            yield asked.format(frame.format(a=a, b=b)), "list", BOTH
-        for frame in said["not"]:
-            yield asked.format(frame.format(a=a, b=b)), "list", WITHOUT
+    for one in BY_RULES:
+        a, b = SAID[one.language]
+        asked = one.text.format(a=a, b=b, c=a)
+        match one.asks:
+            case "both":
+                yield asked, "list", BOTH
+            case "without":
+                yield asked, "list", WITHOUT
+            case "list" | "count" | "share":
+                yield asked, one.asks, (A,)
 
 
 def test_what_asks_joins_and_takes_out_is_read_however_it_is_said() -> None:
