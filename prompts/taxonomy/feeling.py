@@ -17,7 +17,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any, NamedTuple
 
-from prompts.taxonomy.words import automaton, fold, hits, leftmost_longest
+from prompts.taxonomy.words import Words, fold, leftmost_longest
 
 SCALE = 15.0
 """Of the sum of all words' values, so that it ends up between -1 and 1."""
@@ -54,7 +54,7 @@ class Feelings:
     """
 
     def __init__(self, cues: Mapping[str, Cue]) -> None:
-        self._automaton = automaton({**vader(), **cues})
+        self._words = Words({**vader(), **cues})
 
     def of(self, text: str) -> Feeling:
         """What a text feels about what it is about."""
@@ -63,7 +63,7 @@ class Feelings:
         turn = -1
         pending: list[tuple[int, int, float]] = []
         """Words that deny or strengthen what follows: where they stand, and by how much."""
-        for start, end, cue in _apart(hits(self._automaton, folded)):
+        for start, end, cue in _apart(self._words.hits(folded)):
             if cue.turns:
                 turn, pending = start, []
             elif cue.times is not None:

@@ -12,7 +12,8 @@ jazz", 我打网球), so that every frame and every pattern of a fact can be end
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import Literal, NamedTuple
 
 from limner.domain import Polarity
@@ -40,10 +41,14 @@ FACTUAL = ("first_person", "before", "after", "any_more")
 MOST_ITEMS = 6
 """Further items of a list that a slot may hold beyond its clause."""
 
-_ANCHOR = re.compile(
-    r"(?P<speaker>\b(?:i|we|my|our|im|as)\b|我|本人|俺)|"
-    r"(?:^|[.!?;:,\n。！？；：，…])[\s\"'“”‘’]{0,3}(?=\S)|(?<=[\u4e00-\u9fff]) +"
+_BEGINS = re.compile(r"[\s\"'“”‘’]{0,3}(?=\S)")
+_GOES_ON = re.compile(rf"[.!?;:,\n。！？；：，…]{_BEGINS.pattern}")
+_GAP = re.compile(r" (?<=[\u4e00-\u9fff] ) *")
+"""Where a clause begins: at its end."""
+_SPEAKS = re.compile(
+    "|".join([rf"{one}(?<!\w{one})\b" for one in ("i", "we", "my", "our", "im", "as")] + ["我", "本人", "俺"])
 )
+"""Each begins with a letter: a text is looked through for those much faster than for the edges of words."""
 _SENTENCE_END = re.compile(r"[.!?;\n。！？；…](?![0-9])")
 _ITEM = re.compile(r"\s*(?:and |or |和|还有|以及)?\s*(?P<item>[^,，.!?;\n。！？；…]{1,60})")
 _HAN = re.compile(r"[\u4e00-\u9fff]")
@@ -167,6 +172,8 @@ class Hearing:
             self._people,
         ) = (re.compile(statements.get(name, "(?!)")) for name in STATEMENTS)
 
+        self._own = lru_cache(2)(self._spoken_by_author)  # a text's openings are looked for, and then its endings
+
     def names_nothing(self, value: str) -> bool:
         """Whether words name no thing: it, that, what you said."""
         return self._nothing.match(fold(value)) is not None
@@ -188,8 +195,8 @@ class Hearing:
 
     def endings(self, text: str) -> list[Ending]:
         """Where a text says that something is over, with what it ends, from left to right."""
-        folded = fold(text)
-        if not self._first_person.search(folded) and not _HAN.search(folded):
+        folded = self._own(text)
+        if folded is None:
             return []
         return sorted(
             Ending(match.start(), match.end(), tuple(said.format_map(match.groupdict()) for said in ended))
@@ -199,6 +206,11 @@ class Hearing:
             for match in frame.finditer(folded)
             if self._is_over(folded, match.start(), match.end())
         )
+
+    def _spoken_by_author(self, text: str) -> str | None:
+        """A text folded; None where it cannot say anything of its author."""
+        folded = fold(text)
+        return folded if self._first_person.search(folded) or _HAN.search(folded) else None
 
     def _is_over(self, folded: str, begin: int, end: int) -> bool:
         clause = _CLAUSE_BEFORE.split(folded[max(0, begin - 40) : begin])[-1]
@@ -211,8 +223,8 @@ class Hearing:
 
     def find(self, text: str) -> list[Opening]:
         """The openings of a text, from left to right, at most one at each place."""
-        folded = fold(text)
-        if not self._first_person.search(folded) and not _HAN.search(folded):
+        folded = self._own(text)
+        if folded is None:
             return []
         found: list[Opening] = []
         taken = -1
@@ -245,13 +257,17 @@ class Hearing:
         opening = self._at(text, said, joint.end() - 2)
         return None if opening is None else opening._replace(begin=joint.end())
 
-    def _anchors(self, folded: str) -> Iterator[int]:
-        last = -1
-        for anchor in _ANCHOR.finditer(folded):
-            at = anchor.start() if anchor.lastgroup else anchor.end()
-            if at > last:
-                last = at
-                yield at
+    def _anchors(self, folded: str) -> list[int]:
+        """Where a first person or a clause begins, from left to right."""
+        begins = _BEGINS.match(folded)
+        start = begins.end() if begins else 0
+        found = {one.end() for one in _GOES_ON.finditer(folded, start)}
+        found.update([one.start() for one in _SPEAKS.finditer(folded, start)])
+        if begins:
+            found.add(start)
+        if " " in folded and not folded.isascii():
+            found.update([one.end() for one in _GAP.finditer(folded, start)])
+        return sorted(found)
 
     def _opening(self, text: str, folded: str, match: re.Match[str]) -> Opening | None:
         group = match.lastgroup

@@ -108,11 +108,11 @@ class Matcher:
         words: Folded surface form to key.
         ignored: Longer forms that contain a word but do not mean it: 咖啡色 is a colour.
         """
-        self._automaton = automaton({**dict.fromkeys(ignored), **words})
+        self._words = Words({**dict.fromkeys(ignored), **words})
 
     def find(self, text: str) -> list[Found]:
         """Keys with the span that means them, left to right, never overlapping, the longest where several begin."""
-        every = sorted(hits(self._automaton, fold(text)), key=leftmost_longest)
+        every = sorted(self._words.hits(fold(text)), key=leftmost_longest)
         found = []
         taken = 0
         for start, end, key in every:
@@ -140,7 +140,7 @@ class Frames:
         for frame, names in frames:
             for name, key in names.items():
                 said.setdefault(name, []).append((frame, name, key))
-        self._automaton = automaton({name: tuple(ways) for name, ways in said.items()})
+        self._names = Words({name: tuple(ways) for name, ways in said.items()})
         self._first_person, self._before, self._after = map(re.compile, (first_person, before, after))
         self._any_more = re.compile(any_more)
 
@@ -150,7 +150,7 @@ class Frames:
         if not self._first_person.search(folded):
             return []
         found = set()
-        for ways in {ways for _, _, ways in hits(self._automaton, folded)}:
+        for ways in {ways for _, _, ways in self._names.hits(folded)}:
             for frame, name, key in ways:
                 if not outline(frame).search(folded):
                     continue
@@ -197,28 +197,40 @@ class _Word(NamedTuple):
     right: bool
 
 
-def automaton(words: Mapping[str, Any]) -> Any:
-    """What finds all of these folded words in one pass, each with its payload."""
+class Words:
+    """Finds folded words in one pass."""
+
+    def __init__(self, words: Mapping[str, Any]) -> None:
+        """Args:
+        words: Each with its payload.
+        """
+        self._every = _automaton(words)
+        self._ascii = _automaton({word: payload for word, payload in words.items() if word.isascii()})
+        """Where a character goes on with no word, all first characters of words are looked through, one by one: in an
+        English text only those of English."""
+
+    def hits(self, folded: str) -> Iterator[tuple[int, int, Any]]:
+        """Start, end and payload of every word that stands between word boundaries."""
+        automaton = self._ascii if folded.isascii() else self._every
+        if not automaton:
+            return
+        size = len(folded)
+        for last, (length, payload, left, right) in automaton.iter(folded):
+            end = last + 1
+            start = end - length
+            if left and start and _latin(folded[start - 1]):
+                continue
+            if right and end < size and _latin(folded[end]):
+                continue
+            yield start, end, payload
+
+
+def _automaton(words: Mapping[str, Any]) -> Any:
     automaton = ahocorasick.Automaton()
     for word, payload in words.items():
         automaton.add_word(word, _Word(len(word), payload, _latin(word[0]), _latin(word[-1])))
     automaton.make_automaton()
     return automaton
-
-
-def hits(automaton: Any, folded: str) -> Iterator[tuple[int, int, Any]]:
-    """Start, end and payload of every word that stands between word boundaries."""
-    if not automaton:
-        return
-    size = len(folded)
-    for last, (length, payload, left, right) in automaton.iter(folded):
-        end = last + 1
-        start = end - length
-        if left and start and _latin(folded[start - 1]):
-            continue
-        if right and end < size and _latin(folded[end]):
-            continue
-        yield start, end, payload
 
 
 def _latin(character: str) -> bool:

@@ -13,7 +13,7 @@ from limner.domain import Label
 from limner.errors import TaxonomyError
 from prompts import taxonomy
 from prompts.taxonomy.reading import flaws
-from prompts.taxonomy.words import compact, fold, outline, pattern, slug
+from prompts.taxonomy.words import Words, compact, fold, outline, pattern, slug
 
 STARTER = taxonomy.load()
 
@@ -295,6 +295,18 @@ def test_words_in_free_text_are_found(text: str, keys: list[str]) -> None:
 )
 def test_false_friends_are_not_found(text: str) -> None:
     assert found(text) == []
+
+
+WORDS = st.lists(
+    st.sampled_from(["jazz", "jazzy", "sci fi", "fi", "爵士", "爵士乐", " ", "-", "…", "é", "x"]), max_size=12
+)
+
+
+@given(WORDS)
+def test_words_are_found_alike_in_an_english_text_and_beside_others(parts: list[str]) -> None:
+    words = Words({name: name for name in ("jazz", "sci fi", "fi", "爵士", "爵士乐")})
+    text = fold("".join(parts))
+    assert list(words.hits(text)) == [hit for hit in words.hits(f"{text} 。") if hit[1] <= len(text)]
 
 
 @given(st.text() | st.lists(st.sampled_from(["科幻片", "jazz", "咖啡色", " ", "İ", "sci-fi", "ß", "x"])).map("".join))
