@@ -46,6 +46,7 @@ from agents.model import Model
 from agents.pace import Pace
 from agents.population import NOBODY, Population
 from agents.remember import Remembering
+from agents.texts import LEAST, Texts
 from limner.domain import Fit, History, Language, ModelCall, Outcome, Override, Persona, Tag
 from limner.errors import LimnerError, ServerDied, StoreError, Unreachable
 from prompts import library
@@ -159,13 +160,21 @@ class Reading(NamedTuple):
     habits: list[behaviour.Behaviour]
     lang: Language
     heard: Sequence[listen.Heard]
+    texts: Texts
 
 
-def read(cleaned: clean.Cleaned, parts: Parts, heard: Sequence[listen.Heard] = ()) -> Reading:
-    """A cleaned history counted, with what was heard in it."""
-    counted = listen.told(signals.signals(cleaned.history, parts.taxonomy), heard)
+def read(
+    cleaned: clean.Cleaned, parts: Parts, heard: Sequence[listen.Heard] = (), texts: Texts | None = None
+) -> Reading:
+    """A cleaned history counted, with what was heard in it.
+
+    Args:
+        texts: What is known of the user's texts.
+    """
+    texts = texts or Texts()
+    counted = listen.told(signals.signals(cleaned.history, parts.taxonomy, texts), heard)
     habits = behaviour.behaviours(counted, parts.zone, parts.population)
-    return Reading(cleaned, counted, habits, digest.language(cleaned.history.events), heard)
+    return Reading(cleaned, counted, habits, digest.language(cleaned.history.events), heard, texts)
 
 
 def told(reading: Reading, taxonomy: Taxonomy, count_tokens: Callable[[str], int]) -> str:
@@ -280,6 +289,7 @@ class Batch:
         parts = self._parts
         state = parts.events.user_digest(user_id)
         cleaned = clean.clean(parts.events.history(user_id))
+        texts = self._texts(user_id, cleaned.history)
         heard = await listen.listen(
             cleaned.history.events,
             user_id=user_id,
@@ -287,8 +297,9 @@ class Batch:
             prompt=parts.listen,
             taxonomy=parts.taxonomy,
             ledger=self._ledger,
+            texts=texts,
         )
-        reading = read(cleaned, parts, heard)
+        reading = read(cleaned, parts, heard, texts)
         proposals: list[propose.Proposal] = []
         if parts.propose is not None:
             proposals = await propose.propose(
@@ -338,7 +349,14 @@ class Batch:
             digest=f"{state}:{self._config}",
             corrections=ledger.changes,
             tallies=tuple(census.tallies(reading.signals)),
+            texts=reading.texts.kept(),
         )
+
+    def _texts(self, user_id: str, history: History) -> Texts:
+        """What is known of a user's texts; of few it is not kept."""
+        if sum(1 for _ in signals.written(history.events)) < LEAST:
+            return Texts()
+        return Texts(self._config, self._parts.profiles.texts(user_id))
 
     def _tags(
         self,

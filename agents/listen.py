@@ -25,11 +25,13 @@ import hashlib
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import NamedTuple
 
 from agents.model import Ledger, Message, Model, messages
 from agents.redact import redact
 from agents.signals import AGAINST, SPEECH, Reading, Signals, Thing
+from agents.texts import Form, Json, Texts
 from limner.domain import Event, Label, Polarity, SignalKind
 from prompts import library
 from prompts.answers import ListenAnswer
@@ -210,8 +212,12 @@ async def listen(
     prompt: library.Prompt,
     taxonomy: Taxonomy,
     ledger: Ledger,
+    texts: Texts | None = None,
 ) -> list[Heard]:
     """What the user states of themselves in a cleaned history, oldest first, each with the words that say so.
+
+    Args:
+        texts: What is known of the user's texts.
 
     Raises:
         AnswerError: after one repair a reply still was not in the promised shape.
@@ -237,13 +243,11 @@ async def listen(
         ]
 
     named, unread, ended = list[Heard](), list[Line](), list[Heard]()
-    known: dict[tuple[str, str], _Said] = {}
+    texts = texts or Texts()
     for event in events:
         if not event.text or event.kind not in SPEECH:
             continue
-        act = (event.kind, event.text)
-        if (said := known.get(act)) is None:
-            said = known[act] = _said(event, taxonomy)
+        said = texts.said(("heard", event.kind, event.text), partial(_said, event, taxonomy), SAID)
         named += [fact._replace(event_id=event.event_id) for fact in said.named]
         unread += [Line(event, opening) for opening in said.unread]
         ended += [fact._replace(event_id=event.event_id) for fact in said.ended]
@@ -258,6 +262,29 @@ class _Said(NamedTuple):
     unread: list[Opening]
     """Where a reader has to say what is named."""
     ended: list[Heard]
+
+
+def _packed(said: _Said) -> Json:
+    if not any(said):
+        return []
+    return [list(map(_row, said.named)), list(map(list, said.unread)), list(map(_row, said.ended))]
+
+
+def _unpacked(kept: Json) -> _Said:
+    named, unread, ended = kept or ([], [], [])
+    return _Said(list(map(_fact, named)), [Opening(*opening) for opening in unread], list(map(_fact, ended)))
+
+
+def _row(fact: Heard) -> list[Json]:
+    return [fact.key, fact.facet, fact.label.en, fact.label.zh, fact.polarity, fact.span, fact.ends]
+
+
+def _fact(row: Json) -> Heard:
+    key, facet, en, zh, polarity, span, ends = row
+    return Heard("", key, facet, Label(en=en, zh=zh), polarity, span, ends)
+
+
+SAID = Form(_packed, _unpacked)
 
 
 def _said(event: Event, taxonomy: Taxonomy) -> _Said:

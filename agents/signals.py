@@ -20,12 +20,13 @@ from array import array
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
-from functools import cache, lru_cache, partial
+from functools import lru_cache, partial
 from typing import NamedTuple
 
 from agents.clauses import denied, quotations, within
 from agents.intents import NOTHING_WRITTEN, Intents, intents
 from agents.series import series
+from agents.texts import Form, Json, Texts
 from limner.domain import Counts, Event, History, Label, SignalKind
 from prompts.taxonomy import Named, Taxonomy
 from prompts.taxonomy.words import Found
@@ -223,9 +224,13 @@ def lift(readings: Sequence[Reading], spread: float, weights: Sequence[float]) -
     return Lift(mean, math.sqrt(variance / worth + untold), len(rated))
 
 
-def signals(history: History, taxonomy: Taxonomy) -> Signals:
-    """The things a cleaned history speaks about, in order of first mention."""
-    events = history.events
+def signals(history: History, taxonomy: Taxonomy, texts: Texts | None = None) -> Signals:
+    """The things a cleaned history speaks about, in order of first mention.
+
+    Args:
+        texts: What is known of the user's texts.
+    """
+    events, texts = history.events, texts or Texts()
     stars = five_stars(events)
     mean, spread = _mean_and_spread(list(stars.values()))
     relative = len(set(stars.values())) > 1
@@ -239,7 +244,6 @@ def signals(history: History, taxonomy: Taxonomy) -> Signals:
     things: dict[str, Thing] = {}
     facts: dict[str, Thing] = {}
     carried: list[tuple[str, ...]] = []
-    read = cache(partial(_words, taxonomy=taxonomy))
     for index, event in enumerate(events):
         deviation = deviations.get(index)
         if deviation is not None:
@@ -258,7 +262,8 @@ def signals(history: History, taxonomy: Taxonomy) -> Signals:
                 thing = things.get(key) or _thing(things, key, named.facet, named.label)
                 thing.readings.append(reading)
         if event.text and event.kind in SPEECH:
-            _add_words(read(event.text, keys), events, index, reading.signal, taxonomy, things, facts)
+            words = texts.said(("named", event.text, *keys), partial(_words, event.text, keys, taxonomy), WORDS)
+            _add_words(words, events, index, reading.signal, taxonomy, things, facts)
     meant = intents(written(events), taxonomy)
     found = Signals(events, things, facts, len(stars), mean, spread, _ages(events), stars, tuple(carried), meant)
     for thing in things.values():
@@ -279,6 +284,20 @@ class _Words(NamedTuple):
     """Key of each thing, how the clause around it speaks about it, and the words."""
     stated: list[tuple[str, str]]
     """Key of each fact about the author that names none of these things, and the words."""
+
+
+def _packed(words: _Words) -> Json:
+    return [words.named, words.stated] if words.named or words.stated else []
+
+
+def _unpacked(kept: Json) -> _Words:
+    named, stated = kept or ([], [])
+    return _Words(
+        [(key, SignalKind(saying), span) for key, saying, span in named], [(key, span) for key, span in stated]
+    )
+
+
+WORDS = Form(_packed, _unpacked)
 
 
 def _words(text: str, attributed: tuple[str, ...], taxonomy: Taxonomy) -> _Words:

@@ -53,6 +53,7 @@ from store.tables import (
     UserRow,
 )
 from store.tallies import Tally
+from store.texts import Kept, TextsRead
 
 PAGE = 20
 BOUND = 500
@@ -147,6 +148,8 @@ class Draft(NamedTuple):
     corrections: int = 0
     """How often the user's ledger had been changed when the draft was made."""
     tallies: tuple[Tally, ...] = ()
+    texts: Kept | None = None
+    """What the user's texts say, see `agents.texts`; None where what is kept stays."""
 
 
 class ProfileStore:
@@ -156,6 +159,11 @@ class ProfileStore:
         self._database = database
         self._settle = settle(database)
         self._sets = TagSets(database)
+        self._texts = TextsRead(database)
+
+    def texts(self, user_id: str) -> Kept | None:
+        """What was kept of a user's texts; None where nothing was."""
+        return self._texts.of(user_id)
 
     def save(self, draft: Draft, outcome: Outcome) -> int | None:
         """Store a profile and how its user fared, in one short transaction.
@@ -178,6 +186,8 @@ class ProfileStore:
             last = connection.execute(NEWEST, {"user": user}).first() if profiled else None
             revision, now = self.write(connection, draft, last)
             tallies.replace(self._database, connection, user, draft.tallies)
+            if draft.texts is not None:
+                self._texts.replace(connection, user, draft.texts)
             item = {"run": draft.run, "user_id": user, "revision": revision, "at": self._database.moment(now)}
             self._settle.run(
                 connection,

@@ -271,6 +271,20 @@ class TagSetRow(Table):
     tags: Mapped[str]
 
 
+class TextsReadRow(Table):
+    """What the texts of a user say; see `agents.texts`."""
+
+    __tablename__ = "texts_read"
+
+    user_id: Mapped[UserId] = mapped_column(primary_key=True)
+    config: Mapped[str]
+    """Digest of the configuration that read them."""
+    silent: Mapped[bytes]
+    """Digests of those that say nothing, one after the other."""
+    telling: Mapped[bytes]
+    """JSON: digest, as hex, of each of the others, to what it says."""
+
+
 class TagEvidenceRow(Table):
     """What a state of a tag rests on; apart from `tags`, so that looking through tags stays quick."""
 

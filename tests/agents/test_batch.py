@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 from agents import batch, clean, propose
 from agents.batch import Batch, Parts
@@ -181,18 +181,36 @@ async def test_a_long_and_messy_history_costs_the_tokens_of_a_short_one(lab: Lab
     assert len(jobs) == 1, "of two that are said in turn the one said last"
 
 
+@pytest.mark.parametrize("kept", [False, True], ids=["read again", "texts kept"])
 @pytest.mark.parametrize("seed", range(4))
-async def test_a_profile_does_not_tell_in_what_parts_its_history_came(lab: Lab, tmp_path: Path, seed: int) -> None:
+async def test_a_profile_does_not_tell_in_what_parts_its_history_came(
+    lab: Lab, tmp_path: Path, seed: int, kept: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     draw, events = Random(seed), [one for one in messy(300) if one.ts is not None]
     (tmp_path / "whole").mkdir()
     whole = Lab(tmp_path / "whole")
     await asked(whole, events)
     cuts = [0, *sorted(draw.sample(range(1, len(events)), 4)), len(events)]
     parts = [events[start:end] for start, end in pairwise(cuts)]
+    if kept:
+        monkeypatch.setattr(batch, "LEAST", 1)
     for part in draw.sample(parts, len(parts)):  # late events too
         await asked(lab, part)
     assert said(lab) == said(whole)
+    assert (lab.parts.profiles.texts("u") is not None) == kept
     whole.database.close()
+
+
+async def test_what_is_kept_of_texts_goes_with_their_user(lab: Lab) -> None:
+    texts = [f"I love {word} of year {at}" for at in range(60) for word in ("jazz", "chess")]
+    lab.parts.events.add([event(at, "post", text=text) for at, text in enumerate(texts)])
+    lab.add("u2")
+    await lab.run()
+    assert lab.parts.profiles.texts("u1") is not None
+    assert lab.parts.profiles.texts("u2") is None, "two texts are read again as fast"
+    with lab.database.connection() as connection:
+        connection.execute(text("DELETE FROM users WHERE user_id = 'u1'"))
+    assert lab.parts.profiles.texts("u1") is None
 
 
 def said(lab: Lab) -> tuple[object, ...]:

@@ -43,7 +43,7 @@ def test_opening_again_changes_nothing(database: Database, database_url: str) ->
 def test_a_database_from_before_corrections_keeps_its_rows(database: Database) -> None:
     """Down to the schema before, a row in as the limner of that time wrote it, and up again."""
     with database.connection() as connection:
-        for table in ("overrides", "feedback", "synonyms", "tallies", "audit", "tag_keys", "tag_sets"):
+        for table in ("overrides", "feedback", "synonyms", "tallies", "audit", "tag_keys", "tag_sets", "texts_read"):
             connection.execute(text(f"DROP TABLE {table}"))
         connection.execute(text("DROP INDEX ix_tags_served"))
         connection.execute(text("ALTER TABLE users DROP COLUMN corrections"))
@@ -70,7 +70,7 @@ def test_tags_from_before_rankings_were_quick_are_ranked(database: Database) -> 
         ProfileStore(database).save(draft(run, user, tags), done(user))
     with database.connection() as connection:
         kept = connection.execute(text("SELECT count(*) FROM tag_sets")).scalar_one()
-        for table in ("tag_keys", "tag_sets"):
+        for table in ("tag_keys", "tag_sets", "texts_read"):
             connection.execute(text(f"DROP TABLE {table}"))
         connection.execute(text("ALTER TABLE model_calls DROP COLUMN logprob"))
         connection.execute(text("UPDATE alembic_version SET version_num = '0005'"))
