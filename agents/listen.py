@@ -265,13 +265,11 @@ class _Said(NamedTuple):
 
 
 def _packed(said: _Said) -> Json:
-    if not any(said):
-        return []
     return [list(map(_row, said.named)), list(map(list, said.unread)), list(map(_row, said.ended))]
 
 
 def _unpacked(kept: Json) -> _Said:
-    named, unread, ended = kept or ([], [], [])
+    named, unread, ended = kept
     return _Said(list(map(_fact, named)), [Opening(*opening) for opening in unread], list(map(_fact, ended)))
 
 
@@ -284,7 +282,7 @@ def _fact(row: Json) -> Heard:
     return Heard("", key, facet, Label(en=en, zh=zh), polarity, span, ends)
 
 
-SAID = Form(_packed, _unpacked)
+SAID = Form(_packed, _unpacked, _Said([], [], []))
 
 
 def _said(event: Event, taxonomy: Taxonomy) -> _Said:

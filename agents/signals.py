@@ -287,17 +287,17 @@ class _Words(NamedTuple):
 
 
 def _packed(words: _Words) -> Json:
-    return [words.named, words.stated] if words.named or words.stated else []
+    return [words.named, words.stated]
 
 
 def _unpacked(kept: Json) -> _Words:
-    named, stated = kept or ([], [])
+    named, stated = kept
     return _Words(
         [(key, SignalKind(saying), span) for key, saying, span in named], [(key, span) for key, span in stated]
     )
 
 
-WORDS = Form(_packed, _unpacked)
+WORDS = Form(_packed, _unpacked, _Words([], []))
 
 
 def _words(text: str, attributed: tuple[str, ...], taxonomy: Taxonomy) -> _Words:

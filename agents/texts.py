@@ -28,8 +28,9 @@ class Form(NamedTuple, Generic[T]):
     """How a reading is kept."""
 
     packed: Callable[[T], Json]
-    """[] where nothing was read."""
     unpacked: Callable[[Json], T]
+    nothing: T
+    """What is read in a text that says nothing."""
 
 
 class Texts:
@@ -70,13 +71,13 @@ class Texts:
     def _fetched(self, words: tuple[str, ...], read: Callable[[], T], form: Form[T]) -> T:
         digest = blake2b("\0".join(words).encode(errors="surrogatepass"), digest_size=DIGEST).digest()
         if digest in self._silent:
-            return form.unpacked([])
+            return form.nothing
         if (kept := self._telling.get(digest.hex())) is not None:
             return form.unpacked(kept)
         found = read()
         self._fresh = True
-        if kept := form.packed(found):
-            self._telling[digest.hex()] = kept
-        else:
+        if found == form.nothing:
             self._silent.add(digest)
+            return form.nothing
+        self._telling[digest.hex()] = form.packed(found)
         return found

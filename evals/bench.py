@@ -553,6 +553,8 @@ class Update(NamedTuple):
     """What one new event costs after a history of so many; times are of the processor."""
 
     events: int
+    history: str
+    """"messy", as histories get, or "talk", of texts alone of which no two are alike."""
     first: float
     """Seconds of the run that read the history whole."""
     update: float
@@ -567,11 +569,13 @@ class Update(NamedTuple):
 class _Update:
     folder: Path
     events: int
+    history: str
 
     def __call__(self, told: Told) -> Update:
         wiring = Wiring({})
-        events = (wiring.event(row, 0) for row in synthetic.messy("u", self.events + 1))  # not held: memory is measured
-        with closing(Database(f"sqlite:///{self.folder / f'{self.events}.db'}")) as database:
+        rows = {"messy": synthetic.messy, "talk": synthetic.talk}[self.history]("u", self.events + 1)
+        events = (wiring.event(row, 0) for row in rows)  # not held: memory is measured
+        with closing(Database(f"sqlite:///{self.folder / f'{self.history}-{self.events}.db'}")) as database:
             parts = _parts(database, instant.NAME)
             for start in range(0, self.events, BATCH):
                 parts.events.add(list(islice(events, min(BATCH, self.events - start))))
@@ -582,6 +586,7 @@ class _Update:
             spent = parts.runs.summary(None).tokens
         return Update(
             self.events,
+            self.history,
             first.cost.processor,
             second.cost.processor,
             second.calls,
@@ -594,9 +599,13 @@ class _Update:
             return await _profiled(parts, instant.InstantModel(), instant.InstantEmbedder(), pace, told)
 
 
-def update(folder: Path, sizes: Iterable[int], *, bar: show.Bar) -> list[Update]:
-    """The cost of one new event at each length of history."""
-    return [in_child(_Update(folder, size), _as(bar, f"a history of {size:,} events", "events")) for size in sizes]
+def update(folder: Path, sizes: Sequence[int], *, bar: show.Bar) -> list[Update]:
+    """The cost of one new event at each length of either history."""
+    return [
+        in_child(_Update(folder, size, history), _as(bar, f"{size:,} events, {history}", "events"))
+        for history in ("messy", "talk")
+        for size in sizes
+    ]
 
 
 # --- what they share ---
@@ -661,9 +670,9 @@ def update_command(
     sizes: Annotated[str, typer.Option(help="Lengths of history, separated by commas.")] = "100,1000,10000,100000",
     as_json: Json = False,
 ) -> None:
-    """What one new event costs a user, whatever the length of the history, which is as messy as histories get."""
+    """What one new event costs a user: after a history as messy as they get, and after nothing but texts."""
     with _folder() as folder, show.bar("update", "events") as bar:
-        results = update(folder, map(int, sizes.split(",")), bar=bar)
+        results = update(folder, [int(size) for size in sizes.split(",")], bar=bar)
     _show(results, as_json, "One new event (seconds of the processor; the model answers at once)")
 
 

@@ -39,6 +39,7 @@ class _World(NamedTuple):
     topics: tuple[str, ...]
     glad: tuple[str, ...]
     plain: tuple[str, ...]
+    next: str
 
 
 def _words(joined: str) -> tuple[str, ...]:
@@ -66,6 +67,7 @@ _ENGLISH = _World(
         "Does anybody know a good dentist near the station?",
         "The new place around the corner makes a decent soup.",
     ),
+    next="Next on the list is {title}, I hear it takes a while to get going.",
 )
 _CHINESE = _World(
     genres=_words("剧情,喜剧,动作,爱情,科幻,动画,悬疑,惊悚,恐怖,犯罪,歌舞,战争,西部,奇幻,冒险,纪录片"),
@@ -81,6 +83,7 @@ _CHINESE = _World(
         "周末全用来{topic}了，好久没这么开心。",
     ),
     plain=("今天加班到很晚，地铁又挤。", "有人知道车站附近靠谱的牙医吗？", "楼下新开的小店，汤还不错。"),
+    next="接下来想看{title}，听说开头有点慢。",
 )
 
 
@@ -155,6 +158,18 @@ def messy(name: str, events: int, *, seed: int = 7) -> Iterator[dict[str, Any]]:
             case _:
                 row |= {"kind": "view", "item_id": f"f{place % 90}", "item": {"genres": [draw.choice(world.genres)]}}
         yield row
+
+
+def talk(name: str, events: int, *, seed: int = 7) -> Iterator[dict[str, Any]]:
+    """The events of one user who does nothing but write, in two languages, and never says the same again."""
+    draw = Random(f"{seed} {name}")
+    for place in range(events):
+        world = _CHINESE if place % 2 else _ENGLISH
+        said = draw.choice((*world.glad, *world.plain)).format(topic=draw.choice(world.topics))
+        title = world.title.format(adjective=draw.choice(world.adjectives), noun=draw.choice(world.nouns), number=place)
+        at = FIRST + timedelta(minutes=20 * place)
+        row = {"event_id": f"e{place:06}", "user_id": name, "ts": at.strftime("%Y-%m-%dT%H:%M:%SZ"), "source": "chat"}
+        yield row | {"kind": "message", "text": f"{said} {world.next.format(title=title)}"}
 
 
 def write(

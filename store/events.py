@@ -28,12 +28,8 @@ PAGE = 5_000
 COLUMNS = ("user_id", "event_id", "ts", "kind", "item_id", "digest", "content")
 ABSENT = Event(event_id="-", user_id="-", kind="-").__dict__
 """What the fields are that a stored event leaves out."""
-GIVEN = {
-    "__pydantic_fields_set__": set(Event.model_fields),
-    "__pydantic_extra__": None,
-    "__pydantic_private__": None,
-}
-"""The state of an event beside its fields. What was given, a set for each event, would take half of its memory."""
+GIVEN = set(Event.model_fields)
+"""What counts as given of each event: a set of its own would take half of its memory."""
 USER: BindParameter[str] = bindparam("user")
 OLDEST_FIRST = (
     select(EventRow.content).where(EventRow.user_id == USER).order_by(EventRow.ts.asc().nulls_first(), EventRow.seq)
@@ -276,7 +272,11 @@ def _event(given: dict[str, Any]) -> Event:
     if fields["ts"] is not None:
         fields["ts"] = datetime.fromisoformat(fields["ts"])
     event = Event.__new__(Event)
-    event.__setstate__({"__dict__": fields, **GIVEN})
+    put = object.__setattr__  # what `__setstate__` does, in three quarters of the time for the whole event
+    put(event, "__dict__", fields)
+    put(event, "__pydantic_fields_set__", GIVEN)
+    put(event, "__pydantic_extra__", None)
+    put(event, "__pydantic_private__", None)
     return event
 
 

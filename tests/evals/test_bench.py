@@ -84,10 +84,21 @@ def test_the_events_of_both_files_are_taken_in(tmp_path: Path) -> None:
 
 def test_an_update_is_one_event_more_after_a_history(tmp_path: Path) -> None:
     with show.bar("update", "events") as bar:
-        short, long = bench.update(tmp_path, [40, 400], bar=bar)
-    assert (short.events, long.events) == (40, 400)
-    assert 1 <= short.calls <= 3 and 1 <= long.calls <= 3
-    assert 0 < long.tokens < 2 * short.tokens
+        results = bench.update(tmp_path, [40, 400], bar=bar)
+    assert [(one.history, one.events) for one in results] == [
+        ("messy", 40),
+        ("messy", 400),
+        ("talk", 40),
+        ("talk", 400),
+    ]
+    for short, long in (results[:2], results[2:]):
+        assert 1 <= short.calls <= 3 and 1 <= long.calls <= 3
+        assert 0 < long.tokens < 2 * short.tokens
+
+
+def test_who_only_talks_says_nothing_twice() -> None:
+    texts = [row["text"] for row in synthetic.talk("u", 500)]
+    assert len(set(texts)) == 500
 
 
 def test_both_sides_of_a_round_do_the_same_work(tmp_path: Path) -> None:
