@@ -179,7 +179,7 @@ def open_as_nobody(url: str) -> None:
 def test_a_database_from_a_newer_limner_is_refused(database: Database, database_url: str) -> None:
     with database.connection() as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
-    with pytest.raises(StoreError, match=r"9999.*newer than 0008.*Install"):
+    with pytest.raises(StoreError, match=r"9999.*newer than 0009.*Install"):
         Database(database_url)
 
 
