@@ -207,7 +207,7 @@ async def test_what_is_kept_of_texts_goes_with_their_user(lab: Lab) -> None:
     lab.add("u2")
     await lab.run()
     assert lab.parts.profiles.texts("u1") is not None
-    assert lab.parts.profiles.texts("u2") is None, "two texts are read again as fast"
+    assert lab.parts.profiles.texts("u2") is None, "a text is soon read again"
     with lab.database.connection() as connection:
         connection.execute(text("DELETE FROM users WHERE user_id = 'u1'"))
     assert lab.parts.profiles.texts("u1") is None
