@@ -25,7 +25,7 @@ from typing import Literal, NamedTuple, cast
 
 import jieba
 import numpy as np
-import pycrfsuite
+from pycrfsuite import Tagger, Trainer  # pyright: ignore[reportAttributeAccessIssue] - compiled, without stubs
 
 from agents import likeness
 from agents.likeness import Vectors
@@ -108,7 +108,7 @@ class Frames:
         self._embedder = embedder
         self._folder = folder
         self._heard: dict[Language, frozenset[str]] = {}
-        self._spans: dict[Language, pycrfsuite.Tagger] = {}
+        self._spans: dict[Language, Tagger] = {}
         self._asking: dict[tuple[Language, int], likeness.Classifier] = {}
 
     def read(self, question: str, language: Language) -> Iterator[Framed]:
@@ -143,9 +143,9 @@ class Frames:
             )
         return self._heard[language]
 
-    def _tagger(self, language: Language) -> pycrfsuite.Tagger:
+    def _tagger(self, language: Language) -> Tagger:
         if language not in self._spans:
-            self._spans[language] = pycrfsuite.Tagger()
+            self._spans[language] = Tagger()
             self._spans[language].open(str(self._folder / f"{language}.crfsuite"))
         return self._spans[language]
 
@@ -279,7 +279,7 @@ def digest(known: Sequence[Frame], embedder: str) -> str:
 def fit(known: Sequence[Frame], vectors: Vectors, embedder: str, folder: Path = FITTED) -> None:
     """Learn from frames, filled with known wordings, and leave what was learnt as files."""
     for language in LANGUAGES:
-        trainer = pycrfsuite.Trainer(verbose=False)
+        trainer = Trainer(verbose=False)
         trainer.set_params(LEARNING)
         filled = _Clauses(language, random.Random(0))
         for one in known:
@@ -308,14 +308,11 @@ def _asking(known: Sequence[Frame], vectors: Vectors, language: Language, clause
 
 def _filled(frame: Frame, filled: _Clauses) -> list[tuple[str, Mark]]:
     """A question of a frame, each of its words marked."""
-    marked: list[tuple[str, Mark]] = []
-    marks: Iterator[Mark] = iter(("first", "second"))
-    for part in _PLACE.split(frame.text):
-        mark: Mark = "frame"
-        if _PLACE.fullmatch(part):
-            part, mark = filled.any(), next(marks)  # noqa: PLW2901
-        marked += [(word.text, mark) for word in _words(part, frame.language)]
-    return marked
+    parts = _PLACE.split(frame.text)
+    parts[1::2] = [filled.any() for _ in parts[1::2]]
+    return [
+        (word.text, mark) for part, mark in zip(parts, _IN_ORDER, strict=False) for word in _words(part, frame.language)
+    ]
 
 
 class _Clauses:
