@@ -108,6 +108,7 @@ class Frames:
         self._embedder = embedder
         self._folder = folder
         self._heard: dict[Language, frozenset[str]] = {}
+        self._said: dict[Language, str] = {}
         self._spans: dict[Language, Tagger] = {}
         self._asking: dict[tuple[Language, int], likeness.Classifier] = {}
 
@@ -132,6 +133,14 @@ class Frames:
             leads = scores[first] - scores[second] >= LEAD
             sure = asks != "other" and bool(leads) and heard.issuperset(_parts(outside, language, asks))
             yield Framed(cast(Asks, asks), tuple(reversed(said) if turned else said), " … ".join(outside), sure)
+
+    def says(self, words: str, language: Language) -> bool:
+        """Whether a frame that asks something of users has these words outside its clauses."""
+        if language not in self._said:
+            read = (one.text for one in self._known if one.language == language and one.asks != "other")
+            self._said[language] = "\n".join(read).casefold()
+        edge = r"\b" if language == "en" else ""
+        return re.search(f"{edge}{re.escape(words.casefold())}{edge}", self._said[language]) is not None
 
     def _known_parts(self, language: Language) -> frozenset[str]:
         if language not in self._heard:

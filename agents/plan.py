@@ -191,15 +191,17 @@ class _Reader:
             except Unread as unread:
                 doubt = doubt or (unread if unread.near and framed.is_sure else None)
             else:
-                return self._planned(asked_of(framed.asks, groups)) if self._is_sure(framed) else None
+                return self._planned(asked_of(framed.asks, groups)) if self._is_sure(framed, frames) else None
         if doubt is not None:
             raise doubt
         return None
 
-    def _is_sure(self, framed: Framed) -> bool:
+    def _is_sure(self, framed: Framed, frames: Frames) -> bool:
         """Whether nothing else is asked in the rest of a question: it names nothing, the owner's words included."""
-        own = any(phrase in framed.left for phrase in self._vocabulary.taxonomy.glossary.phrases)
-        return framed.is_sure and not own and not any(self._names_of(framed.left))
+        left = framed.left
+        own = any(phrase in left for phrase in self._vocabulary.taxonomy.glossary.phrases)
+        names = (left[start:end] for start, end in self._names_of(left))
+        return framed.is_sure and not own and all(frames.says(name, self._lang) for name in names)
 
     def _planned(self, asked: Query) -> Plan:
         return Plan(
