@@ -29,7 +29,7 @@ from pycrfsuite import Tagger, Trainer  # pyright: ignore[reportAttributeAccessI
 
 from agents import likeness
 from agents.likeness import Vectors
-from agents.precedents import DENIES
+from agents.precedents import DENIES, HEDGES
 from limner.domain import Language
 from prompts.frames import Asks, Frame, fillings
 from prompts.wordings import LANGUAGES, NAME, TIME, plain, wordings
@@ -52,6 +52,8 @@ better."""
 FITTED = Path(__file__).parents[1] / "prompts" / "frames"
 ASKING = "fitted.npz"
 CLAUSE = "{}"
+HEDGING = 3
+"""Words before a clause that may hedge it: "who say they {}"."""
 _WORD: Mapping[Language, re.Pattern[str]] = {
     "en": re.compile(r"[a-z]+(?:['’][a-z]+)?|\d+(?:\.\d+)?|[^\w\s]|\w", re.IGNORECASE),
     "zh": re.compile(r"[a-z]+|\d+(?:\.\d+)?|[^\w\s]|\w", re.IGNORECASE),
@@ -236,18 +238,21 @@ def _feels_nothing(_: str) -> float:
 
 
 def _parts(outside: Sequence[str], language: Language, asks: str) -> set[str]:
-    """What of a frame must be known: its words, and which of them stand right before and right after a clause; a "not"
-    there must be known from frames that ask the like."""
+    """What of a frame must be known: its words; which of them stand right before and right after a clause; and what
+    denies or hedges right before one, from frames that ask the like."""
     parts: set[str] = set()
     like_it = "without" if "without" in asks else str(len(outside) - 1)
     for place, text in enumerate(outside):
         words = _cut(text, language)
         parts.update(word for word in words if word[0].isalnum())
-        before, after = (words[0], words[-1]) if words else ("", "")
         if place:
-            parts.add(f"{CLAUSE} {before}")
+            parts.add(f"{CLAUSE} {words[0] if words else ''}")
         if place < len(outside) - 1:
-            parts.add(f"{like_it if DENIES.search(after) else ''}{after} {CLAUSE}")
+            last = words[-1] if words else ""
+            before = (" " if language == "en" else "").join(words[-HEDGING:])
+            parts.add(f"{last} {CLAUSE}")
+            parts.update(f"{like_it} {said} {CLAUSE}" for said in (last,) if DENIES.search(said))
+            parts.update(f"{like_it} {said} {CLAUSE}" for said in (before,) if HEDGES.search(said))
     return parts
 
 

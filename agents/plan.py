@@ -182,18 +182,19 @@ class _Reader:
         Raises:
             Unread: the frame is known, but what a clause in it means is in doubt.
         """
-        doubt: Unread | None = None
         for framed in frames.read(self._with_people(self._in_full(asked)), self._lang):
             self.defined, self.matches, self.notes = [], [], ["by its frame"]
             self._inherited = None
+            is_sure = self._is_sure(framed, frames)
             try:
                 groups = [self._group(self._set_quotes_aside(clause)) for clause in framed.clauses]
             except Unread as unread:
-                doubt = doubt or (unread if unread.near and framed.is_sure else None)
+                if is_sure and unread.near:
+                    raise
+                if is_sure:
+                    return None
             else:
-                return self._planned(asked_of(framed.asks, groups)) if self._is_sure(framed, frames) else None
-        if doubt is not None:
-            raise doubt
+                return self._planned(asked_of(framed.asks, groups)) if is_sure else None
         return None
 
     def _is_sure(self, framed: Framed, frames: Frames) -> bool:
