@@ -35,7 +35,7 @@ from prompts.frames import Asks, Frame, fillings
 from prompts.wordings import LANGUAGES, NAME, TIME, plain, wordings
 
 LEAD = 0.4
-"""By which what is asked must lead what else it may be."""
+"""By which what is asked must lead what else it may be: found on the frames of two hands, each read by the others."""
 LIKELIEST = 12
 """Ways to mark the clauses of a question that are tried."""
 FAR = 4.0
@@ -52,6 +52,7 @@ better."""
 FITTED = Path(__file__).parents[1] / "prompts" / "frames"
 ASKING = "fitted.npz"
 CLAUSE = "{}"
+"""Any clause, in what of a frame must be known."""
 HEDGING = 3
 """Words before a clause that may hedge it: "who say they {}"."""
 _WORD: Mapping[Language, re.Pattern[str]] = {
@@ -204,10 +205,11 @@ def _likeliest(marked: Sequence[Mapping[str, float]]) -> list[tuple[tuple[int, i
         for ending in paths[1:]
         for score, bounds in ending
     ]
+    likeliest = heapq.nlargest(LIKELIEST, ended)
     return [
         tuple(zip(bounds[::2], bounds[1::2], strict=True))
-        for score, bounds in heapq.nlargest(LIKELIEST, ended)
-        if score > max(ended)[0] - FAR
+        for score, bounds in likeliest
+        if score > likeliest[0][0] - FAR
     ]
 
 
@@ -270,6 +272,7 @@ def _dictionary() -> jieba.Tokenizer:
 
 
 def _left_of(frame: Frame) -> list[str]:
+    """The words of a known frame, with a sign for each of its clauses, as `_left` has those of a question."""
     left: list[str] = []
     number = 0
     for part in _PLACE.split(frame.text):

@@ -5,6 +5,9 @@ between "and", "or" and "but not". A clause is a leaning (likes, buys, watches),
 name. Whatever of a clause is none of these and no small word must be a name, and a name must mean something: a clause
 with anything left over is not read at all (`Unread`), so that nothing is dropped silently.
 
+Beside the rules a question is read by what is learnt from many (`agents/frames.py`), and where that surely reads it
+otherwise than rules do, or they do not read it, it decides.
+
 What the owner's glossary defines means what it says there. What has no number of its own otherwise gets a plain one,
 which is said with the answer: who buys a thing did so at least
 `OFTEN_ENOUGH` times; "mostly" is more than half; "often" and "a lot" are the top quarter of the users, "very" the top
