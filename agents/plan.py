@@ -19,6 +19,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from itertools import product
 from typing import NamedTuple
 
 from agents import joined, phrases
@@ -60,6 +61,8 @@ LENGTH = 1_000
 """Characters of a question, at most."""
 
 _HAN = re.compile("[\u3400-\u9fff]")
+_ENDS_IN_HAN = re.compile("[\u3400-\u9fff]{1,8}$")
+_BEGINS_WITH_HAN = re.compile("[\u3400-\u9fff]{1,8}")
 _DATE_ALONE = re.compile(r"\W*(?:到|自|从|在)?\d{4}年(?:\d{1,2}月)?(?:[以之及].{1,3}|底|初|里|期间)?\W*")
 _MARKS = " .,!?;:()'’-，。\t"
 _GAP = "\x1f"
@@ -447,16 +450,28 @@ class _Reader:
             return True
         if self._lang == "zh" and _DATE_ALONE.fullmatch(left):
             return True
-        words_left, words_right = left.split(), right.split()
-        for size in range(min(4, len(words_left)), 0, -1):
-            for ahead in range(min(4, len(words_right)), 0, -1):
-                name = f"{' '.join(words_left[-size:])} {between.strip()} {' '.join(words_right[:ahead])}"
-                match = self._vocabulary.thing(name)
-                if match is not None and (
-                    match.how == "name" or (match.how == "words" and len(match.keys) == 1 and size + ahead > 2)
-                ):
+        gap = "" if self._lang == "zh" else " "
+        for before, after in _around(left, right, self._lang):
+            name = f"{before}{gap}{between.strip()}{gap}{after}"
+            if (one := self._vocabulary.is_one(name, before, after)) is not None:
+                if one:
+                    self._note_one(name, before, after)
                     return True
+                continue
+            match = None if self._lang == "zh" else self._vocabulary.thing(name)
+            if match is not None and (
+                match.how == "name"
+                or (match.how == "words" and len(match.keys) == 1 and len(before.split()) + len(after.split()) > 2)
+            ):
+                return True
         return False
+
+    def _note_one(self, name: str, *halves: str) -> None:
+        """Say that a name was not taken for two, where it could have been."""
+        one = self._vocabulary.thing(name)
+        two = [self._vocabulary.thing(half) for half in halves]
+        if one is not None and all(half is not None and {*half.keys} - {*one.keys} for half in two):
+            self.notes.append("one name, not two")
 
     # --- clauses ---
 
@@ -987,6 +1002,19 @@ def _headed_zh(text: str) -> tuple[Want, str] | None:
     ):
         return None
     return _wanted(edges), found["a"]
+
+
+def _around(left: str, right: str, lang: Language) -> Iterator[tuple[str, str]]:
+    """What may be a name's beginning and its end on both sides of a word like "and", the longest first."""
+    if lang == "zh":
+        before, after = _ENDS_IN_HAN.search(left), _BEGINS_WITH_HAN.match(right)
+        befores = [] if before is None else [before[0][-size:] for size in range(len(before[0]), 0, -1)]
+        afters = [] if after is None else [after[0][:size] for size in range(len(after[0]), 0, -1)]
+    else:
+        words_left, words_right = left.split(), right.split()
+        befores = [" ".join(words_left[-size:]) for size in range(min(4, len(words_left)), 0, -1)]
+        afters = [" ".join(words_right[:size]) for size in range(min(4, len(words_right)), 0, -1)]
+    return product(befores, afters)
 
 
 def _next_word(text: str, at: int) -> int:

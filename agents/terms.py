@@ -22,7 +22,8 @@ from agents.series import SERIES
 from limner.domain import Label
 from limner.query import BOUGHT, PLAYED, RATED
 from prompts.frames import frames
-from prompts.taxonomy import Taxonomy
+from prompts.taxonomy import Taxonomy, goods
+from prompts.taxonomy.goods import Fit
 from prompts.taxonomy.words import compact, in_both_numbers
 from prompts.wordings import means, plain, wordings
 
@@ -61,7 +62,12 @@ _SMALL = frozenset(
     bag pack packet can bottle jar box tin carton pill tablet""".split()  # noqa: SIM905
 )
 """Words of a name that say nothing of what it names."""
-
+_CONTAINED = re.compile(
+    r"\s+(?:bag|pack|packet|can|bottle|jar|box|tin|carton|pill|tablet|stick|bar)e?s?$|"
+    r"^(?:bag|pack|packet|can|bottle|jar|box|tin|carton|bar)e?s? of ",
+    re.IGNORECASE,
+)
+"""What a thing is sold in."""
 
 _NEEDED = {"buy": BOUGHT, "rate": RATED, "ratings": RATED, "watch": (*RATED, *PLAYED, "view", "watch", "read", "click")}
 """What somebody has to have done for plain words with such a word to hold."""
@@ -227,6 +233,8 @@ class Vocabulary:
         term = self.taxonomy.resolve(said)
         held = self._named(said) or self._of_series(said) or self._by_value(said)
         known = (term is not None and not self.is_claim(term.key)) or bool(held)
+        if not known and len(said) > 1 and _HAN.search(said):
+            return bool(self._categories(said)[0])
         named_in_full = " " in said and len(_words(said)) == len(said.split())
         return known or (named_in_full and len(self._by_words(said)) == 1)
 
@@ -304,14 +312,76 @@ class Vocabulary:
         return tuple(dict.fromkeys(group for one in self.taxonomy.attributes.values() for group in one.groups))
 
     def _by_words(self, said: str) -> tuple[str, ...]:
-        """Things whose name has all these words; where some have no other, those alone."""
+        """Categories that are called so in other words; else things whose name has all these words.
+
+        Where some have no other, those alone.
+        """
+        if keys := self._categories(said)[0]:
+            return keys
         words = _words(said)
         if not words:
             return ()
-        having = set.intersection(*map(self._with_word, words))
+        having = {one for one in set.intersection(*map(self._with_word, words)) if one[0] not in self._understood}
         same = sorted({key for key, name in having if name == words})
         found = same or sorted({key for key, _ in having})
         return tuple(found) if len(found) <= MOST else ()
+
+    def _categories(self, said: str) -> tuple[tuple[str, ...], Fit | None]:
+        """The categories that words of shops fit, as `prompts.taxonomy.goods` understands them, and how well they do."""
+        names = [goods.read(name, code=name.isupper()) for name in (said, _CONTAINED.sub("", said))]
+        for meant in dict.fromkeys((*names, goods.wider(names[0]))):
+            fits: dict[str, Fit] = {}
+            for head in {*goods.heads(meant)} if meant.parts and not meant.strange else ():
+                for key, held, in_full in self._headed.get(head, ()):
+                    how = goods.fit(meant, held)
+                    if how is Fit.WHOLE or (how is not None and not in_full):
+                        fits[key] = max(how, fits.get(key, how))
+            whole = {key: how for key, how in fits.items() if how is Fit.WHOLE} or fits
+            if whole and len(whole) <= MOST:
+                return tuple(sorted(whole)), max(whole.values())
+        return (), None
+
+    def is_one(self, said: str, *halves: str) -> bool | None:
+        """Whether a name that joins two is one; None where no category fits it.
+
+        It is where a category is called so, and not one by each of them, or where none of them is called otherwise.
+        """
+        keys, how = self._categories(said)
+        if how is None:
+            return None
+        apart = [self._categories(half) for half in halves]
+        if how is Fit.WHOLE and not all(fit is Fit.WHOLE and not {*keys} - {*of} for of, fit in apart if fit):
+            return True
+        return how is not Fit.LOOSE and all({*of} <= {*keys} for of, _ in apart)
+
+    @cached_property
+    def _headed(self) -> dict[str, list[tuple[str, goods.Name, bool]]]:
+        """Categories of the population by what they are, with their names, and whether a name must be said in full."""
+        found: dict[str, list[tuple[str, goods.Name, bool]]] = {}
+        for key, name, in_full in self._goods:
+            for head in {*goods.heads(name)}:
+                found.setdefault(head, []).append((key, name, in_full))
+        return found
+
+    @cached_property
+    def _goods(self) -> list[tuple[str, goods.Name, bool]]:
+        """As `_headed` has them; what the taxonomy knows has other names for parts of it, so those must be said in full."""
+        attribute = self.taxonomy.attribute("categories")
+        groups = () if attribute is None else attribute.groups
+        found: list[tuple[str, goods.Name, bool]] = []
+        for key, (_, label) in self._held.items():
+            if key.partition("/")[0] in groups:
+                term = self.taxonomy.terms.get(key)
+                others = () if term is None else term.synonyms
+                found += [(key, goods.read(name, code=True), False) for name in dict.fromkeys((label.en, label.zh))]
+                found += [(key, goods.read(name, code=True), True) for name in others]
+        return found
+
+    @cached_property
+    def _understood(self) -> frozenset[str]:
+        """Categories of whose names every word is known: what does not fit them does not mean them."""
+        strange = {key for key, name, _ in self._goods if name.unknown}
+        return frozenset(key for key, *_ in self._goods) - strange
 
     def _with_word(self, word: str) -> set[tuple[str, frozenset[str]]]:
         """Names with a word, with another word for the same thing, or with its consonants alone, as in "PARTY SPLY"."""

@@ -53,6 +53,10 @@ NOTES: dict[str, Say] = {
         "问题的一部分按与其他说法的相似程度理解",
     ),
     "by its frame": ("the question was read by its likeness to other questions", "问题按与其他问法的相似程度理解"),
+    "one name, not two": (
+        "a name with “and” in it was taken for one category of that name, and not for two things",
+        "含有“和”的名称按一个类别理解，而不是两样东西",
+    ),
     "model": ("a clause in doubt was settled by the model", "有疑问的部分由模型判定"),
 }
 _HOW: dict[str, Say] = {
