@@ -470,7 +470,7 @@ class _Reader:
         """Say that a name was not taken for two, where it could have been."""
         one = self._vocabulary.thing(name)
         two = [self._vocabulary.thing(half) for half in halves]
-        if one is not None and all(half is not None and {*half.keys} - {*one.keys} for half in two):
+        if one is not None and all(half and half.held and {*half.keys} - {*one.keys} for half in two):
             self.notes.append("one name, not two")
 
     # --- clauses ---

@@ -1,8 +1,9 @@
 """Which existing keys the words of a question mean.
 
 The taxonomy decides first, by its names; then names that the population itself brought, letter by letter, word by word
-("beer" for the product group "BEERS/ALES"); then spelling; then, where an embedder is at hand, meaning. Every step that
-is less than a name is told to whoever asked, and what none of them finds is named as not found.
+(童鞋 for the category "KIDS FTWR", as `prompts.taxonomy.goods` reads both); then spelling; then, where an embedder is
+at hand, meaning. Every step that is less than a name is told to whoever asked, and what none of them finds is named as
+not found.
 """
 
 from __future__ import annotations
@@ -327,7 +328,7 @@ class Vocabulary:
         return tuple(found) if len(found) <= MOST else ()
 
     def _categories(self, said: str) -> tuple[tuple[str, ...], Fit | None]:
-        """The categories that words of shops fit, as `prompts.taxonomy.goods` understands them, and how well they do."""
+        """The categories that words of shops fit, as `prompts.taxonomy.goods` reads them, and how well they do."""
         names = [goods.read(name, code=name.isupper()) for name in (said, _CONTAINED.sub("", said))]
         for meant in dict.fromkeys((*names, goods.wider(names[0]))):
             fits: dict[str, Fit] = {}
@@ -350,9 +351,10 @@ class Vocabulary:
         if how is None:
             return None
         apart = [self._categories(half) for half in halves]
-        if how is Fit.WHOLE and not all(fit is Fit.WHOLE and not {*keys} - {*of} for of, fit in apart if fit):
-            return True
-        return how is not Fit.LOOSE and all({*of} <= {*keys} for of, _ in apart)
+        others = {key for of, _ in apart for key in of}
+        if how is Fit.WHOLE:
+            return not all(fit is Fit.WHOLE for _, fit in apart) or not others.issuperset(keys)
+        return how is Fit.PART and others.issubset(keys)
 
     @cached_property
     def _headed(self) -> dict[str, list[tuple[str, goods.Name, bool]]]:
@@ -365,7 +367,7 @@ class Vocabulary:
 
     @cached_property
     def _goods(self) -> list[tuple[str, goods.Name, bool]]:
-        """As `_headed` has them; what the taxonomy knows has other names for parts of it, so those must be said in full."""
+        """As `_headed` has them: what the taxonomy knows has other names for parts of it, to be said in full."""
         attribute = self.taxonomy.attribute("categories")
         groups = () if attribute is None else attribute.groups
         found: list[tuple[str, goods.Name, bool]] = []

@@ -20,6 +20,7 @@ from evals import (
 )
 from evals.datasets import (
     bundled,
+    categories,
     feelings,
     frames,
     households,
@@ -136,6 +137,14 @@ TASKS: Mapping[str, Task] = {
             names.SYNONYMS,
             names.SYSTEMS,
             names.SCORERS,
+        ),
+        Task(
+            "categories",
+            1,
+            "everyday names of a shop's categories, in two languages, taken for the right ones; no model is asked",
+            categories.CATEGORIES,
+            categories.SYSTEMS,
+            categories.SCORERS,
         ),
         Task(
             "wordings",

@@ -14,6 +14,7 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import IntEnum
 from functools import cache, lru_cache
+from itertools import groupby, pairwise
 from pathlib import Path
 from string import ascii_lowercase
 from typing import Any, NamedTuple
@@ -36,9 +37,11 @@ _APART = re.compile(r"\s*(?:-+|[:：()（）])\s*")
 _OF = re.compile(r"\s+(?:of|for|in|from|with|that (?:is|are))\s+", re.IGNORECASE)
 _DENIED = re.compile(r"\b(?:non|no|not|without|w/o|ex|un)\b[\s-]*|\bby-", re.IGNORECASE)
 _LESS = re.compile(r"(?<=\w)[\s-]+free\b", re.IGNORECASE)
-_DENIED_ZH = re.compile("[无非不免]")
 _SMALL = frozenset("a an the their some any all".split())  # noqa: SIM905
+_IRREGULAR = {"shelves": "shelf", "knives": "knife", "loaves": "loaf", "leaves": "leaf", "scarves": "scarf"}
 _VOWELS = frozenset("aeiou")
+_AND: Word = frozenset({"and"})
+"""Between the things that one word names."""
 _IN_CODES = (frozenset({"codes"}),)
 _LONGEST = 3
 """Words of a name in `goods.yaml`."""
@@ -84,6 +87,7 @@ class Name(NamedTuple):
 
 class _Lexicon(NamedTuple):
     kinds: Mapping[Atom, str]
+    """The list that each stands in."""
     surfaces: Mapping[tuple[str, ...], tuple[Word, ...]]
     """Words in a row, with what they mean."""
     han: Mapping[str, tuple[Word, ...]]
@@ -93,7 +97,6 @@ class _Lexicon(NamedTuple):
     within: Mapping[Atom, frozenset[Atom]]
     """A thing, and those that it is a kind of."""
     implied: Mapping[Atom, frozenset[Atom]]
-    chinese: Mapping[Atom, str]
 
 
 @lru_cache(16_384)
@@ -112,13 +115,17 @@ def read(text: str, *, code: bool = False) -> Name:
         for piece in _JOINED.split(section):
             words, strange = _words(piece, code=code)
             unknown |= strange
-            if words:
-                parts.append(_part(words, place))
+            for joined, these in groupby(words, _AND.__eq__):
+                part = _part([*these], place)
+                if parts and not code and part.head is None and not part.named:  # "meat, frozen"
+                    parts[-1] = _part((*part.words, *parts[-1].words), place)
+                elif not joined:
+                    parts.append(part)
     return Name(tuple(parts), unknown)
 
 
 def wider(name: Name) -> Name:
-    """A name without what is a kind of something else in it, which has all that is said of it: "fresh fish and seafood"."""
+    """A name without what is a kind of something else in it: "fresh fish and seafood" is fresh seafood."""
     within = _lexicon().within
     kept = dict(enumerate(name.parts))
     for at, part in enumerate(name.parts):
@@ -171,7 +178,9 @@ def _left(part: Part, said: Name, one: Part, held: Name) -> list[Word] | None:
                 continue
             if not all(any(word & other for other in (*having, *shared)) for word in words):
                 continue
-            plain = [word for other in held.parts if other.place != one.place and other.head is None for word in other.words]
+            plain = [
+                word for other in held.parts if other.place != one.place and other.head is None for word in other.words
+            ]
             mine = [*having, *_shared(held, one), *plain]
             implied = frozenset[Atom]().union(*(_lexicon().implied.get(atom, ()) for atom in head or ()))
             known = (*words, *_shared(said, part), implied)
@@ -247,23 +256,36 @@ def _words(piece: str, *, code: bool) -> tuple[list[Word], bool]:
             strange |= odd
             at += 1
             continue
-        for size in range(min(_LONGEST, len(tokens) - at), 0, -1):
-            if (meant := _known(tokens[at : at + size])) is not None and (code or meant != _IN_CODES):
-                found += meant
-                at += size
-                break
-        else:
-            bare = _stem(re.sub("['’].*", "", token))
-            found.append(frozenset({f"?{bare}", f"?{_consonants(bare)}"}))
-            strange = True
-            at += 1
+        if (taken := _longest(tokens, at, _lexicon().surfaces)) is not None and (code or taken[0] != _IN_CODES):
+            found += taken[0]
+            at += taken[1]
+            continue
+        bare = _stem(re.sub("['’].*", "", token))
+        found.append(frozenset({f"?{bare}", f"?{_consonants(bare)}"}))
+        strange = True
+        at += 1
     return found, strange
 
 
 def _known(tokens: Iterable[str]) -> tuple[Word, ...] | None:
-    surfaces = _lexicon().surfaces
-    plain = tuple(re.sub("['’]s?$", "", token) for token in tokens)
-    return surfaces.get(plain) or surfaces.get(tuple(map(_stem, plain)))
+    return _meant(tokens, _lexicon().surfaces)
+
+
+def _longest(
+    tokens: Sequence[str], at: int, surfaces: Mapping[tuple[str, ...], tuple[Word, ...]]
+) -> tuple[tuple[Word, ...], int] | None:
+    """What the longest name that begins at a word means, and its length in words."""
+    for size in range(min(_LONGEST, len(tokens) - at), 0, -1):
+        if (meant := _meant(tokens[at : at + size], surfaces)) is not None:
+            return meant, size
+    return None
+
+
+def _meant(tokens: Iterable[str], surfaces: Mapping[tuple[str, ...], tuple[Word, ...]]) -> tuple[Word, ...] | None:
+    """What English words in a row mean, the last one in either number; None where they are in no list."""
+    *first, last = (re.sub("['’]s?$", "", token) for token in tokens)
+    forms = ((*first, form) for form in (last, *_singulars(last)))
+    return next((meant for form in forms if (meant := surfaces.get(form)) is not None), None)
 
 
 def _segmented(text: str) -> tuple[list[Word], bool]:
@@ -273,16 +295,17 @@ def _segmented(text: str) -> tuple[list[Word], bool]:
     for end in range(1, len(text) + 1):
         options = [(best[end - 1][0] + 1, best[end - 1][1] + 1, end - 1)]
         options += [
-            (best[start][0], best[start][1] + 1, start) for start in range(max(0, end - 8), end) if text[start:end] in han
+            (best[start][0], best[start][1] + 1, start)
+            for start in range(max(0, end - 8), end)
+            if text[start:end] in han
         ]
         best.append(min(options))
     cuts = [end := len(text)]
     while end:
         cuts.append(end := best[end][2])
-    pieces = [text[start:end] for end, start in zip(cuts, cuts[1:], strict=False)][::-1]
+    pieces = [text[start:end] for end, start in pairwise(cuts)][::-1]
     words = [word for piece in pieces if piece != "的" for word in han.get(piece, (frozenset({f"?{piece}"}),))]
-    denied = _DENIED_ZH.search(text) is not None
-    return words, denied or any(piece not in han and piece != "的" for piece in pieces)
+    return words, any(piece not in han and piece != "的" for piece in pieces)
 
 
 @lru_cache(16_384)
@@ -314,12 +337,17 @@ def _consonants(word: str) -> str:
 
 
 @lru_cache(16_384)
+def _singulars(word: str) -> tuple[str, ...]:
+    """What an English word may be in the singular, the likeliest first."""
+    if (singular := _IRREGULAR.get(word)) is not None:
+        return (singular,)
+    if word.endswith("oes"):
+        return word[:-2], word[:-1]
+    return tuple(form for form in in_both_numbers(word)[1:] if len(form) < len(word)) or (word,)
+
+
 def _stem(word: str) -> str:
-    """An English word in the singular."""
-    for ending, singular in (("oes", "o"), ("lves", "lf"), ("aves", "af"), ("ives", "ife")):
-        if word.endswith(ending) and len(word) > max(5, len(ending) + 1):
-            return word.removesuffix(ending) + singular
-    return min(in_both_numbers(word), key=len)
+    return _singulars(word)[0]
 
 
 # --- the lists ---
@@ -327,64 +355,45 @@ def _stem(word: str) -> str:
 
 @cache
 def _lexicon() -> _Lexicon:
-    lists: dict[str, Any] = yaml.safe_load(FILE.read_text("utf-8"))
-    kinds: dict[Atom, str] = {}
-    said: dict[str, set[Atom]] = {}
-    chinese: dict[Atom, str] = {}
-    for kind in ("things", "qualities", "whom"):
-        for atom, names in lists[kind].items():
-            kinds[atom] = kind
-            for name in (atom, *names):
-                said.setdefault(name.casefold(), set()).add(atom)
-            if (first := next((name for name in names if _is_han(name)), None)) is not None:
-                chinese[atom] = first
+    lists: dict[str, Any] = yaml.load(FILE.read_text("utf-8"), yaml.CSafeLoader)
+    kinds = {atom: kind for kind in ("things", "qualities", "whom") for atom in lists[kind]}
+    meanings: dict[str, set[Atom]] = {}
+    for atom, kind in kinds.items():
+        for name in (atom, *lists[kind][atom]):
+            meanings.setdefault(name.casefold(), set()).add(atom)
     for kind in ("goods", "codes"):
         kinds[kind] = kind
         for name in lists[kind]:
-            said.setdefault(name, set()).add(kind)
-    han: dict[str, tuple[Word, ...]] = {}
-    exact: dict[tuple[str, ...], tuple[Word, ...]] = {}
-    for name, atoms in said.items():
-        if _is_han(name):
-            han[name] = (frozenset(atoms),)
-        else:
-            exact[tuple(name.split())] = (frozenset(atoms),)
-    surfaces = dict(exact)
-    for words, meant in exact.items():
-        surfaces.setdefault(tuple(map(_stem, words)), meant)
+            meanings.setdefault(name, set()).add(kind)
+    han = {name: (frozenset(atoms),) for name, atoms in meanings.items() if _is_han(name)}
+    exact = {tuple(name.split()): (frozenset(atoms),) for name, atoms in meanings.items() if not _is_han(name)}
+    surfaces = {tuple(map(_stem, words)): meant for words, meant in exact.items()} | exact
     single = sorted({word for words in surfaces for word in words})
-    letters = {letter: [word for word in single if word[0] == letter] for letter in ascii_lowercase}
-    lexicon = _Lexicon(
+    several = {name: tuple(_plainly(phrase, surfaces)) for name, phrase in lists["compounds"].items()}
+    return _Lexicon(
         kinds,
-        surfaces,
-        han,
-        letters,
+        surfaces | {tuple(name.split()): meant for name, meant in several.items() if not _is_han(name)},
+        han | {name: meant for name, meant in several.items() if _is_han(name)},
+        {letter: [word for word in single if word[0] == letter] for letter in ascii_lowercase},
         lists["short"],
         _within(lists["kinds"]),
         {thing: frozenset(atoms) for thing, atoms in lists["implied"].items()},
-        chinese,
     )
-    for name, phrase in lists["compounds"].items():
-        meant = tuple(_plainly(phrase, surfaces))
-        if _is_han(name):
-            han[name] = meant
-        else:
-            surfaces[tuple(name.split())] = meant
-    return lexicon
 
 
 def _plainly(phrase: str, surfaces: Mapping[tuple[str, ...], tuple[Word, ...]]) -> Iterator[Word]:
-    words = [re.sub("['’]s$", "", word) for word in phrase.split() if word != "and"]
+    """The words of a phrase of the lists themselves."""
+    words = phrase.split()
     at = 0
     while at < len(words):
-        for size in range(min(_LONGEST, len(words) - at), 0, -1):
-            piece = words[at : at + size]
-            if (meant := surfaces.get(tuple(piece)) or surfaces.get(tuple(map(_stem, piece)))) is not None:
-                yield from meant
-                at += size
-                break
-        else:
+        if words[at] == "and":
+            yield _AND
+            at += 1
+            continue
+        if (taken := _longest(words, at, surfaces)) is None:
             raise ValueError(f"{FILE.name}: {words[at]!r} of {phrase!r} is in no list")
+        yield from taken[0]
+        at += taken[1]
 
 
 def _within(kinds: Mapping[str, Sequence[str]]) -> dict[Atom, frozenset[Atom]]:
