@@ -19,8 +19,9 @@ from agents.signals import AGAINST, IMPLICIT, Signals
 from agents.verify import Verdict, verify
 from limner.domain import Conflict, Evidence, Fit, Tag
 from prompts.taxonomy import Facet, Taxonomy
+from prompts.taxonomy.goods import in_both
 
-VERSION = 4
+VERSION = 5
 
 EVIDENCE = TypeAdapter(tuple[Evidence, ...])
 MOST_EVIDENCE = 20
@@ -174,7 +175,7 @@ def _tag(judged: _Judged, signals: Signals) -> Tag:
     return Tag(
         facet=claim.facet,
         key=claim.key,
-        label=claim.label,
+        label=in_both(claim.label) if claim.key.startswith("category/") else claim.label,
         polarity=claim.polarity,
         probability=round(sure, 4),
         basis=claim.basis,

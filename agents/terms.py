@@ -260,7 +260,8 @@ class Vocabulary:
         if (term := self.taxonomy.terms.get(key)) is not None:
             return term.label
         if key in self._held:
-            return self._held[key][1]
+            label = self._held[key][1]
+            return goods.in_both(label) if key.startswith("category/") else label
         return Label(en=key, zh=key)
 
     def about(self, key: str) -> tuple[str, ...]:

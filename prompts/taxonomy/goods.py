@@ -5,6 +5,8 @@ words that all shops share. A name is read as one or several things ("/", "&", "
 head, which says what it is, and with the qualities that it has: milk chocolate is chocolate, and no milk. What is said
 fits a category where each thing that is said is, with everything that is said of it, one of the category's, head and
 all; what no word tells apart is not told apart. A word that nobody knows must stand in both.
+
+A name whose every word is known and means one thing is told in the other language, too: 冷冻肉类 for FRZN MEAT.
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ from typing import Any, NamedTuple
 
 import yaml
 
+from limner.domain import Label
 from prompts.taxonomy.words import in_both_numbers
 
 FILE = Path(__file__).with_name("goods.yaml")
@@ -39,6 +42,9 @@ _DENIED = re.compile(r"\b(?:non|no|not|without|w/o|ex|un)\b[\s-]*|\bby-", re.IGN
 _LESS = re.compile(r"(?<=\w)[\s-]+free\b", re.IGNORECASE)
 _SMALL = frozenset("a an the their some any all".split())  # noqa: SIM905
 _IRREGULAR = {"shelves": "shelf", "knives": "knife", "loaves": "loaf", "leaves": "leaf", "scarves": "scarf"}
+_ENGLISH = {"woman": "women's", "man": "men's", "child": "children's", "girl": "girls'", "boy": "boys'"}
+"""How it is said for whom something is."""
+KINDS = ("things", "qualities", "uses", "whom")
 _VOWELS = frozenset("aeiou")
 _AND: Word = frozenset({"and"})
 """Between the things that one word names."""
@@ -66,6 +72,8 @@ class Part(NamedTuple):
     """None where it says only how or for whom something is."""
     named: bool
     """Whether a word like "products" stands with it."""
+    coded: bool
+    """Whether a word does that says nothing in a code alone."""
     place: int
     """In which of the sections it is that dashes set apart."""
 
@@ -97,6 +105,9 @@ class _Lexicon(NamedTuple):
     within: Mapping[Atom, frozenset[Atom]]
     """A thing, and those that it is a kind of."""
     implied: Mapping[Atom, frozenset[Atom]]
+    chinese: Mapping[Atom, str]
+    compounds: Mapping[frozenset[Word], str]
+    """Words that one Chinese word stands for, with it."""
 
 
 @lru_cache(16_384)
@@ -161,6 +172,51 @@ def fit(said: Name, held: Name) -> Fit | None:
     return Fit.PART if any(held.parts[at].head is not None for at in others) else Fit.WHOLE
 
 
+def in_both(label: Label) -> Label:
+    """A category's label, with its name in the other language where the shop's data has it in one alone."""
+    if label.en != label.zh or not (other := translated(label.en)):
+        return label
+    return Label(en=other, zh=label.zh) if _is_han(label.en) else Label(en=label.en, zh=other)
+
+
+@lru_cache(4_096)
+def translated(text: str) -> str:
+    """A category's name in the other language, where each of its words is known and means one thing; else ""."""
+    name = read(text, code=True)
+    if name.unknown or not name.parts:
+        return ""
+    han = _is_han(text)
+    behind = [part for part in name.parts if part.head is None and part.place and not part.named]
+    front = [word for part in behind for word in part.words]
+    sections: list[str] = []
+    for _, parts in groupby((part for part in name.parts if part not in behind), lambda part: part.place):
+        told = [_told((*front, *part.words), part, han=han) for part in parts]
+        if "" in told:
+            return ""
+        sections.append(("、", " & ")[han].join(dict.fromkeys(told)))
+    return sections[0] + "".join((f"（{more}）", f" ({more})")[han] for more in sections[1:]) if sections else ""
+
+
+def _told(words: Sequence[Word], part: Part, *, han: bool) -> str:
+    """A part in the other language; "" where it has a thing beside its head, or is not told by what is known of it."""
+    head = part.head
+    ordered = [*dict.fromkeys(word for word in words if word != head), *((head,) if head else ())]
+    told_by = [_kind(word) for word in ordered]
+    if part.coded or any(len(word) > 1 for word in ordered) or (head is None and not {"uses", "whom"} & {*told_by}):
+        return ""
+    lexicon = _lexicon()
+    known = [] if han else [whole for whole in lexicon.compounds if whole.issubset(ordered) and head in whole]
+    whole = max(known, key=len, default=frozenset[Word]())
+    rest = [word for word in ordered if word not in whole and (whole or word != head)]
+    if any(_kind(word) == "things" for word in rest):
+        return ""
+    atoms = [atom for word in rest for atom in word]
+    if han:
+        return " ".join((*(_ENGLISH.get(atom, atom) for atom in atoms), *(head or ("products",))))
+    said = lexicon.compounds[whole] if whole else "".join(lexicon.chinese[atom] for atom in head or ())
+    return "".join(lexicon.chinese[atom] for atom in atoms) + said + ("用品" if head is None else "产品" * part.named)
+
+
 def heads(name: Name) -> Iterator[Atom]:
     """All that its things may be."""
     for part in name.parts:
@@ -199,19 +255,20 @@ def _readings(part: Part, name: Name) -> Iterator[tuple[tuple[Word, ...], Word |
 def _shared(held: Name, one: Part) -> tuple[Word, ...]:
     """Qualities of the first thing, which the others have as well: "organic fruit & vegetables"."""
     first = next(part for part in held.parts if part.place == one.place)
-    return () if first is one else tuple(word for word in first.words if _kind(word) in {"qualities", "whom"})
+    return () if first is one else tuple(word for word in first.words if _kind(word) in KINDS[1:])
 
 
 def _part(words: Sequence[Word], place: int) -> Part:
-    telling = tuple(word for word in words if _kind(word) not in {"goods", "codes"})
+    kinds = [*map(_kind, words)]
+    telling = tuple(word for word, kind in zip(words, kinds, strict=True) if kind not in {"goods", "codes"})
     head = next((word for word in reversed(telling) if _kind(word) in {"things", ""}), None)
-    return Part(telling, head, len(telling) < len(words), place)
+    return Part(telling, head, "goods" in kinds or "codes" in kinds, "codes" in kinds, place)
 
 
 def _kind(word: Word) -> str:
     """The list that a word stands in, things first; "" for one that nobody knows."""
     kinds = {_lexicon().kinds.get(atom, "") for atom in word}
-    return next((kind for kind in ("things", "goods", "codes", "qualities", "whom") if kind in kinds), "")
+    return next((kind for kind in ("things", "goods", "codes", *KINDS[1:]) if kind in kinds), "")
 
 
 def _animal(word: Word) -> bool:
@@ -356,7 +413,7 @@ def _stem(word: str) -> str:
 @cache
 def _lexicon() -> _Lexicon:
     lists: dict[str, Any] = yaml.load(FILE.read_text("utf-8"), yaml.CSafeLoader)
-    kinds = {atom: kind for kind in ("things", "qualities", "whom") for atom in lists[kind]}
+    kinds = {atom: kind for kind in KINDS for atom in lists[kind]}
     meanings: dict[str, set[Atom]] = {}
     for atom, kind in kinds.items():
         for name in (atom, *lists[kind][atom]):
@@ -378,6 +435,8 @@ def _lexicon() -> _Lexicon:
         lists["short"],
         _within(lists["kinds"]),
         {thing: frozenset(atoms) for thing, atoms in lists["implied"].items()},
+        {atom: next(filter(_is_han, lists[kind][atom]), "") for atom, kind in kinds.items() if kind in KINDS},
+        {frozenset(meant): name for name, meant in reversed(several.items()) if _is_han(name) and _AND not in meant},
     )
 
 

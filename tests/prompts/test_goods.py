@@ -5,6 +5,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from limner.domain import Label
 from prompts.taxonomy import goods
 from prompts.taxonomy.goods import Fit
 
@@ -95,11 +96,45 @@ def test_any_text_is_read(said: str, held: str, code: bool) -> None:
     goods.fit(goods.wider(goods.read(said)), goods.read(held, code=code))
 
 
+TOLD = {
+    "FRZN MEAT": "冷冻肉类",
+    "SEAFOOD-FRESH": "新鲜海鲜",
+    "GREETING CARDS/WRAP/PARTY SPLY": "贺卡、包装、派对用品",
+    "CAT FOOD WET": "猫湿粮",
+    "KIDS FTWR": "童鞋",
+    "HOT BEV-TEA": "热饮（茶）",
+    "ORAL HYGIENE PRODUCTS": "口腔护理产品",
+    "HOSIERY/SOCKS": "袜子",
+    "冷冻肉类": "frozen meat",
+    "女鞋": "women's shoe",
+    # a word that nobody knows, that means two things, or that stands for a thing beside the one it is
+    "ZORBLAX FOODS": "",
+    "FILM": "",
+    "LIGHT BEER": "",
+    "COFFEE SHOP": "",
+    "SEASONAL": "",
+    "DOMESTIC GOODS": "",
+    "": "",
+}
+
+
+@pytest.mark.parametrize("name", TOLD)
+def test_a_category_is_told_in_the_other_language_where_each_word_is_known(name: str) -> None:
+    assert goods.translated(name) == TOLD[name]
+
+
+def test_a_label_that_has_both_languages_stays_as_it_is() -> None:
+    both = Label(en="FRZN MEAT", zh="冻肉")
+    assert goods.in_both(both) == both
+    assert goods.in_both(Label(en="FRZN MEAT", zh="FRZN MEAT")) == Label(en="FRZN MEAT", zh="冷冻肉类")
+    assert goods.in_both(Label(en="ZORBLAX", zh="ZORBLAX")) == Label(en="ZORBLAX", zh="ZORBLAX")
+
+
 def test_each_thing_and_quality_has_a_name_in_both_languages() -> None:
     lists = yaml.safe_load(goods.FILE.read_text("utf-8"))
     alone = [
         name
-        for kind in ("things", "qualities", "whom")
+        for kind in goods.KINDS
         for name, others in lists[kind].items()
         if not any("\u3400" <= sign <= "\u9fff" for other in others for sign in other)
     ]
@@ -108,7 +143,7 @@ def test_each_thing_and_quality_has_a_name_in_both_languages() -> None:
 
 def test_what_the_lists_say_of_their_words_is_of_words_that_they_have() -> None:
     lists = yaml.safe_load(goods.FILE.read_text("utf-8"))
-    named = {name for kind in ("things", "qualities", "whom") for name in lists[kind]}
+    named = {name for kind in goods.KINDS for name in lists[kind]}
     kinds = {name for wider, narrower in lists["kinds"].items() for name in (wider, *narrower)}
     implied = {name for thing, theirs in lists["implied"].items() for name in (thing, *theirs)}
     assert (kinds | implied) - named == set()
