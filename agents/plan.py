@@ -63,6 +63,8 @@ LENGTH = 1_000
 _HAN = re.compile("[\u3400-\u9fff]")
 _ENDS_IN_HAN = re.compile("[\u3400-\u9fff]{1,8}$")
 _BEGINS_WITH_HAN = re.compile("[\u3400-\u9fff]{1,8}")
+_LISTED = re.compile(r"\s*(?:、|以及|或者?是?)\s*")
+"""Between two of what may be one name in Chinese."""
 _DATE_ALONE = re.compile(r"\W*(?:到|自|从|在)?\d{4}年(?:\d{1,2}月)?(?:[以之及].{1,3}|底|初|里|期间)?\W*")
 _MARKS = " .,!?;:()'’-，。\t"
 _GAP = "\x1f"
@@ -450,6 +452,8 @@ class _Reader:
             return True
         if self._lang == "zh" and _DATE_ALONE.fullmatch(left):
             return True
+        if self._lang == "zh" and not _LISTED.fullmatch(between):
+            return False
         gap = "" if self._lang == "zh" else " "
         for before, after in _around(left, right, self._lang):
             name = f"{before}{gap}{between.strip()}{gap}{after}"
@@ -914,8 +918,10 @@ class _Reader:
         named: list[Match] = []
         unknown: list[str] = []
         for part in rest.split(_GAP):
-            if said := self._with_quotes(_edges_off(part)):
-                match = self._named(self._with_quotes(part.strip(_MARKS))) or self._named(said)
+            *longer, said = (self._with_quotes(name) for name in _bared(part))
+            if said:
+                names = longer if self._lang == "zh" else longer[:1]
+                match = next((match for name in names if (match := self._named(name))), None) or self._named(said)
                 if match is None:
                     unknown.append(said)
                 else:
@@ -1097,10 +1103,12 @@ def _rests(words: str, lean: set[str]) -> Iterator[str]:
     yield words
 
 
-def _edges_off(part: str) -> str:
-    """A name without the small words before and behind it."""
-    while True:
-        bare = part.strip(_MARKS)
+def _bared(part: str) -> Iterator[str]:
+    """A name with fewer and fewer of the small words before and behind it, down to none: 过有机果蔬, 有机果蔬, …"""
+    before = None
+    while part != before:
+        before = bare = part.strip(_MARKS)
+        yield bare
         for found in phrases.SMALL.finditer(bare):
             if (found.end() == len(bare) and found.start() > 0 and not re.match(r"[\w]", found[0][0])) or (
                 found.start() == 0
@@ -1110,8 +1118,6 @@ def _edges_off(part: str) -> str:
             if found.end() == len(bare):
                 bare = bare[: found.start()]
                 break
-        if bare == part:
-            return bare
         part = bare
 
 

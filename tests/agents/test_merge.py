@@ -335,3 +335,9 @@ def test_of_two_professions_the_one_said_last_is_served_and_the_other_set_aside(
 
 def test_one_profession_is_no_conflict() -> None:
     assert merge.conflicts(said("I'm a teacher", "still, I'm a teacher"), TAXONOMY) == ()
+
+
+def test_a_category_of_a_shop_is_published_with_its_name_in_both_languages() -> None:
+    bought = [event(at, kind="purchase", item={"categories": ["FRZN MEAT"]}) for at in range(6)]
+    [tag] = [tag for tag in found(history(bought)) if tag.key == "category/frzn-meat"]
+    assert (tag.label.en, tag.label.zh) == ("frzn meat", "冷冻肉类")

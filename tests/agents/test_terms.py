@@ -114,6 +114,7 @@ ASKED: dict[str, tuple[Condition, bool]] = {
         All(of=(bought(FRESH), bought("category/domestic-wine", "category/misc-wine"))), False
     ),
     "哪些用户买生鲜海产？": (bought(FRESH), False),
+    "哪些用户买过有机果蔬至少3次？": (bought(ORGANIC), False),
     "哪些用户买有机果蔬，也买贺卡和派对用品？": (All(of=(bought(ORGANIC), bought(CARDS))), False),
 }  # fmt: skip
 
