@@ -50,6 +50,8 @@ _NO_NAME = re.compile(
     r"[但不没且并却或谁除]|很少|从未|以[上下内外]",
     re.IGNORECASE,
 )
+_JOINT = re.compile("^[的和与及]|[的和与及]$")
+"""What no name begins or ends with in a text."""
 _WORD = re.compile(r"[^\W_]+")
 _POSSESSIVE = re.compile("['’]s$")
 _NAMING = re.compile(r"[\u3400-\u9fff]|[^\W_\u3400-\u9fff]+(?:['’&/-][^\W_\u3400-\u9fff]+)*")
@@ -235,7 +237,7 @@ class Vocabulary:
         held = self._named(said) or self._of_series(said) or self._by_value(said)
         known = (term is not None and not self.is_claim(term.key)) or bool(held)
         if not known and len(said) > 1 and _HAN.search(said):
-            return bool(self._categories(said)[0])
+            return _JOINT.search(said) is None and bool(self._categories(said)[0])
         named_in_full = " " in said and len(_words(said)) == len(said.split())
         return known or (named_in_full and len(self._by_words(said)) == 1)
 

@@ -40,7 +40,7 @@ _APART = re.compile(r"\s*(?:-+|[:：()（）])\s*")
 _OF = re.compile(r"\s+(?:of|for|in|from|with|that (?:is|are))\s+", re.IGNORECASE)
 _DENIED = re.compile(r"\b(?:non|no|not|without|w/o|ex|un)\b[\s-]*|\bby-", re.IGNORECASE)
 _LESS = re.compile(r"(?<=\w)[\s-]+free\b", re.IGNORECASE)
-_SMALL = frozenset("a an the their some any all".split())  # noqa: SIM905
+_SMALL = frozenset("a an the some any".split())  # noqa: SIM905
 _IRREGULAR = {"shelves": "shelf", "knives": "knife", "loaves": "loaf", "leaves": "leaf", "scarves": "scarf"}
 _ENGLISH = {"woman": "women's", "man": "men's", "child": "children's", "girl": "girls'", "boy": "boys'"}
 """How it is said for whom something is."""

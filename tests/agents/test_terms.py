@@ -146,3 +146,18 @@ def test_a_question_about_what_a_shop_does_not_sell_is_not_answered_with_somethi
     except Unread:
         return
     assert not any(match.held for match in read.matches)
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("keep coming back for fresh fish and seafood", ["fresh fish and seafood"]),
+        ("put greeting cards in their trolley", ["greeting cards"]),
+        ("是生鲜海产的老主顾", ["生鲜海产"]),
+        ("经常买有机果蔬的人", ["有机果蔬"]),
+        ("常买国产葡萄酒和猫粮", ["国产葡萄酒", "猫粮"]),
+        ("need all the help they get", []),
+    ],
+)
+def test_a_text_names_categories_and_no_small_word_with_them(text: str, names: list[str]) -> None:
+    assert [text[start:end] for start, end in SHOP.named_in(text)] == names
