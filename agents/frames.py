@@ -53,6 +53,7 @@ FITTED = Path(__file__).parents[1] / "prompts" / "frames"
 ASKING = "fitted.npz"
 CLAUSE = "{}"
 """Any clause, in what of a frame must be known."""
+OUTSIDE = " … "
 HEDGING = 3
 """Words before a clause that may hedge it: "who say they {}"."""
 _WORD: Mapping[Language, re.Pattern[str]] = {
@@ -86,7 +87,7 @@ class Framed(NamedTuple):
     clauses: tuple[str, ...]
     """As they are said; of two, the first is the one whose users are asked for."""
     left: str
-    """The rest of the question."""
+    """The rest of the question, `OUTSIDE` for each clause."""
     is_sure: bool
     """Whether what is asked leads clearly, and all of the rest is known from frames."""
 
@@ -135,7 +136,7 @@ class Frames:
             outside = [question[start:end] for start, end in bounds]
             leads = scores[first] - scores[second] >= LEAD
             sure = asks != "other" and bool(leads) and heard.issuperset(_parts(outside, language, asks))
-            yield Framed(cast(Asks, asks), tuple(reversed(said) if turned else said), " … ".join(outside), sure)
+            yield Framed(cast(Asks, asks), tuple(reversed(said) if turned else said), OUTSIDE.join(outside), sure)
 
     def says(self, words: str, language: Language) -> bool:
         """Whether a frame that asks something of users has these words outside its clauses."""

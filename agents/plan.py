@@ -23,7 +23,7 @@ from itertools import product
 from typing import NamedTuple
 
 from agents import joined, phrases
-from agents.frames import Framed, Frames
+from agents.frames import OUTSIDE, Framed, Frames
 from agents.precedents import LEAD, Masked, Precedents, Reading, clear, hedged, masks, undenied
 from agents.terms import Match, Vocabulary
 from limner.domain import Language
@@ -206,8 +206,11 @@ class _Reader:
         return None
 
     def _is_sure(self, framed: Framed, frames: Frames) -> bool:
-        """Whether nothing else is asked in the rest of a question: it names nothing, the owner's words included."""
+        """Whether nothing else is asked in the rest of a question: it names nothing, the owner's words included, and
+        cuts no name in two."""
         left = framed.left
+        if len(framed.clauses) == 2 and self._is_one_name(framed.clauses[0], left.split(OUTSIDE)[1], framed.clauses[1]):
+            return False
         own = any(phrase in left for phrase in self._vocabulary.taxonomy.glossary.phrases)
         names = (left[start:end] for start, end in self._names_of(left))
         return framed.is_sure and not own and all(frames.says(name, self._lang) for name in names)
