@@ -125,15 +125,14 @@ class Frames:
         spans.set([_features([word.text for word in words], at) for at in range(len(words))])
         marked = [{mark: spans.marginal(mark, at) for mark in spans.labels()} for at in range(len(words))]
         for clauses in _likeliest(marked):
-            left = _left(words, clauses)
-            asking = self._classifier(language, len(clauses))
-            scores = asking.scores(_as_text(left, language), self._vectors, _feels_nothing)
-            second, first = map(int, np.argsort(scores)[-2:])
-            asks, _, turned = asking.means[first].partition(" | ")
             places = [(words[start].start, words[end - 1].end) for start, end in clauses]
             said = [question[start:end] for start, end in places]
             bounds = zip((0, *(end for _, end in places)), (*(start for start, _ in places), None), strict=True)
             outside = [question[start:end] for start, end in bounds]
+            asking = self._classifier(language, len(clauses))
+            scores = asking.scores(_as_text(outside, language), self._vectors, _feels_nothing)
+            second, first = map(int, np.argsort(scores)[-2:])
+            asks, _, turned = asking.means[first].partition(" | ")
             leads = scores[first] - scores[second] >= LEAD
             sure = asks != "other" and bool(leads) and heard.issuperset(_parts(outside, language, asks))
             yield Framed(cast(Asks, asks), tuple(reversed(said) if turned else said), OUTSIDE.join(outside), sure)
@@ -214,18 +213,15 @@ def _likeliest(marked: Sequence[Mapping[str, float]]) -> list[tuple[tuple[int, i
     ]
 
 
-def _left(words: Sequence[Word], clauses: Sequence[tuple[int, int]]) -> list[str]:
-    """The words of a frame, with a sign for each of its clauses."""
-    left: list[str] = []
-    at = 0
-    for number, (start, end) in enumerate(clauses, 1):
-        left += [*(word.text for word in words[at:start]), f"{{{number}}}"]
-        at = end
-    return left + [word.text for word in words[at:]]
+def _as_text(outside: Sequence[str], language: Language, asks: str = "") -> likeness.Text:
+    """A frame as it is compared with others.
 
-
-def _as_text(left: Sequence[str], language: Language, asks: str = "") -> likeness.Text:
-    """A frame as it is compared with others."""
+    Args:
+        outside: What stands before, between and after its clauses.
+    """
+    left = [word.text for word in _words(outside[0], language)]
+    for number, text in enumerate(outside[1:], 1):
+        left += [f"{{{number}}}", *(word.text for word in _words(text, language))]
     whole = ("" if language == "zh" else " ").join(left)
     for place, said in PUT_IN[language].items():
         whole = whole.replace(place, said)
@@ -254,8 +250,10 @@ def _parts(outside: Sequence[str], language: Language, asks: str) -> set[str]:
             last = words[-1] if words else ""
             before = (" " if language == "en" else "").join(words[-HEDGING:])
             parts.add(f"{last} {CLAUSE}")
-            parts.update(f"{like_it} {said} {CLAUSE}" for said in (last,) if DENIES.search(said))
-            parts.update(f"{like_it} {said} {CLAUSE}" for said in (before,) if HEDGES.search(said))
+            if DENIES.search(last):
+                parts.add(f"{like_it} {last} {CLAUSE}")
+            if HEDGES.search(before):
+                parts.add(f"{like_it} {before} {CLAUSE}")
     return parts
 
 
@@ -270,19 +268,6 @@ def _cut(text: str, language: Language) -> list[str]:
 def _dictionary() -> jieba.Tokenizer:
     jieba.setLogLevel(logging.WARNING)
     return jieba.Tokenizer()
-
-
-def _left_of(frame: Frame) -> list[str]:
-    """The words of a known frame, with a sign for each of its clauses, as `_left` has those of a question."""
-    left: list[str] = []
-    number = 0
-    for part in _PLACE.split(frame.text):
-        if _PLACE.fullmatch(part):
-            number += 1
-            left.append(f"{{{number}}}")
-        else:
-            left += [word.text for word in _words(part, frame.language)]
-    return left
 
 
 # --- learning ---
@@ -320,7 +305,8 @@ def _asking(known: Sequence[Frame], vectors: Vectors, language: Language, clause
     for one in known:
         if one.language == language and (1 if "{c}" in one.text else 2) == clauses:
             turned = "without" in one.asks and one.text.index("{b}") < one.text.index("{a}")
-            texts.append(_as_text(_left_of(one), language, f"{one.asks} | turned" if turned else one.asks))
+            outside = _PLACE.split(one.text)[::2]
+            texts.append(_as_text(outside, language, f"{one.asks} | turned" if turned else one.asks))
     return likeness.Fit(texts, vectors, _feels_nothing).classifier()
 
 

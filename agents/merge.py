@@ -18,8 +18,7 @@ from agents.calibrate import log_odds, probability, way
 from agents.signals import AGAINST, IMPLICIT, Signals
 from agents.verify import Verdict, verify
 from limner.domain import Conflict, Evidence, Fit, Tag
-from prompts.taxonomy import Facet, Taxonomy
-from prompts.taxonomy.goods import in_both
+from prompts.taxonomy import Facet, Taxonomy, goods
 
 VERSION = 5
 
@@ -175,7 +174,7 @@ def _tag(judged: _Judged, signals: Signals) -> Tag:
     return Tag(
         facet=claim.facet,
         key=claim.key,
-        label=in_both(claim.label) if claim.key.startswith("category/") else claim.label,
+        label=goods.label(claim.key, claim.label),
         polarity=claim.polarity,
         probability=round(sure, 4),
         basis=claim.basis,

@@ -209,11 +209,13 @@ class _Reader:
         """Whether nothing else is asked in the rest of a question: it names nothing, the owner's words included, and
         cuts no name in two."""
         left = framed.left
+        if not framed.is_sure:
+            return False
         if len(framed.clauses) == 2 and self._is_one_name(framed.clauses[0], left.split(OUTSIDE)[1], framed.clauses[1]):
             return False
         own = any(phrase in left for phrase in self._vocabulary.taxonomy.glossary.phrases)
         names = (left[start:end] for start, end in self._names_of(left))
-        return framed.is_sure and not own and all(frames.says(name, self._lang) for name in names)
+        return not own and all(frames.says(name, self._lang) for name in names)
 
     def _planned(self, asked: Query) -> Plan:
         return Plan(

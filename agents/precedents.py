@@ -281,11 +281,9 @@ class Precedents:
             return known
         asked = Wording(clause, language, "")
         fitted = self._fit(language, asked.shape)
-        return (
-            []
-            if fitted is None
-            else _ranked(fitted.means, fitted.scores(likeness.worded(asked), self._vectors, self._feel))
-        )
+        if fitted is None:
+            return []
+        return _ranked(fitted.means, fitted.scores(likeness.worded(asked), self._vectors, self._feel))
 
     def left_out(self) -> Iterator[tuple[Wording, list[Reading]]]:
         """Every known wording with what all the others read it as, the likeliest first."""

@@ -262,8 +262,7 @@ class Vocabulary:
         if (term := self.taxonomy.terms.get(key)) is not None:
             return term.label
         if key in self._held:
-            label = self._held[key][1]
-            return goods.in_both(label) if key.startswith("category/") else label
+            return goods.label(key, self._held[key][1])
         return Label(en=key, zh=key)
 
     def about(self, key: str) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from agents.embedder import USE, open_embedder
 from agents.frames import Frames, fit
 from agents.plan import Unread, are_same, asked_of, plan
 from agents.terms import Vocabulary
+from evals.datasets.wordings import ASKED
 from evals.runs import MetricKind, Output
 from evals.task import Bench, Dataset, Sample, Scorer, System
 from limner.domain import Language
@@ -24,7 +25,6 @@ CLAUSES: Mapping[Language, Sequence[tuple[str, str]]] = {
     "zh": (("喜欢喜剧片", "打分苛刻"), ("不喜欢恐怖片", "周末购物")),
 }
 """What the frames are filled with: clauses that rules read."""
-PLAINLY: Mapping[Language, str] = {"en": "Which users {}?", "zh": "哪些用户{}？"}
 
 
 def _read(_: Sequence[Path], __: Taxonomy) -> list[Sample]:
@@ -74,15 +74,13 @@ def _told(sample: Sample, vocabulary: Vocabulary) -> dict[str, object]:
 
 
 def _condition(clause: str, language: Language, vocabulary: Vocabulary) -> Condition:
-    return plan(PLAINLY[language].format(clause), vocabulary).query.where
+    return plan(ASKED[language].format(clause), vocabulary).query.where
 
 
 def _right(sample: Sample, output: Output) -> float | None:
-    return (
-        None
-        if sample.reference["asks"] == "other"
-        else float(output.output["read"] is not None and output.output["right"])
-    )
+    if sample.reference["asks"] == "other":
+        return None
+    return float(output.output["read"] is not None and output.output["right"])
 
 
 def _wrong(by: str) -> Scorer:

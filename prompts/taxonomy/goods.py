@@ -179,6 +179,11 @@ def in_both(label: Label) -> Label:
     return Label(en=other, zh=label.zh) if _is_han(label.en) else Label(en=label.en, zh=other)
 
 
+def label(key: str, given: Label) -> Label:
+    """What a key is called: a shop's category in both languages, see `in_both`; all else as it is."""
+    return in_both(given) if key.startswith("category/") else given
+
+
 @lru_cache(4_096)
 def translated(text: str) -> str:
     """A category's name in the other language, where each of its words is known and means one thing; else ""."""
