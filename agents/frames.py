@@ -31,7 +31,7 @@ from agents import likeness
 from agents.likeness import Vectors
 from agents.precedents import DENIES, HEDGES
 from limner.domain import Language
-from prompts.frames import Asks, Frame, fillings
+from prompts.frames import TURNING, Asks, Frame, fillings
 from prompts.wordings import LANGUAGES, NAME, TIME, plain, wordings
 
 LEAD = 0.4
@@ -304,7 +304,7 @@ def _asking(known: Sequence[Frame], vectors: Vectors, language: Language, clause
     texts: list[likeness.Text] = []
     for one in known:
         if one.language == language and (1 if "{c}" in one.text else 2) == clauses:
-            turned = "without" in one.asks and one.text.index("{b}") < one.text.index("{a}")
+            turned = one.asks in TURNING and one.text.index("{b}") < one.text.index("{a}")
             outside = _PLACE.split(one.text)[::2]
             texts.append(_as_text(outside, language, f"{one.asks} | turned" if turned else one.asks))
     return likeness.Fit(texts, vectors, _feels_nothing).classifier()

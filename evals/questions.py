@@ -12,14 +12,12 @@ write them down (`datasets/*.glossary.yaml`), and by `default` without. Of each 
   win back.
 
 Every question is asked in the set's own words; in three wordings of `datasets/paraphrases.json`, written before the
-reader was, and once in the other language; in two of `datasets/fresh.json`, written before the reader's second round
-and looked at in it; in two of `datasets/sealed.json`, written after it and never looked at, only scored, which chose
-what to work on; in three of `datasets/newer.json`, written later by somebody who had not seen the reader, which then
-learnt from it; in three of `datasets/sealed-2.json`, written in the same way by somebody else and never looked at; in
-three of `datasets/sealed-3.json`, written by a third person and never looked at; and where it can be defined, twice
-with its numbers. The last three files join two clauses by whole questions, as people do, and do not paraphrase years,
-which cannot be guessed. Profiles are made by counting; no model names a tag. Last.fm's answers rest on words its users
-wrote, which are not among the events.
+reader was, and once in the other language; in two of `datasets/fresh.json` and three of `datasets/newer.json`, written
+later, from which the reader then learnt; in three each of `datasets/sealed-3.json` and `datasets/sealed-4.json`, written by
+two people who had not seen the reader, and read by nobody who works on it; and where it can be defined, twice with its
+numbers. The last three files join two clauses by whole questions, as people do, and do not paraphrase years, which cannot
+be guessed. (Two older sealed parts were opened and learnt from when they had been scored two dozen times.) Profiles are
+made by counting; no model names a tag. Last.fm's answers rest on words its users wrote, which are not among the events.
 
     python -m evals.questions RUN      the wordings of a run that were read wrong or not at all
 """
@@ -51,21 +49,13 @@ from prompts.taxonomy import Taxonomy
 from store.population import PopulationStore
 
 HERE = Path(__file__).with_name("datasets")
-WRITTEN = ("paraphrases", "fresh", "sealed", "newer", "sealed-2", "sealed-3")
-PARAPHRASES, FRESH, SEALED, NEWER, SEALED_AGAIN, SEALED_LAST = (
+WRITTEN = ("paraphrases", "fresh", "newer", "sealed-3", "sealed-4")
+PARAPHRASES, FRESH, NEWER, SEALED_THIRD, SEALED_FOURTH = (
     orjson.loads((HERE / f"{name}.json").read_bytes()) for name in WRITTEN
 )
 SETS: dict[str, Language] = {"movielens": "en", "lastfm": "en", "douban": "zh", "completejourney": "en"}
 Form = Literal[
-    "own words",
-    "paraphrased",
-    "fresh",
-    "sealed",
-    "newer",
-    "sealed again",
-    "sealed last",
-    "other language",
-    "with numbers",
+    "own words", "paraphrased", "fresh", "newer", "sealed third", "sealed fourth", "other language", "with numbers"
 ]
 WORDINGS, NEW = 3, 2
 
@@ -155,12 +145,11 @@ def wordings(asked: Asked, number: int, own: Language) -> Iterator[tuple[Form, s
         yield "paraphrased", _said(asked, number + at, own, PARAPHRASES)
     for at in range(NEW):
         yield "fresh", _said(asked, number + at, own, FRESH)
-        yield "sealed", _said(asked, number + at, own, SEALED)
     if all(atom.meaning in NEWER["meanings"] for atom in asked.atoms) and not (asked.joined and asked.want == "count"):
         for at in range(WORDINGS):
             yield "newer", _said(asked, number + at, own, NEWER)
-            yield "sealed again", _said(asked, number + at, own, SEALED_AGAIN)
-            yield "sealed last", _said(asked, number + at, own, SEALED_LAST)
+            yield "sealed third", _said(asked, number + at, own, SEALED_THIRD)
+            yield "sealed fourth", _said(asked, number + at, own, SEALED_FOURTH)
     if "into" not in {atom.meaning for atom in asked.atoms}:
         yield "other language", _said(asked, number, other, PARAPHRASES)
     if all("exact" in PARAPHRASES["meanings"][_exactly(atom.meaning)] for atom in asked.atoms):
@@ -489,9 +478,8 @@ SCORERS: Mapping[str, Scorer] = {
         f"read_wrong_{form.replace(' ', '_')}": _over(form, _wrong, MetricKind(better="lower"))
         for form in get_args(Form)
     },
-    "offered_of_unread_sealed": _over("sealed", _offered),
-    "offered_of_unread_sealed_again": _over("sealed again", _offered),
-    "offered_of_unread_sealed_last": _over("sealed last", _offered),
+    "offered_of_unread_sealed_third": _over("sealed third", _offered),
+    "offered_of_unread_sealed_fourth": _over("sealed fourth", _offered),
     **{f"set_f1_{form.replace(' ', '_')}": _over(form, _f1) for form in get_args(Form)},
     "numbers_right": _over("own words", _number),
     "ceiling": Scorer(ceiling),

@@ -1,7 +1,8 @@
 """Frames of questions about users, with what they ask: how people put one or two clauses ("like tea") in a question.
 
 `frames.yaml` has them by hand, that is by who wrote them, so that those of one hand can be read by those of the others.
-In a frame with two clauses {a} is the one whose users are asked for, and {b} the other, whichever is said first.
+In a frame with two clauses {a} is the one whose users are asked for, and {b} the other, whichever is said first; of a
+share, {b} is the group it is a share of.
 """
 
 from __future__ import annotations
@@ -16,9 +17,14 @@ import yaml
 from limner.domain import Language
 from prompts.wordings import LANGUAGES
 
-Asks = Literal["list", "count", "share", "both", "without", "either", "count both", "count without", "other"]
+Asks = Literal[
+    "list", "count", "share", "both", "without", "either", "one", "share among",
+    "count both", "count without", "count one", "other",
+]  # fmt: skip
 """What a frame asks of its clauses: which users, how many or what share; of two, who fits both, the one without the
-other, or either; "other" is anything else."""
+other, either, or exactly one, and what share of those of the second fit the first; "other" is anything else."""
+TURNING = frozenset({"without", "count without", "share among"})
+"""What asks of two clauses something else when they change places."""
 
 
 class Frame(NamedTuple):

@@ -19,7 +19,7 @@ def test_sets_agree_by_f1() -> None:
 def test_a_question_is_asked_in_other_words_in_the_other_language_and_with_its_numbers() -> None:
     asked = Asked("q", "Own words?", "list", (Atom("likes", "Horror", "10"),), "", frozenset())
     said = list(wordings(asked, 1, "en"))
-    forms = ["own words", *["paraphrased"] * 3, *["fresh", "sealed"] * 2, *["newer", "sealed again", "sealed last"] * 3]
+    forms = ["own words", *["paraphrased"] * 3, *["fresh"] * 2, *["newer", "sealed third", "sealed fourth"] * 3]
     forms += ["other language", *["with numbers"] * 2]
     assert [form for form, _ in said] == forms
     assert len({words for _, words in said}) == len(forms)
