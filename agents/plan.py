@@ -581,7 +581,7 @@ class _Reader:
         )
         means = settled if chosen is None else chosen.means
         read = self._said_plainly(near[means].plain) if means in near else None
-        if read is not None:
+        if read is not None and near[means].plain != words.strip():
             self.notes.append("by likeness" if chosen is not None else "model")
         return read, offered
 

@@ -637,7 +637,13 @@ def _surroundings(python: Path) -> dict[str, str]:
     """This process's environment as vLLM's environment needs it: its own packages and tools, and `URGENT_FIRST`."""
     inherited = {name: value for name, value in os.environ.items() if name not in {"PYTHONPATH", "PYTHONHOME"}}
     path = f"{python.parent}{os.pathsep}{inherited.get('PATH', os.defpath)}"
-    return {**inherited, "PATH": path, "PYTHONSAFEPATH": "1", "PYTHONPATH": str(URGENT_FIRST.parent), **_preloads(python)}
+    return {
+        **inherited,
+        "PATH": path,
+        "PYTHONSAFEPATH": "1",
+        "PYTHONPATH": str(URGENT_FIRST.parent),
+        **_preloads(python),
+    }
 
 
 def _preloads(python: Path) -> dict[str, str]:

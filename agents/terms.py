@@ -56,7 +56,9 @@ _WORD = re.compile(r"[^\W_]+")
 _POSSESSIVE = re.compile("['’]s$")
 _NAMING = re.compile(r"[\u3400-\u9fff]|[^\W_\u3400-\u9fff]+(?:['’&/-][^\W_\u3400-\u9fff]+)*")
 _NEVER_FIRST = frozenset("对给把被在是看听读评打买的了")
-_LEANING = ("喜欢", "喜爱", "讨厌", "爱看", "爱听", "爱买")
+_LEANING = (
+    "喜欢", "喜爱", "讨厌", "爱看", "爱听", "爱买", "like ", "likes ", "loves ", "love of ", "enjoys ", "fond of ",
+)  # fmt: skip
 """What a name does not begin with, though the taxonomy knows the whole."""
 MOST_WORDS = 8
 """Words, or Chinese characters, of a name in a text."""
@@ -213,7 +215,7 @@ class Vocabulary:
             for at in range(len(words) - size + 1):
                 if (
                     words[at][0] in _NEVER_FIRST
-                    or said(at, at + size).startswith(_LEANING)
+                    or said(at, at + size).casefold().startswith(_LEANING)
                     or not self._is_name(said(at, at + size))
                 ):
                     continue
@@ -238,7 +240,7 @@ class Vocabulary:
         known = (term is not None and not self.is_claim(term.key)) or bool(held)
         if not known and len(said) > 1 and _HAN.search(said):
             return _JOINT.search(said) is None and bool(self._categories(said)[0])
-        named_in_full = " " in said and len(_words(said)) == len(said.split())
+        named_in_full = " " in said and len(_words(said)) == len(_WORD.findall(said))
         return known or (named_in_full and len(self._by_words(said)) == 1)
 
     @cached_property

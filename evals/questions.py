@@ -13,11 +13,12 @@ write them down (`datasets/*.glossary.yaml`), and by `default` without. Of each 
 
 Every question is asked in the set's own words; in three wordings of `datasets/paraphrases.json`, written before the
 reader was, and once in the other language; in two of `datasets/fresh.json` and three of `datasets/newer.json`, written
-later, from which the reader then learnt; in three each of `datasets/sealed-3.json` and `datasets/sealed-4.json`, written by
-two people who had not seen the reader, and read by nobody who works on it; and where it can be defined, twice with its
-numbers. The last three files join two clauses by whole questions, as people do, and do not paraphrase years, which cannot
-be guessed. (Two older sealed parts were opened and learnt from when they had been scored two dozen times.) Profiles are
-made by counting; no model names a tag. Last.fm's answers rest on words its users wrote, which are not among the events.
+later, from which the reader then learnt; in three each of `datasets/sealed-3.json` and `datasets/sealed-4.json`,
+written by two people who had not seen the reader, and read by nobody who works on it; and where it can be defined,
+twice with its numbers. The last three files join two clauses by whole questions, as people do, and do not paraphrase
+years, which cannot be guessed; the fourth part has no words for being active at all. Two older sealed parts were
+opened and learnt from when they had been scored some two dozen times. Profiles are made by counting; no model names a
+tag. Last.fm's answers rest on words its users wrote, which are not among the events.
 
     python -m evals.questions RUN      the wordings of a run that were read wrong or not at all
 """
@@ -149,7 +150,8 @@ def wordings(asked: Asked, number: int, own: Language) -> Iterator[tuple[Form, s
         for at in range(WORDINGS):
             yield "newer", _said(asked, number + at, own, NEWER)
             yield "sealed third", _said(asked, number + at, own, SEALED_THIRD)
-            yield "sealed fourth", _said(asked, number + at, own, SEALED_FOURTH)
+            if all(atom.meaning in SEALED_FOURTH["meanings"] for atom in asked.atoms):
+                yield "sealed fourth", _said(asked, number + at, own, SEALED_FOURTH)
     if "into" not in {atom.meaning for atom in asked.atoms}:
         yield "other language", _said(asked, number, other, PARAPHRASES)
     if all("exact" in PARAPHRASES["meanings"][_exactly(atom.meaning)] for atom in asked.atoms):

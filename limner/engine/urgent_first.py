@@ -1,11 +1,12 @@
-"""vLLM's scheduler, with whose steps a more urgent prompt is read before a less urgent batch goes on.
+"""vLLM's scheduler, in whose steps a more urgent prompt is read before a less urgent batch goes on.
 
 With `--scheduling-policy priority` vLLM only takes urgent requests in first: in every step the running ones come before
-them, the rest of a prompt that is being read and a token of each answer. On a processor a step takes a second, so that a
-question waits for the prompts of a batch. Here a step is for the urgent prompts alone while there are any (a smaller
-priority than that of somebody who runs); the others keep what they have and go on after it. `agents/server.py` has vLLM load
-this by name, in vLLM's own environment. It relies on attributes of `Scheduler` that are no public interface: those of the
-version in `limner/locks`.
+them, the rest of a prompt that is being read and a token of each answer. On a processor a step takes a second, so that
+a question waits for the prompts of a batch. Here a step is for the urgent prompts alone while there are any (a smaller
+priority than that of somebody who runs); the others keep what they have and go on after it.
+
+`agents/server.py` has vLLM load this by name, in vLLM's own environment. It relies on attributes of `Scheduler` that
+are no public interface: those of the version in `limner/locks`.
 """
 
 from __future__ import annotations
@@ -46,5 +47,7 @@ class UrgentFirst(Scheduler):
         """Requests whose prompt can be read and is not read yet, and that are more urgent than one that runs."""
         least = max((request.priority for request in self.running), default=0)
         waiting = [one for one in self.waiting if one.priority < least and self._handle_blocked_waiting_request(one)]
-        running = [one for one in self.running if one.priority < least and one.num_computed_tokens < one.num_prompt_tokens]
+        running = [
+            one for one in self.running if one.priority < least and one.num_computed_tokens < one.num_prompt_tokens
+        ]
         return [*waiting, *running]

@@ -7,9 +7,9 @@ import pytest
 
 from agents.embedder import USE, open_embedder
 from agents.frames import Frames, fit
-from agents.plan import Unread, plan
+from agents.plan import Unread, are_same, plan
 from agents.terms import Embeds, Vocabulary
-from limner.query import All, Any, Condition, Not, Want
+from limner.query import All, Any, Condition, Not, Query, Want
 from prompts import taxonomy
 from prompts.frames import Frame, frames
 from tests.agents.test_plan import HELD, likes
@@ -51,6 +51,34 @@ def test_a_question_that_no_rule_reads_is_read_by_its_frame(
 @pytest.mark.parametrize(
     "question",
     [
+        "What's the conversion from users who like horror to users who like sci-fi, as a percentage?",
+        "Please compute the overlap rate: of users who like horror, the portion who like sci-fi.",
+        "把喜欢恐怖片的算作100%,喜欢科幻片的是百分之几?",
+    ],
+)
+def test_a_share_is_a_share_of_the_other_group(names: Vocabulary, question: str) -> None:
+    with pytest.raises(Unread):
+        plan(question, names)
+    assert plan(question, names, meant=True).query == Query(want="share", where=All(of=(A, B)), against=A)
+
+
+@pytest.mark.parametrize(
+    ("question", "want"),
+    [
+        ("Which users either like horror or like sci-fi, but not both?", "list"),
+        ("How many users do only one of the two, like horror or like sci-fi?", "count"),
+        ("喜欢恐怖片和喜欢科幻片只占其中一样的用户有哪些？", "list"),
+    ],
+)
+def test_exactly_one_of_two_is_either_without_the_other(names: Vocabulary, question: str, want: Want) -> None:
+    read = plan(question, names, meant=True).query
+    assert read.want == want
+    assert are_same(read, Query(want=want, where=Any(of=(All(of=(A, Not(of=B))), All(of=(B, Not(of=A)))))))
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
         "Which female users like horror?",
         "Which users in London like horror?",
         "Which users might like horror?",
@@ -74,6 +102,18 @@ def test_a_question_that_no_rule_reads_is_read_by_its_frame(
 def test_what_asks_anything_else_is_not_read_by_a_frame(names: Vocabulary, question: str) -> None:
     with suppress(Unread):
         assert "by its frame" not in plan(question, names, meant=True).notes
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [("go for sci-fi films", ["sci-fi films"]), ("adulate like horror films", ["horror films"])],
+)
+def test_a_name_begins_with_no_small_word_and_no_leaning(names: Vocabulary, text: str, said: list[str]) -> None:
+    assert [text[start:end] for start, end in names.named_in(text)] == said
+
+
+def test_a_question_in_plain_words_says_nothing_of_likeness(names: Vocabulary) -> None:
+    assert plan("Which users like horror?", names, meant=True).notes == ()
 
 
 def test_a_question_that_rules_read_alike_says_nothing_of_frames(names: Vocabulary) -> None:

@@ -1,9 +1,9 @@
-"""What each step of `UrgentFirst` schedules, for its test: run by vLLM's Python, with its real scheduler and no weights.
+"""What each step of `UrgentFirst` schedules, for its test: run by vLLM's Python, its real scheduler without weights.
 
     python urgent_first_steps.py MODEL-FOLDER BLOCKS      prints a JSON list, of each step the tokens by request
 
-Requests of a batch are there first, then a question comes in. A step reads 128 tokens, a block of the cache holds 16, and
-four requests may run at once.
+Requests of a batch are there first, then a question comes in. A step reads 128 tokens, a block of the cache holds 16,
+and four requests may run at once.
 """
 
 from __future__ import annotations
@@ -33,7 +33,9 @@ def scheduler(folder: str, blocks: int) -> UrgentFirst:
         block_size=BLOCK,
         enable_prefix_caching=False,
     ).create_engine_config()
-    group = KVCacheGroupSpec(["layer"], FullAttentionSpec(block_size=BLOCK, num_kv_heads=1, head_size=1, dtype=torch.float32))
+    group = KVCacheGroupSpec(
+        ["layer"], FullAttentionSpec(block_size=BLOCK, num_kv_heads=1, head_size=1, dtype=torch.float32)
+    )
     cache = KVCacheConfig(num_blocks=blocks, kv_cache_tensors=[], kv_cache_groups=[group])
     config.cache_config.num_gpu_blocks = blocks
     size, hashed = resolve_kv_cache_block_sizes(cache, config)
@@ -66,7 +68,7 @@ def main(folder: str, blocks: int) -> None:
     steps = [step(of) for _ in range(3)]
     of.add_request(request("question", 300, priority=0))
     steps += [step(of) for _ in range(6)]
-    print(json.dumps(steps))
+    sys.stdout.write(json.dumps(steps) + "\n")
 
 
 if __name__ == "__main__":
