@@ -580,8 +580,9 @@ class _Reader:
             masked, self._differing(readings, near), self._vocabulary.holds, self._undenied(masked, precedents)
         )
         means = settled if chosen is None else chosen.means
-        read = self._said_plainly(near[means].plain) if means in near else None
-        if read is not None and near[means].plain != words.strip():
+        plain = near[means].plain if means in near else ""
+        read = self._said_plainly(plain) if plain else None
+        if read is not None and plain != words.strip():
             self.notes.append("by likeness" if chosen is not None else "model")
         return read, offered
 
