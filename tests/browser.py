@@ -16,11 +16,12 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import aiohttp
+import psutil
 import pytest
 
 MISSING = "Chromium is not installed, nothing to draw the page with: apt-get install chromium"
@@ -58,8 +59,18 @@ def chromium() -> Iterator[int]:
             try:
                 yield _port(Path(folder) / "DevToolsActivePort", browser)
             finally:
+                alive = browser.poll() is None
+                helpers = psutil.Process(browser.pid).children(recursive=True) if alive else []
                 browser.terminate()
                 browser.wait(20)
+                _ended(helpers)  # they still write to the folder
+
+
+def _ended(processes: list[psutil.Process]) -> None:
+    for one in psutil.wait_procs(processes, timeout=20)[1]:
+        with suppress(psutil.NoSuchProcess):
+            one.kill()
+    psutil.wait_procs(processes)
 
 
 def _port(file: Path, browser: subprocess.Popen[bytes], seconds: float = 60) -> int:
