@@ -58,6 +58,12 @@ SETS: dict[str, Language] = {"movielens": "en", "lastfm": "en", "douban": "zh", 
 Form = Literal[
     "own words", "paraphrased", "fresh", "newer", "sealed third", "sealed fourth", "other language", "with numbers"
 ]
+WHOLE: Mapping[Form, Mapping[str, Any]] = {
+    "newer": NEWER,
+    "sealed third": SEALED_THIRD,
+    "sealed fourth": SEALED_FOURTH,
+}
+"""What joins two clauses by whole questions."""
 WORDINGS, NEW = 3, 2
 
 
@@ -146,12 +152,10 @@ def wordings(asked: Asked, number: int, own: Language) -> Iterator[tuple[Form, s
         yield "paraphrased", _said(asked, number + at, own, PARAPHRASES)
     for at in range(NEW):
         yield "fresh", _said(asked, number + at, own, FRESH)
-    if all(atom.meaning in NEWER["meanings"] for atom in asked.atoms) and not (asked.joined and asked.want == "count"):
-        for at in range(WORDINGS):
-            yield "newer", _said(asked, number + at, own, NEWER)
-            yield "sealed third", _said(asked, number + at, own, SEALED_THIRD)
-            if all(atom.meaning in SEALED_FOURTH["meanings"] for atom in asked.atoms):
-                yield "sealed fourth", _said(asked, number + at, own, SEALED_FOURTH)
+    for at in range(0 if asked.joined and asked.want == "count" else WORDINGS):
+        for form, written in WHOLE.items():
+            if all(atom.meaning in written["meanings"] for atom in asked.atoms):
+                yield form, _said(asked, number + at, own, written)
     if "into" not in {atom.meaning for atom in asked.atoms}:
         yield "other language", _said(asked, number, other, PARAPHRASES)
     if all("exact" in PARAPHRASES["meanings"][_exactly(atom.meaning)] for atom in asked.atoms):

