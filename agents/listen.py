@@ -2,9 +2,10 @@
 
 The taxonomy's frames find where a text speaks of its author, what sort of fact it states and which way it leans: nobody
 else's words, no question, nothing denied or imagined. Where what follows is a short name, or a list of them, that is
-the fact. What narrows a name belongs to it: who avoids "films that glorify war" does not avoid films. Where it goes on
-("making the soups my grandmother taught me") the model is shown the line and says which of its words are the name. Its
-word counts for no more than that: what it names must stand in the line, behind the words that state it, and name
+the fact. What narrows a name belongs to it: who avoids "films that glorify war" does not avoid films. Where it goes
+on ("making the soups my grandmother taught me") what was learnt from other people's words tells where the name ends
+(`agents/naming.py`), and where that is in doubt the model is shown the line and says which of its words are the name.
+Its word counts for no more than that: what it names must stand in the line, behind the words that state it, and name
 something. So the span is the proof, and a model that makes things up is not heard.
 
 What is done again and again ("I go swimming every Sunday", 我会听爵士乐来放松) tells a taste only in what the taxonomy
@@ -28,7 +29,9 @@ from dataclasses import replace
 from functools import partial
 from typing import NamedTuple
 
+from agents.clauses import quotations, within
 from agents.model import Ledger, Message, Model, messages
+from agents.naming import names
 from agents.redact import redact
 from agents.signals import AGAINST, SPEECH, Reading, Signals, Thing
 from agents.texts import Form, Json, Texts
@@ -39,7 +42,7 @@ from prompts.taxonomy import Taxonomy, Term
 from prompts.taxonomy.hearing import Opening, titles_at
 from prompts.taxonomy.words import fold, slug
 
-VERSION = 4
+VERSION = 5
 
 _LIKE_A_NAME = re.compile(r"[\u3400-\u9fff·]{2,4}|[A-Z][\w'.-]*(?: [A-Z][\w'.-]*){0,3}")
 """What may name somebody: few Chinese characters, or capitals."""
@@ -54,6 +57,8 @@ SHORT_WORDS, SHORT_HAN, LONG_HAN = 4, 6, 9
 `MOST_WORDS` or `LONG_HAN`."""
 MOST_WORDS, MOST_HAN = 6, 12
 """In the name of a fact; a longer one is a sentence."""
+MOST_WORDS_READ, MOST_HAN_READ = 10, 18
+"""The same where its end is read from the words around it."""
 
 _LEADING = re.compile(
     r"(?:(?:all|any|most) (?:sorts?|kinds?|forms?|types?) of|(?:places|things|activities|games) (?:like|such as)|"
@@ -71,13 +76,14 @@ _DOING = re.compile(
 )
 _PARTICLES = "啊呢吧哈哦噢啦嘛哒"
 _TRAILING = re.compile(
-    r"(?:,?\s+(?:sadly|honestly|luckily|unfortunately|too|lately|actually|really|a lot|so much|very much|much|"
+    r"(?:,?\s+(?:sometimes|itself|themselves|sadly|honestly|luckily|unfortunately|too|lately|actually|really|a lot|so much|very much|much|"
     r"these days|myself|of course|mostly|though|now|"
     r"currently|today|already|still|together|completely|entirely|a bit|often|well|\d{1,3}))+$|"
     rf"(?:[的了等]|(?<![酒网书嘻])[{_PARTICLES}]|之类|什么|方面)+$",
     re.IGNORECASE,
 )
 _LIST = re.compile(r"\s*(?:[,，、；;]|\b(?:and|or)\b|以及|还有|或者|[和或及])\s*", re.IGNORECASE)
+_COMMA = re.compile("[,，]")
 _JOINED = re.compile(r"\b(?:and|or)\b|[\u4e00-\u9fff]", re.IGNORECASE)
 """Without it a comma stands between adjectives: "calm, quiet places"."""
 _BARE_ACT = re.compile(r"to\s\w+", re.IGNORECASE)
@@ -101,7 +107,8 @@ _SHORT_OF = re.compile(r"[^的]{1,8}的(?!习惯|感觉|时候|样子|原因|话
 """巴赫的管弦乐: a name with what it is of."""
 _HANGING = re.compile(
     r"(?:\b(?:the|a|an|of|in|at|on|for|from|with|without|about|like|that|which|who|where|and|or|so|very|too|are|is|be|"
-    r"have|has|do|don't|doesn't|don|this|these|those|such|as|when|i|we|you|they|using|more|less|anything|everything)|"
+    r"have|has|do|don't|doesn't|don|this|these|those|such|as|when|i|we|you|they|using|more|less|anything|everything|"
+    r"next|close|prone|both|either|rather|just|even|related|due|near|able|to)|"
     r"['’])$",
     re.IGNORECASE,
 )
@@ -117,6 +124,7 @@ _VAGUE = re.compile(
     re.IGNORECASE,
 )
 """Words that point at something else."""
+_OWN = re.compile(r"\b(?:my|our|me|myself|i)\b|我", re.IGNORECASE)
 _DOUBLED = re.compile(r"[^aeiou]*[aeiou][^aeiouwxy]", re.IGNORECASE)
 """A verb whose last letter is doubled: swim, run."""
 _EDGES = " \t.,;:!?'\"“”‘’()（）。，、；：！？…~～"
@@ -159,10 +167,14 @@ class Heard(NamedTuple):
 
 
 def lines(events: Iterable[Event], taxonomy: Taxonomy) -> list[Line]:
-    """Where a cleaned history's texts speak of their author, oldest first."""
+    """Where a cleaned history's texts speak of their author, oldest first; what they quote is somebody else's."""
     find = taxonomy.hearing.find
     return [
-        Line(event, opening) for event in events if event.text and event.kind in SPEECH for opening in find(event.text)
+        Line(event, opening)
+        for event in events
+        if event.text and event.kind in SPEECH
+        for opening in find(event.text)
+        if not within(opening.begin, quotations(event.text))
     ]
 
 
@@ -173,12 +185,38 @@ def plain(line: Line, taxonomy: Taxonomy) -> tuple[str, ...]:
         return tuple(text[begin:end] for begin, end in titles)
     if spot.only == "works" and text[spot.start] != "《":
         return ()
-    names = _parts(text[spot.start : spot.end], spot, taxonomy)
-    if not all(_is_short(name, spot.polarity) for name in names):
-        return ()
-    if spot.only == "known" and not all(_term(name, spot, taxonomy) for name in names):
+    said = text[spot.start : spot.end]
+    if text[: spot.start].rstrip().endswith((":", "：")):
+        listed = [name for part in _LIST.split(said) if (name := _tidy(part))]
+        return tuple(name for name in listed if _is_short(name, spot.polarity) or _term(name, spot, taxonomy))
+    named = _parts(said, spot, taxonomy)
+    if spot.only == "known" and not all(_term(name, spot, taxonomy) for name in named):
         return ()  # of "math and reading apps" nothing is known
-    return () if _ONE_NARROWS.search(names[-1]) and text[spot.end : spot.end + 1] == "," else names
+    narrows_another = _ONE_NARROWS.search(named[-1]) and text[spot.end : spot.end + 1] == ","
+    is_plain = not narrows_another and all(_is_short(name, spot.polarity) for name in named)
+    if spot.only or (is_plain and not _is_doubtful(named, said, spot, taxonomy)):
+        return named if is_plain else ()
+    return tuple(text[start:end] for start, end in _read(line)) or (named if is_plain else ())
+
+
+def _is_doubtful(named: Sequence[str], said: str, spot: Opening, taxonomy: Taxonomy) -> bool:
+    """Whether what seems a list in Chinese may be clauses: 我喜欢拼图，一千片的那种."""
+    is_list = len(named) > 1 and bool(_HAN.search(said)) and bool(_COMMA.search(said))
+    return is_list and not any(_term(name, spot, taxonomy) for name in named[1:])
+
+
+def _read(line: Line) -> list[tuple[int, int]]:
+    """Where the names of what a line likes or dislikes are, told by the words around them."""
+    text, spot = line.event.text, line.opening
+    found = names().read(text, spot.start) if spot.polarity and spot.close == spot.end else []
+    return found if not any(_breaks_off(text, start, end) for start, end in found) else []
+
+
+def _breaks_off(text: str, start: int, end: int) -> bool:
+    """Whether a name seems to go on where it ends: "the sound of", "small, quiet hotels"."""
+    name = text[start:end]
+    of_two = text[end : end + 1] == "," and (" " not in name or _ONE_NARROWS.search(name))
+    return bool(_HANGING.search(name) or (of_two and name.isascii()))
 
 
 def unclear(told: Sequence[Line], taxonomy: Taxonomy) -> list[Line]:
@@ -332,11 +370,13 @@ def believed(line: Line, name: str, taxonomy: Taxonomy) -> Iterator[Heard]:
         or taxonomy.hearing.is_taken_back(text, place[1], spot.polarity)
     ):
         return
-    if _REST[spot.polarity].match(text, place[1], spot.end):
-        return
     value = text[place[0] : place[1]]
-    too_long = len(_HAN.findall(value)) > MOST_HAN or len(value.split()) > MOST_WORDS
-    if taxonomy.reveals(value) or (not titles and (too_long or _VAGUE.search(value))):
+    long = len(_HAN.findall(value)) > MOST_HAN or len(value.split()) > MOST_WORDS
+    if long or _REST[spot.polarity].match(text, place[1], spot.end):
+        too_long = len(_HAN.findall(value)) > MOST_HAN_READ or len(value.split()) > MOST_WORDS_READ
+        if too_long or _OWN.search(value) or place[1] not in {end for _, end in _read(line)}:
+            return
+    if taxonomy.reveals(value) or (not titles and _VAGUE.search(value)):
         return
     facet = spot.facet
     term = _term(value, spot, taxonomy)

@@ -1,15 +1,17 @@
-"""What limner learns from the wordings and frames that it comes with, fitted with the packaged embedder and kept there.
+"""What limner learns from the wordings, frames and tastes that it comes with, kept beside them.
 
-python -m evals.fitted     after `prompts/wordings`, `prompts/frames` or a constant of `agents/likeness.py` was changed
+python -m evals.fitted     after `prompts/wordings`, `prompts/frames`, `prompts/tastes` or a constant of what learns
+                           from them was changed; with the packaged embedder
 """
 
 from __future__ import annotations
 
-from agents import frames, likeness
+from agents import frames, likeness, naming
 from agents.embedder import USE, open_embedder
 from limner import settings
 from prompts import taxonomy
 from prompts.frames import frames as known_frames
+from prompts.tastes import lines
 from prompts.wordings import wordings
 
 
@@ -24,6 +26,7 @@ def main() -> None:
     }
     likeness.keep(likeness.FITTED, likeness.digest(known, embedder.name), made)
     frames.fit(known_frames(), embedder.embed, embedder.name)
+    naming.fit(lines())
 
 
 if __name__ == "__main__":

@@ -32,6 +32,7 @@ from evals.datasets import (
     ratings,
     speakers,
     stated,
+    tastes,
     upcoming,
     wordings,
 )
@@ -161,6 +162,22 @@ TASKS: Mapping[str, Task] = {
             frames.DATASET,
             frames.SYSTEMS,
             frames.SCORERS,
+        ),
+        Task(
+            "names",
+            1,
+            "names in what people say they like or dislike, those of each hand told by all others; no model is asked",
+            tastes.NAMES,
+            tastes.NAMES_SYSTEMS,
+            tastes.NAMES_SCORERS,
+        ),
+        Task(
+            "tastes",
+            1,
+            "what people say they like or dislike, in lines that nobody here has read; no model is asked",
+            tastes.TASTES,
+            tastes.TASTES_SYSTEMS,
+            tastes.TASTES_SCORERS,
         ),
         Task(
             "twisted",

@@ -41,6 +41,8 @@ FACTUAL = ("first_person", "before", "after", "any_more")
 MOST_ITEMS = 6
 """Further items of a list that a slot may hold beyond its clause."""
 
+NOBODY = r"(?!(?:i|we|my|our|im|as)\b)"
+"""Begins a frame that names no speaker: "not a fan of …"."""
 _BEGINS = re.compile(r"[\s\"'“”‘’]{0,3}(?=\S)")
 _GOES_ON = re.compile(rf"[.!?;:,\n。！？；：，…]{_BEGINS.pattern}")
 _GAP = re.compile(r" (?<=[\u4e00-\u9fff] ) *")
@@ -123,8 +125,8 @@ Framed = tuple[int, tuple[str, Way]]
 
 
 def _is_named(framed: Framed) -> bool:
-    """Whether a frame begins with what it names, and so with no speaker."""
-    return framed[1][0].startswith("(?P<slot>")
+    """Whether a frame begins with what it names, or otherwise with no speaker."""
+    return framed[1][0].startswith(("(?P<slot>", NOBODY))
 
 
 def _any(framed: Iterable[Framed]) -> re.Pattern[str]:

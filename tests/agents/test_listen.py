@@ -140,6 +140,27 @@ def said(*texts: str) -> list[tuple[str, Polarity]]:
             [("open/salt-and-iron", 1), ("open/ada", 1), ("open/the-long-reach", 1)],
         ),
         ("我又重读了《白鹿原》", [("open/白鹿原", 1)]),
+        # names whose end is told by the words around them
+        (
+            "I tend to avoid shoes that squeak on wooden floors, as people stare.",
+            [("open/shoes-that-squeak-on-wooden-floors", -1)],
+        ),
+        ("I usually prefer lamps made by small workshops for my desk", [("open/lamps-made-by-small-workshops", 1)]),
+        ("我喜欢拼图,一千片的那种", [("topic/puzzles", 1)]),
+        # turns of speech
+        ("I've never been one for quiz nights.", [("open/quiz-nights", -1)]),
+        ("Crowded trams drain me.", [("open/crowded-trams", -1)]),
+        ("I get such a kick out of flea markets", [("open/flea-markets", 1)]),
+        ("Nothing beats a rainy harbour, if you ask me", [("open/rainy-harbour", 1)]),
+        ("Not a fan of scented candles, I'm afraid.", [("open/scented-candles", -1)]),
+        (
+            "Likes: marbles, tin toys. Dislikes: lotteries",
+            [("open/marbles", 1), ("open/tin-toys", 1), ("open/lotteries", -1)],
+        ),
+        ("我对香水味敬而远之", [("open/香水味", -1)]),
+        ("红眼航班我坚决不坐", [("open/红眼航班", -1)]),
+        ("逛菜市场是我最大的乐趣，我对糖葫芦毫无抵抗力", [("open/逛菜市场", 1), ("open/糖葫芦", 1)]),
+        ("爱好：集邮、钓虾", [("topic/stamps", 1), ("open/钓虾", 1)]),
     ],
 )
 def test_what_users_say_of_themselves_is_heard(text: str, facts: list[tuple[str, Polarity]]) -> None:
@@ -185,6 +206,12 @@ def test_what_users_say_of_themselves_is_heard(text: str, facts: list[tuple[str,
         "最喜欢第一个故事，第二个虽然简单但是很温暖",
         "更喜欢前两部分",
         "我喜欢结尾，很喜欢两位主角",
+        '"I hate foreign poets," he told me',
+        "I tend to avoid hotels built next to it",
+        "I like the sound of Tuesday, shall we?",
+        "这条我喜欢,截图了",
+        "我不喜欢昨天那个导游",
+        "那时候我恨透了练琴",
     ],
 )
 def test_words_of_and_about_others_and_what_is_asked_or_imagined_are_not(text: str) -> None:
