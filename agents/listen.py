@@ -76,7 +76,8 @@ _DOING = re.compile(
 )
 _PARTICLES = "啊呢吧哈哦噢啦嘛哒"
 _TRAILING = re.compile(
-    r"(?:,?\s+(?:sometimes|itself|themselves|sadly|honestly|luckily|unfortunately|too|lately|actually|really|a lot|so much|very much|much|"
+    r"(?:,?\s+(?:sometimes|itself|themselves|sadly|honestly|"
+    r"luckily|unfortunately|too|lately|actually|really|a lot|so much|very much|much|"
     r"these days|myself|of course|mostly|though|now|"
     r"currently|today|already|still|together|completely|entirely|a bit|often|well|\d{1,3}))+$|"
     rf"(?:[的了等]|(?<![酒网书嘻])[{_PARTICLES}]|之类|什么|方面)+$",

@@ -24,7 +24,7 @@ from prompts.tastes import Line
 from prompts.wordings import LANGUAGES
 
 SURE = 0.75
-"""Least probability of each mark of a name, and of the one that ends it: found on lines of hands it was not learnt from."""
+"""Least probability of each mark of a name, and of the one behind it: found on lines of hands not learnt from."""
 LEARNING: Mapping[str, object] = {"c1": 0.1, "c2": 0.05, "max_iterations": 100}
 FITTED = Path(__file__).parents[1] / "prompts" / "tastes"
 BACK = 2
@@ -153,7 +153,7 @@ def _examples(line: Line) -> Iterator[tuple[list[Word], list[Mark], list[Word]]]
         if inside:
             turn = next((mark.start for mark in inside if mark.polarity != inside[0].polarity), stop)
             words = _words(line.text, begin, turn)
-            marks = [_mark(word, inside) for word in words]
+            marks: list[Mark] = [_mark(word, inside) for word in words]
             first = marks.index("begins")
             for back in range(BACK):
                 if back <= first and all(word.text[0].isalnum() for word in words[first - back : first]):
