@@ -104,6 +104,8 @@ _NARROWED = re.compile(
 """Where what narrows a thing down begins: "vehicles from Asia", "films that glorify war"."""
 _ONE_NARROWS = re.compile(r"\s(?:at|in|on|for)\s\w+$", re.IGNORECASE)
 """One word that narrows, and may belong to another one behind a comma: "staying at small, quiet hotels"."""
+_GOES_ON = re.compile(r",|\s(?:and|or)\s")
+_ONE_WORD_ON = re.compile(r"\s(?:at|in|on|for|from|with|of|by)\s[\w-]+$", re.IGNORECASE)
 _SHORT_OF = re.compile(r"[^的]{1,8}的(?!习惯|感觉|时候|样子|原因|话)[^的]{1,6}")
 """巴赫的管弦乐: a name with what it is of."""
 _HANGING = re.compile(
@@ -125,7 +127,7 @@ _VAGUE = re.compile(
     re.IGNORECASE,
 )
 """Words that point at something else."""
-_OWN = re.compile(r"\b(?:my|our|me|myself|i)\b|我", re.IGNORECASE)
+_OWN = re.compile(r"\b(?:my|our|me|myself)\b|我", re.IGNORECASE)
 _DOUBLED = re.compile(r"[^aeiou]*[aeiou][^aeiouwxy]", re.IGNORECASE)
 """A verb whose last letter is doubled: swim, run."""
 _EDGES = " \t.,;:!?'\"“”‘’()（）。，、；：！？…~～"
@@ -214,10 +216,10 @@ def _read(line: Line) -> list[tuple[int, int]]:
 
 
 def _breaks_off(text: str, start: int, end: int) -> bool:
-    """Whether a name seems to go on where it ends: "the sound of", "small, quiet hotels"."""
+    """Whether a name seems to go on where it ends: "the sound of", "towns with hot and dry summers"."""
     name = text[start:end]
-    of_two = text[end : end + 1] == "," and (" " not in name or _ONE_NARROWS.search(name))
-    return bool(_HANGING.search(name) or (of_two and name.isascii()))
+    of_two = name.isascii() and _GOES_ON.match(text, end) and (" " not in name or _ONE_WORD_ON.search(name))
+    return bool(_HANGING.search(name) or of_two)
 
 
 def unclear(told: Sequence[Line], taxonomy: Taxonomy) -> list[Line]:
@@ -375,9 +377,9 @@ def believed(line: Line, name: str, taxonomy: Taxonomy) -> Iterator[Heard]:
     long = len(_HAN.findall(value)) > MOST_HAN or len(value.split()) > MOST_WORDS
     if long or _REST[spot.polarity].match(text, place[1], spot.end):
         too_long = len(_HAN.findall(value)) > MOST_HAN_READ or len(value.split()) > MOST_WORDS_READ
-        if too_long or _OWN.search(value) or place[1] not in {end for _, end in _read(line)}:
+        if too_long or place[1] not in {end for _, end in _read(line)}:
             return
-    if taxonomy.reveals(value) or (not titles and _VAGUE.search(value)):
+    if taxonomy.reveals(value) or (not titles and (_VAGUE.search(value) or _OWN.search(value))):
         return
     facet = spot.facet
     term = _term(value, spot, taxonomy)
