@@ -106,6 +106,7 @@ _ONE_NARROWS = re.compile(r"\s(?:at|in|on|for)\s\w+$", re.IGNORECASE)
 """One word that narrows, and may belong to another one behind a comma: "staying at small, quiet hotels"."""
 _GOES_ON = re.compile(r",|\s(?:and|or)\s")
 _ONE_WORD_ON = re.compile(r"\s(?:at|in|on|for|from|with|of|by)\s[\w-]+$", re.IGNORECASE)
+"""Before a comma, "and" or "or" that word may narrow another one: "with hot and dry summers"."""
 _SHORT_OF = re.compile(r"[^的]{1,8}的(?!习惯|感觉|时候|样子|原因|话)[^的]{1,6}")
 """巴赫的管弦乐: a name with what it is of."""
 _HANGING = re.compile(
@@ -374,7 +375,7 @@ def believed(line: Line, name: str, taxonomy: Taxonomy) -> Iterator[Heard]:
     ):
         return
     value = text[place[0] : place[1]]
-    long = len(_HAN.findall(value)) > MOST_HAN or len(value.split()) > MOST_WORDS
+    long = not titles and (len(_HAN.findall(value)) > MOST_HAN or len(value.split()) > MOST_WORDS)
     if long or _REST[spot.polarity].match(text, place[1], spot.end):
         too_long = len(_HAN.findall(value)) > MOST_HAN_READ or len(value.split()) > MOST_WORDS_READ
         if too_long or place[1] not in {end for _, end in _read(line)}:

@@ -140,6 +140,10 @@ def said(*texts: str) -> list[tuple[str, Polarity]]:
             [("open/salt-and-iron", 1), ("open/ada", 1), ("open/the-long-reach", 1)],
         ),
         ("我又重读了《白鹿原》", [("open/白鹿原", 1)]),
+        (
+            'I love "The Slow Train to the Far Side of Winter"',
+            [("open/the-slow-train-to-the-far-side-of-winter", 1)],
+        ),
         # names whose end is told by the words around them
         (
             "I tend to avoid shoes that squeak on wooden floors, as people stare.",
