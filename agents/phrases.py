@@ -143,6 +143,13 @@ FILLED = re.compile(
     r"system))\b[, ]*)+(?:(?:who|that)\b[, ]*)?",
     re.IGNORECASE,
 )
+NOT_BOTH = re.compile(
+    r",?\s*(?:but|though|yet|and)?,?\s*not\s+both(?:\s+of\s+(?:them|these|those))?(?=[.?!]?$)|"
+    r"[，,、]?(?:但|但是|而|不过)?(?:两者|二者|两样|这两者|它们)?(?:不能|不会|并?不|没有?)(?:同时|都|两者都|两样都)+(?:喜欢|爱看|爱|是|买|满足|符合|占|具备)?(?:的)?(?=[。？?！]?$)",
+    re.IGNORECASE,
+)
+"""Of two, who fits exactly one: the end of "who like horror or sci-fi, but not both?"."""
+EITHER_WORD = re.compile(r"\beither\s+", re.IGNORECASE)
 TAIL = re.compile(
     r"(?:[\s,;.!?]+(?:please|thanks|thank you|for me|for us|right now|now|at the moment|at present|in total|overall|"
     r"all told|"

@@ -180,9 +180,13 @@ class _Reader:
         self.notes: list[str] = []
 
     def by_rules(self, asked: str) -> Plan:
+        both = phrases.NOT_BOTH.search(asked)
+        if both is not None:
+            asked = phrases.EITHER_WORD.sub("", asked[: both.start()] + asked[both.end() :])
         text = self._in_full(self._set_quotes_aside(asked))
         text = self._with_people(joined.in_one(text, self._lang))
-        return self._planned(self._chinese(text) if self._lang == "zh" else self._english(text))
+        query = self._chinese(text) if self._lang == "zh" else self._english(text)
+        return self._planned(query if both is None else _of_one(query, both[0]))
 
     def by_its_frame(self, asked: str, frames: Frames) -> Plan | None:
         """What a question asks whose frame is surely like known ones; None where it is not.
@@ -987,6 +991,18 @@ def asked_of(asks: Asks, groups: Sequence[Condition]) -> Query:
         case _:
             [where] = groups
     return Query(want="count" if asks.startswith("count") else "share" if asks == "share" else "list", where=where)
+
+
+def _of_one(asked: Query, said: str) -> Query:
+    """The query for who fits one of its two conditions alone.
+
+    Raises:
+        Unread: there are not two of which one is enough.
+    """
+    groups = asked.where.of if isinstance(asked.where, Any) else ()
+    if asked.want not in ("list", "count") or len(groups) != 2 or any(isinstance(group, Any) for group in groups):
+        raise Unread(said)
+    return asked_of("count one" if asked.want == "count" else "one", groups)
 
 
 def _headed(text: str) -> tuple[Want, str] | None:

@@ -44,6 +44,12 @@ def bought(key: str, least: float = 3) -> Measured:
     return Measured(of=Statistic(measure="events", acts=query.BOUGHT, key=key), value=least)
 
 
+ONE_OF_TWO = Any(
+    of=(
+        All(of=(likes("genre/horror"), Not(of=likes("genre/sci-fi")))),
+        All(of=(likes("genre/sci-fi"), Not(of=likes("genre/horror")))),
+    )
+)
 READ: dict[str, Query | Condition] = {
     "Which users like horror?": likes("genre/horror"),
     "who enjoys sci-fi movies": likes("genre/sci-fi"),
@@ -52,6 +58,10 @@ READ: dict[str, Query | Condition] = {
     "Show me everyone who hates musicals.": dislikes("genre/musical"),
     "Which users like horror and sci-fi?": All(of=(likes("genre/horror"), likes("genre/sci-fi"))),
     "Which users like horror or sci-fi?": Any(of=(likes("genre/horror"), likes("genre/sci-fi"))),
+    "Which users like horror or sci-fi, but not both?": ONE_OF_TWO,
+    "Who likes either horror or sci-fi but not both of them": ONE_OF_TWO,
+    "哪些用户喜欢恐怖片或科幻片，但不同时喜欢？": ONE_OF_TWO,
+    "How many users like horror or sci-fi, but not both?": Query(want="count", where=ONE_OF_TWO),
     "Which users like horror but do not like sci-fi?": All(of=(likes("genre/horror"), Not(of=likes("genre/sci-fi")))),
     "Which users don't like horror?": dislikes("genre/horror"),
     "哪些用户喜欢恐怖片但不包括喜欢科幻的？": All(of=(likes("genre/horror"), Not(of=likes("genre/sci-fi")))),
@@ -142,6 +152,8 @@ def test_a_question_is_read_as_what_it_means(question: str, vocabulary: Vocabula
         "为什么喜欢恐怖片的用户会流失？",
         "喜欢恐怖片的用户都买什么？",
         "上个月的用户中喜欢恐怖片的有谁",
+        "Which users like horror, but not both?",
+        "Which users like horror or sci-fi or musicals, but not both?",
         "",
         "?",
     ],
