@@ -2,8 +2,8 @@
 
 A conditional random field, learnt from lines whose names are marked (`prompts/tastes`), marks the words of a name by
 those around them. It is asked only where a frame has found that an author speaks of what they like or dislike, and what
-follows is too long to be a name as it stands; whether anything is said at all is not its to decide. Fitted beforehand
-(`python -m evals.fitted`).
+follows is too long to be a name as it stands, or may be no list; whether anything is said at all is not its to decide.
+Fitted beforehand (`python -m evals.fitted`).
 
 Source: Lafferty, McCallum and Pereira, Conditional Random Fields (2001); Ramshaw and Marcus, Text Chunking using
 Transformation-Based Learning (1995), for names as words that begin one, go on with one, or belong to none.
@@ -28,7 +28,7 @@ SURE = 0.75
 LEARNING: Mapping[str, object] = {"c1": 0.1, "c2": 0.05, "max_iterations": 100}
 FITTED = Path(__file__).parents[1] / "prompts" / "tastes"
 BACK = 2
-"""Words before a name from which on it is read as well, in learning: "a" in "a good book"."""
+"""Places from which a name is read in learning: where it begins, and a word before: "a" in "a good book"."""
 
 _WORD = re.compile(r"[\u3400-\u9fff]|[a-z]+(?:['’][a-z]+)?|\d+(?:\.\d+)?|[^\w\s]|\w", re.IGNORECASE)
 _SENTENCE_END = re.compile(r"[.!?](?![0-9])|[;\n。！？；…]")
