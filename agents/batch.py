@@ -24,6 +24,7 @@ import numpy as np
 import orjson
 
 from agents import (
+    arrange,
     attribute,
     behaviour,
     calibrate,
@@ -390,7 +391,7 @@ class Batch:
         cited = {event.event_id: event for event in reading.signals.events if event.event_id in named}
         kinds = {event.kind for event in reading.signals.events}
         for lang in parts.languages or (reading.lang,):
-            told = facts.points(tags, cited, kinds, lang, parts.taxonomy)
+            told = facts.points(tags, cited, kinds, lang, parts.taxonomy, partial(self._arranged, lang))
             if told and parts.persona is None:
                 written.append(persona.fixed(told, lang))
             elif told and parts.persona is not None:
@@ -407,10 +408,26 @@ class Batch:
                 )
         return tuple(written)
 
+    def _arranged(self, lang: Language, tags: Sequence[Tag]) -> list[list[int]]:
+        """Which of the stated likes share a sentence; a handful share one whatever they are."""
+        if len(tags) <= arrange.A_SENTENCE:
+            return arrange.in_order(len(tags))
+        labels = [getattr(tag.label, lang) for tag in tags]
+        self._embed_labels(labels)
+        vectors = self._parts.profiles.label_vectors(self._embedder.name, labels)
+        return arrange.by_likeness(np.array([np.frombuffer(vectors[label], np.float32) for label in labels]))
+
     def _embed(self, tags: Sequence[Tag], personas: Sequence[Persona]) -> dict[str, bytes]:
         """Vectors of the personas by language; those of labels not seen before go to the store on the way."""
+        self._embed_labels([text for tag in tags if tag.status != "candidate" for text in (tag.label.en, tag.label.zh)])
+        if not personas:
+            return {}
+        vectors = self._embedder.embed([text.text for text in personas])
+        return {text.language: _bytes(vector) for text, vector in zip(personas, vectors, strict=True)}
+
+    def _embed_labels(self, texts: Sequence[str]) -> None:
         embedder, profiles = self._embedder, self._parts.profiles
-        labels = {text for tag in tags if tag.status != "candidate" for text in (tag.label.en, tag.label.zh)}
+        labels = set(texts)
         fresh = sorted(labels - self._embedded)
         if fresh:
             fresh = sorted(set(fresh) - profiles.label_vectors(embedder.name, fresh).keys())
@@ -420,10 +437,6 @@ class Batch:
             if len(self._embedded) > MOST_LABELS:
                 self._embedded.clear()
             self._embedded |= labels
-        if not personas:
-            return {}
-        vectors = embedder.embed([text.text for text in personas])
-        return {text.language: _bytes(vector) for text, vector in zip(personas, vectors, strict=True)}
 
     def _ledger(self, call: ModelCall) -> None:
         self._tokens_in += call.tokens_in

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
 from typing import NamedTuple
 
+from agents.arrange import A_SENTENCE, MOST, in_order
 from agents.digest import safe
 from agents.series import ORIGINAL, SERIES
 from agents.signals import AGAINST
@@ -20,7 +21,8 @@ from limner.domain import Event, Language, Tag
 from prompts.taxonomy import Taxonomy
 
 A_POINT = 2
-"""Likes, or dislikes, that share a sentence; of habits and facts one more."""
+"""Likes, or dislikes, that share a sentence where each is told with a number or an example; of habits and facts one
+more."""
 MOST_EXEMPLARS = 2
 WELL, FAR = 0.5, 1.0
 """Stars from the own mean from which on a taste is told as a clear one, and as a very clear one."""
@@ -89,18 +91,32 @@ class Fact(NamedTuple):
 
 Point = tuple[Fact, ...]
 """Facts that belong together: one sentence renders them."""
+Arrange = Callable[[Sequence[Tag]], Sequence[Sequence[int]]]
+"""Gives of stated tastes, the one that matters most first, the places of those that share a sentence."""
+
+
+def _in_order(tags: Sequence[Tag]) -> Sequence[Sequence[int]]:
+    return in_order(len(tags))
 
 
 def points(
-    tags: Sequence[Tag], events: Mapping[str, Event], kinds: Collection[str], lang: Language, taxonomy: Taxonomy
+    tags: Sequence[Tag],
+    events: Mapping[str, Event],
+    kinds: Collection[str],
+    lang: Language,
+    taxonomy: Taxonomy,
+    arrange: Arrange = _in_order,
 ) -> list[Point]:
-    """What the persona says, a sentence a point: first tastes, further likes, dislikes, habits, stated facts.
+    """What the persona says, a sentence a point: likes that were counted and likes that were stated, the surer ones
+    first, then dislikes, habits and other stated facts.
 
-    No title is the example of two tastes, and the shelf of a catalogue is told where there is nothing else.
+    No title is the example of two tastes, and the shelf of a catalogue is told where there is nothing else. Of what is
+    as sure, what was said more often comes first, then what was said last.
 
     Args:
         events: Those that the tags cite, by id.
         kinds: Of all events of the history.
+        arrange: Of the stated likes.
     """
     known = sorted(
         (tag for tag in tags if tag.status != "candidate"),
@@ -109,24 +125,41 @@ def points(
             _is_shelf(tag, taxonomy),
             -tag.probability * (1 + abs(tag.lift or 0)),
             -tag.counts.total,
+            -_last(tag, events),
             tag.key,
         ),
     )
-    traits, tastes = list[Tag](), list[Tag]()
-    for tag in known:
-        (traits if _is_trait(tag, taxonomy) else tastes).append(tag)
-    likes = [tag for tag in tastes if tag.polarity > 0]
-    first = [tag for tag in likes if tag.facet == "interest"][:A_POINT]
-    begun = {tag.key for tag in first}
+    traits = [tag for tag in known if _is_trait(tag, taxonomy)]
+    likes = [tag for tag in known if tag.polarity > 0 and tag not in traits]
+    dislikes = [tag for tag in known if tag.polarity < 0]
+    counted, said = [tag for tag in likes if not is_said(tag)], [tag for tag in likes if is_said(tag)][:MOST]
+    first = [tag for tag in counted if tag.facet == "interest"][:A_POINT]
+    further = [tag for tag in counted if tag not in first][:A_POINT]
+    stated = [[said[at] for at in places] for places in arrange(said)]
+    said_first = bool(said) and said[0] is likes[0]
     groups = [
+        *(stated if said_first else ()),
         first,
-        [tag for tag in likes if tag.key not in begun][:A_POINT],
-        [tag for tag in known if tag.polarity < 0][:A_POINT],
+        further,
+        *(() if said_first else stated),
+        [tag for tag in dislikes if not is_said(tag)][:A_POINT],
+        [tag for tag in dislikes if is_said(tag)][:A_SENTENCE],
         [tag for tag in traits if tag.basis != "stated"][: A_POINT + 1],
         [tag for tag in traits if tag.basis == "stated"][: A_POINT + 1],
     ]
     told: set[str] = set()
     return [tuple(_fact(tag, events, kinds, lang, told, taxonomy) for tag in group) for group in groups if group]
+
+
+def is_said(tag: Tag) -> bool:
+    """Whether nothing but the user's own words tells a taste."""
+    return tag.basis == "stated" and tag.lift is None
+
+
+def _last(tag: Tag, events: Mapping[str, Event]) -> float:
+    """When the newest of the cited events happened, in seconds since 1970; 0 where no time is known."""
+    times = [events[one.event_id].ts for one in tag.evidence if one.event_id in events]
+    return max((time.timestamp() for time in times if time is not None), default=0.0)
 
 
 def _is_shelf(tag: Tag, taxonomy: Taxonomy) -> bool:

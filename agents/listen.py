@@ -42,7 +42,7 @@ from prompts.taxonomy import Taxonomy, Term
 from prompts.taxonomy.hearing import Opening, titles_at
 from prompts.taxonomy.words import fold, slug
 
-VERSION = 5
+VERSION = 6
 
 _LIKE_A_NAME = re.compile(r"[\u3400-\u9fff·]{2,4}|[A-Z][\w'.-]*(?: [A-Z][\w'.-]*){0,3}")
 """What may name somebody: few Chinese characters, or capitals."""
@@ -79,7 +79,7 @@ _TRAILING = re.compile(
     r"(?:,?\s+(?:sometimes|itself|themselves|sadly|honestly|"
     r"luckily|unfortunately|too|lately|actually|really|a lot|so much|very much|much|"
     r"these days|myself|of course|mostly|though|now|"
-    r"currently|today|already|still|together|completely|entirely|a bit|often|well|\d{1,3}))+$|"
+    r"currently|today|already|still|together|completely|entirely|a bit|often|well|there|here|\d{1,3}))+$|"
     rf"(?:[的了等]|(?<![酒网书嘻])[{_PARTICLES}]|之类|什么|方面)+$",
     re.IGNORECASE,
 )
@@ -129,6 +129,16 @@ _VAGUE = re.compile(
 )
 """Words that point at something else."""
 _OWN = re.compile(r"\b(?:my|our|me|myself)\b|我", re.IGNORECASE)
+_ADJECTIVE = re.compile(r"\b(?:a|an|the|some|more)\s[\w-]+$", re.IGNORECASE)
+_ANOTHER = re.compile(r",\s(?!(?:and|or|but|a|an|the|some|more)\b)[\w-]+\s(?!(?:and|or|but)\b)[a-z]", re.IGNORECASE)
+"""What a name goes on with that ends at one of two adjectives: "a safe, inviting place"."""
+_CONSUMED = re.compile(r"^(?:品尝|欣赏|观看|收听)(?=[\u4e00-\u9fff]{2})")
+"""What is done with a thing that is liked, whoever likes it: 品尝美酒."""
+_AT_START = re.compile(r"(?:^|[.!?;:…\n]\s*|[\u4e00-\u9fff，。！？；：])$")
+"""What a sentence begins behind."""
+_CAPITALISED = re.compile(r"[A-Z][a-z]+(?=\s[a-z])")
+_SOME = re.compile(r"(?<=[\u4e00-\u9fff])一些")
+"""Says of what is done no more than that it is some: 做一些家常菜."""
 _DOUBLED = re.compile(r"[^aeiou]*[aeiou][^aeiouwxy]", re.IGNORECASE)
 """A verb whose last letter is doubled: swim, run."""
 _EDGES = " \t.,;:!?'\"“”‘’()（）。，、；：！？…~～"
@@ -380,7 +390,9 @@ def believed(line: Line, name: str, taxonomy: Taxonomy) -> Iterator[Heard]:
         too_long = len(_HAN.findall(value)) > MOST_HAN_READ or len(value.split()) > MOST_WORDS_READ
         if too_long or place[1] not in {end for _, end in _read(line)}:
             return
-    if taxonomy.reveals(value) or (not titles and (_VAGUE.search(value) or _OWN.search(value))):
+    if not titles and _ADJECTIVE.search(value) and _ANOTHER.match(text, place[1]):
+        return
+    if taxonomy.reveals(value) or (not titles and any(one.search(value) for one in (_VAGUE, _OWN, _HANGING))):
         return
     facet = spot.facet
     term = _term(value, spot, taxonomy)
@@ -395,6 +407,8 @@ def believed(line: Line, name: str, taxonomy: Taxonomy) -> Iterator[Heard]:
     else:
         if fold(text[spot.start : place[0]]).strip() == "to":
             value = _doing(value)
+        if not titles:
+            value = _named(value, text[: place[0]], taxonomy)
         key, label = f"{'open' if facet == 'interest' else facet}/{slug(value)}", Label(en=value, zh=value)
     if taxonomy.serves(key, facet):
         span = text[spot.begin : place[1] if spot.close == spot.end else spot.close]
@@ -496,6 +510,22 @@ def _doing(words: str) -> str:
         return words
     stem = verb.removesuffix("e") if not verb.endswith(("ee", "ye", "oe")) else verb
     return " ".join([f"{stem}{stem[-1] if _DOUBLED.fullmatch(stem) and stem == verb else ''}ing", *others])
+
+
+def _named(words: str, before: str, taxonomy: Taxonomy) -> str:
+    """A name as it is called anywhere in a sentence: "Painting landscapes is my favourite" tells of painting landscapes.
+
+    Args:
+        before: What stands before it in its text.
+    """
+    if _HAN.search(words):
+        return _CONSUMED.sub("", _SOME.sub("", words), count=1)
+    first = _CAPITALISED.match(words)
+    if first is None or not _AT_START.search(before):
+        return words
+    term = taxonomy.resolve(first[0])
+    is_common = first[0].endswith("ing") if term is None else term.facet == "interest"
+    return words[0].lower() + words[1:] if is_common else words
 
 
 def _acts(word: str) -> Iterator[str]:

@@ -15,7 +15,7 @@ from functools import lru_cache
 from agents.digest import HAN
 from agents.facts import NAMED, Fact, Point
 from agents.model import Ledger, Model, messages
-from agents.prose import Place, plain
+from agents.prose import Place, opening, plain
 from agents.signals import says_against, turns_against
 from agents.vocabulary import KINDS, stray
 from limner.domain import Language, Persona, Polarity, Sentence
@@ -24,7 +24,7 @@ from prompts.answers import PersonaAnswer
 from prompts.taxonomy import Taxonomy
 from prompts.taxonomy.words import Found, Matcher
 
-VERSION = 6
+VERSION = 7
 
 MAX_TOKENS = 600
 _NUMBER = re.compile(r"\d+(?:\.\d+)?")
@@ -126,11 +126,11 @@ async def persona(
     for text in split(answer.sentences, lang, [title for fact in facts for title in fact.titles]):
         cited = named(text, facts, taxonomy)
         news = {fact.tag.key for fact in cited} - said
-        opening = _opening(text, lang)
-        if news and opening not in begun and complaint(text, cited, lang, taxonomy) is None:
+        start = opening(text, lang)
+        if news and start not in begun and complaint(text, cited, lang, taxonomy) is None:
             written.append((text, cited))
             said |= news
-            begun.add(opening)
+            begun.add(start)
     return _portrait(told, written, said, lang)
 
 
@@ -145,7 +145,11 @@ def _portrait(
     """The model's sentences, and the fixed wording of what they do not say, in the order of the facts."""
     missing = [tuple(fact for fact in point if fact.tag.key not in said) for point in told]
     first = told[0][0]
-    filled = [(plain(point, lang, _place(point, first)), point) for point in missing if point]
+    begun = {opening(text, lang) for text, _ in written}
+    filled: list[tuple[str, Point]] = []
+    for point in filter(None, missing):
+        filled.append((plain(point, lang, _place(point, first), begun), point))
+        begun.add(opening(filled[-1][0], lang))
     place = {fact.tag.key: at for at, fact in enumerate(fact for point in told for fact in point)}
     told_in_order = sorted([*written, *filled], key=lambda sentence: min(place[fact.tag.key] for fact in sentence[1]))
     return Persona(
@@ -162,11 +166,6 @@ def _place(point: Point, first: Fact) -> Place:
     if point[0].tag.polarity < 0:
         return "against" if first.tag.polarity > 0 and not first.told else "least"
     return "first" if point[0] is first else "further"
-
-
-def _opening(text: str, lang: Language) -> str:
-    """How a sentence begins: two sentences that begin alike read like a table."""
-    return text[:4] if lang == "zh" else " ".join(text.casefold().split()[:2])
 
 
 def split(texts: Sequence[str], lang: Language, titles: Sequence[str] = ()) -> list[str]:

@@ -9,10 +9,10 @@ tables below; the rest fills them in. Every sentence says what its facts say and
 from __future__ import annotations
 
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Literal
 
-from agents.facts import DONE, MOST_EXEMPLARS, NAMED, STEPS, Fact, Point, marked, name, times
+from agents.facts import DONE, MOST_EXEMPLARS, NAMED, STEPS, Fact, Point, is_said, marked, name, times
 from limner.domain import Language, Polarity
 
 Place = Literal["first", "further", "against", "least"]
@@ -135,18 +135,37 @@ APART: Plans = {
 JOINED: Plans = {
     "en": {
         "first": ("This user {}.",),
-        "further": ("They also {}.", "Beyond that, they {}."),
+        "further": ("They also {}.", "Beyond that, they {}.", "Besides, they {}."),
         "against": ("By contrast, they {}.", "On the other hand, they {}."),
         "least": ("This user {}.",),
     },
     "zh": {
         "first": ("这位用户{}。",),
-        "further": ("此外还{}。", "除此之外，{}。"),
+        "further": ("此外还{}。", "除此之外，{}。", "另外，{}。"),
         "against": ("另一方面，{}。", "相比之下，{}。"),
         "least": ("这位用户{}。",),
     },
 }
 """Of what was done with things, said of them, or decided by the owner, in clauses."""
+SAID: Plans = {
+    "en": {
+        "first": ("This user says they like {}.",),
+        "further": (
+            "They also say they like {}.",
+            "By their own account they like {} too.",
+            "They say that they like {} as well.",
+        ),
+        "against": ("By contrast, they say they dislike {}.", "What they say they dislike: {}."),
+        "least": ("This user says they dislike {}.",),
+    },
+    "zh": {
+        "first": ("这位用户说自己喜欢{}。",),
+        "further": ("也说自己喜欢{}。", "还提到喜欢{}。", "据自己说，还喜欢{}。"),
+        "against": ("另一方面，说自己不喜欢{}。", "自己说不喜欢的有{}。"),
+        "least": ("这位用户说自己不喜欢{}。",),
+    },
+}
+"""Of what nothing but the user's own words tells."""
 TRAITS: Plans = {
     "en": {
         "spending": ("As a shopper, this user {}.", "When shopping, this user {}."),
@@ -167,44 +186,49 @@ ACTED: Mapping[Language, Mapping[Polarity, str]] = {
     "zh": {1: "常接触", -1: "常避开"},
 }
 """Of things with several sorts of acts, which are counted."""
-SAID: Mapping[Language, Mapping[Polarity, str]] = {
-    "en": {1: "say{s} they like ", -1: "say{s} they dislike "},
-    "zh": {1: "说自己喜欢", -1: "说自己不喜欢"},
-}
 LIKED: Mapping[Language, Mapping[Polarity, str]] = {
     "en": {1: "like{s} ", -1: "dislike{s} "},
     "zh": {1: "喜欢", -1: "不喜欢"},
 }
 
 
-def plain(point: Point, lang: Language, place: Place) -> str:
+def plain(point: Point, lang: Language, place: Place, begun: Collection[str] = ()) -> str:
     """A point in a fixed wording.
 
     Args:
         place: Of tastes; habits and facts are told the same everywhere, but that nothing is summed up "overall" first.
+        begun: How other sentences of the portrait begin; this one begins otherwise, where there is another wording.
     """
-    text = _traits(point, lang, place) if point[0].told else _tastes(point, lang, place)
+    texts = _traits(point, lang, place) if point[0].told else _tastes(point, lang, place)
+    text = next((one for one in texts if opening(one, lang) not in begun), texts[0])
     return text[0].upper() + text[1:]
 
 
-def _tastes(point: Point, lang: Language, place: Place) -> str:
+def opening(text: str, lang: Language) -> str:
+    """How a sentence begins: two sentences that begin alike read like a table."""
+    return text[:4] if lang == "zh" else " ".join(text.casefold().split()[:2])
+
+
+def _tastes(point: Point, lang: Language, place: Place) -> list[str]:
+    if all(is_said(fact.tag) for fact in point):
+        return _worded(SAID[lang][place], point, _listed([_object(fact, lang) for fact in point], lang, between="和"))
     if any(fact.step is None for fact in point):
         s = "s" if place in ("first", "least") else ""
-        return _plan(JOINED, lang, place, point).format(_clauses(point, lang, s))
+        return _worded(JOINED[lang][place], point, _clauses(point, lang, s))
     first, *rest = sorted(point, key=lambda fact: (-(fact.step or 0), _noun(fact) is not None))
     if not rest:
         more = _from(first, lang)
         a = first.called + ("" if more else _example(first, lang))
-        return _plan(ONE, lang, place, point).format(a=a, how=_how(first, lang), more=more)
+        return _worded(ONE[lang][place], point, a=a, how=_how(first, lang), more=more)
     a, b = _both_named(first, rest[0], lang)
     how, too = _how(first, lang), _how(rest[0], lang)
-    return _plan(ALIKE if how == too else APART, lang, place, point).format(a=a, b=b, how=how, too=too)
+    return _worded((ALIKE if how == too else APART)[lang][place], point, a=a, b=b, how=how, too=too)
 
 
-def _plan(plans: Plans, lang: Language, place: str, point: Point) -> str:
-    """One of the wordings for a place; the same point always has the same one."""
-    fitting = plans[lang][place]
-    return fitting[zlib.crc32(point[0].tag.key.encode()) % len(fitting)]
+def _worded(plans: Sequence[str], point: Point, *words: str, **parts: str) -> list[str]:
+    """The wordings filled in; the same point always has the same one first."""
+    at = zlib.crc32(point[0].tag.key.encode()) % len(plans)
+    return [plan.format(*words, **parts) for plan in (*plans[at:], *plans[:at])]
 
 
 def _how(fact: Fact, lang: Language) -> str:
@@ -264,8 +288,7 @@ def _verb(fact: Fact, lang: Language) -> str:
     if len(fact.acts) == 1:
         done = DONE[fact.acts[0][0]]
         return done[1] if lang == "zh" else f"{done[0]} "
-    words = SAID if fact.tag.basis == "stated" else ACTED if fact.much else LIKED
-    return words[lang][fact.tag.polarity]
+    return (ACTED if fact.much else LIKED)[lang][fact.tag.polarity]
 
 
 def _object(fact: Fact, lang: Language) -> str:
@@ -281,15 +304,15 @@ def _object(fact: Fact, lang: Language) -> str:
     return called + _example(fact, lang, fact.much)
 
 
-def _traits(point: Point, lang: Language, place: Place) -> str:
+def _traits(point: Point, lang: Language, place: Place) -> list[str]:
     """Habits, or stated facts with the months in which they were told."""
     months = {fact.when for fact in point}
     told = [fact.told + (_in_brackets(fact.when, lang) if len(months) > 1 else "") for fact in point]
     when = _in_brackets(point[0].when, lang) if len(months) == 1 else ""
     listed = _listed(told, lang, between="，")
     sort = _sort(point)
-    plans, at = (JOINED, place) if sort == "rating" and place == "first" else (TRAITS, sort)
-    return _plan(plans, lang, at, point).format(listed, when=when)
+    plans = JOINED[lang][place] if sort == "rating" and place == "first" else TRAITS[lang][sort]
+    return _worded(plans, point, listed, when=when)
 
 
 def _sort(point: Point) -> str:
@@ -309,9 +332,11 @@ def _in_brackets(text: str, lang: Language) -> str:
 
 def _listed(parts: Sequence[str], lang: Language, *, between: str) -> str:
     """Args:
-    between: In Chinese.
+    between: In Chinese, the last two.
     """
     if lang == "zh":
-        return between.join(parts)
+        before = "、" if between == "和" else between
+        between = before if any("和" in part for part in parts) else between
+        return between.join(filter(None, (before.join(parts[:-1]), parts[-1])))
     last = ", and " if any(" and " in part for part in parts) else " and "
     return last.join(filter(None, (", ".join(parts[:-1]), parts[-1])))

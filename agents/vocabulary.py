@@ -15,7 +15,7 @@ from limner.domain import Language
 _EN = frozenset(
     """
     a about above account across active actively activity again all almost also always among an and another any
-    appeal are around as at average avoid avoided avoids away back based be been being below best better beyond
+    appeal are around as at average avoid avoided avoids away back based be been being below besides best better beyond
     both bought but buy buys by came choice choices close closely come comes common commonly content contrast day
     days different disappoint disappointed disappointing disappoints dislike disliked dislikes do does down drawn
     drew each early else end enjoy enjoyable enjoyed enjoying enjoys especially even evening evenings event events

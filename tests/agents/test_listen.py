@@ -55,6 +55,27 @@ def said(*texts: str) -> list[tuple[str, Polarity]]:
 
 
 @pytest.mark.parametrize(
+    ("text", "label"),
+    [
+        ("I love it. Painting landscapes is my favorite.", "painting landscapes"),
+        ("Beijing duck is my favorite.", "Beijing duck"),
+        ("Italian food trucks are my favorite.", "Italian food trucks"),
+        ("I love the theater scene there.", "theater scene"),
+        ("我最喜欢做一些家常菜", "做家常菜"),
+        ("我也非常喜欢品尝美酒", "美酒"),
+    ],
+)
+def test_a_name_is_told_as_it_is_called_anywhere(text: str, label: str) -> None:
+    assert [fact.label.en for fact in heard(text)] == [label]
+
+
+@pytest.mark.parametrize("text", ["I love to", "I'm passionate about creating a safe, inviting place for people."])
+def test_what_breaks_off_is_no_name(text: str) -> None:
+    named = "to" if text.endswith("to") else "creating a safe"
+    assert heard(text, names=[(1, named)]) == []
+
+
+@pytest.mark.parametrize(
     ("text", "facts"),
     [
         ("I really love mystery novels, actually.", [("genre/mystery", 1)]),

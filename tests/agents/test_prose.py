@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from agents.facts import Point, points
 from agents.persona import complaint, fixed
-from agents.prose import ALIKE, APART, JOINED, ONE, TRAITS, Place, plain
+from agents.prose import ALIKE, APART, JOINED, ONE, SAID, TRAITS, Place, opening, plain
 from limner.domain import Counts, Event, Label, Language, Tag
 from tests.agents.histories import DONE, TAXONOMY, event, tag
 
@@ -144,6 +144,34 @@ def test_what_was_bought_is_told_as_bought() -> None:
 def test_what_was_said_is_told_as_said() -> None:
     said = [tag(key, basis="stated") for key in ("food/coffee", "food/tea")]
     assert text(*said) == "This user says they like coffee and tea."
+    more = [*said, tag("food/milk", basis="stated")]
+    assert text(*more) == "This user says they like coffee, milk and tea."
+    assert text(*more, lang="zh") == "这位用户说自己喜欢咖啡、牛奶和茶。"
+
+
+def test_what_was_said_more_often_comes_first_then_what_was_said_last() -> None:
+    once, twice = Counts(stated=1), Counts(stated=2)
+    often = tag("food/tea", cites=(), basis="stated", counts=twice)
+    older, newer = (
+        tag(key, cites=(cited,), basis="stated", counts=once) for key, cited in (("food/beer", "e1"), ("food/wine", "e3"))
+    )
+    (point,) = told(older, newer, often)
+    assert [fact.called for fact in point] == ["tea", "wine", "beer"]
+
+
+def test_many_stated_tastes_are_told_those_that_are_alike_in_one_sentence() -> None:
+    keys = ["food/beer", "food/tea", "food/wine", "sport/football", "sport/tennis", "topic/painting"]
+    tags = [tag(key, basis="stated") for key in keys]
+    groups = points(tags, {}, (), "en", TAXONOMY, lambda named: [[0, 1, 2], [3, 4], [5]])
+    assert [sentence.tags for sentence in fixed(groups, "en").sentences] == [tuple(keys[:3]), tuple(keys[3:5]), ("topic/painting",)]
+    assert [len(point) for point in told(*tags)] == [3, 3]
+
+
+def test_likes_of_one_sort_go_on_in_other_words() -> None:
+    keys = [key for key in THINGS if key.startswith("food/")][:9]
+    for lang in ("en", "zh"):
+        sentences = fixed(told(*(tag(key, basis="stated") for key in keys), lang=lang), lang).sentences
+        assert len({opening(one.text, lang) for one in sentences}) == len(sentences) == 3
 
 
 def test_a_category_in_capitals_is_no_acronym() -> None:
@@ -192,19 +220,28 @@ def test_every_wording_passes_the_checks(lang: Language, place: Place) -> None:
     sign = 1 if place in ("first", "further") else -1
     named = [key for key in THINGS if key.startswith("genre/") and " and " not in TAXONOMY.terms[key].label.en]
     keys = named[:30]
-    for lifts in ([0.6], [0.6, 0.6], [1.2, 0.3], [None, None], [1.2, None]):
-        for at in range(0, len(keys) - 1, 2):
+    for basis, lifts in (
+        ("observed", [0.6]),
+        ("observed", [0.6, 0.6]),
+        ("observed", [1.2, 0.3]),
+        ("observed", [1.2, None]),
+        ("stated", [None, None]),
+        ("stated", [None, None, None, None]),
+    ):
+        for at in range(0, len(keys) - 3, 2):
             tags = [
-                tag(key, sign, ("e1", "e2"), lift=sign * lift if lift else None, basis="observed" if lift else "stated")
+                tag(key, sign, ("e1", "e2"), lift=sign * lift if lift else None, basis=basis)
                 for key, lift in zip(keys[at:], lifts, strict=False)
             ]
             (group,) = told(*tags, lang=lang)
-            said = plain(group, lang, place)
-            assert complaint(said, group, lang, TAXONOMY) is None, said
+            begun: set[str] = set()
+            while opening(said := plain(group, lang, place, begun), lang) not in begun:
+                assert complaint(said, group, lang, TAXONOMY) is None, said
+                begun.add(opening(said, lang))
 
 
 @pytest.mark.parametrize(
-    "plans", [ONE, ALIKE, APART, JOINED, TRAITS], ids=["one", "alike", "apart", "joined", "traits"]
+    "plans", [ONE, ALIKE, APART, JOINED, SAID, TRAITS], ids=["one", "alike", "apart", "joined", "said", "traits"]
 )
 def test_both_languages_have_the_same_places(plans: dict[Language, dict[str, tuple[str, ...]]]) -> None:
     assert plans["en"].keys() == plans["zh"].keys()
