@@ -1,7 +1,7 @@
 """Which of the tastes that a user states share a sentence: those whose names are alike.
 
-"Italian food, grilled chicken and veggies" is read at a glance where the same names, mixed with cities and novels, are a
-list. Likeness decides no more than who stands beside whom: nothing is said of what a sentence has in common.
+"Italian food, grilled chicken and veggies" is read at a glance where the same names, mixed with cities and novels, are
+a list. Likeness decides no more than who stands beside whom: nothing is said of what a sentence has in common.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ SENTENCES = 3
 MOST = 9
 """Names that fit into `SENTENCES` however they are alike."""
 ALIKE = 0.35
-"""Cosine from which on two names are alike; chosen by eye on the names of some twenty users of the packaged embedder."""
+"""Cosine from which on two names are alike, chosen by eye on the names of some twenty users (packaged embedder)."""
 
 
 def in_order(names: int) -> list[list[int]]:

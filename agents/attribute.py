@@ -57,7 +57,7 @@ _FILLER = frozenset(
 )
 """Words of a label that say nothing of what it is about."""
 LEAST_READINGS = 2
-"""A counted thing that fewer events speak about is no claim; one the model names is, and says that it has no proof."""
+"""A counted thing that fewer acts speak about is no claim; one the model names is, and says that it has no proof."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +88,7 @@ def attribute(
     claims = {
         thing.key: _counted(thing, signals, taxonomy)
         for thing in signals.things.values()
-        if len(thing.readings) >= LEAST_READINGS
+        if signals.acts(thing.readings) >= LEAST_READINGS
     }
     told = (_stated(fact, signals, taxonomy) for fact in signals.facts.values())
     claims |= {claim.key: claim for claim in told if claim is not None}

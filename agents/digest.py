@@ -79,12 +79,12 @@ def _counted_lines(signals: Signals, habits: Sequence[Behaviour], taxonomy: Taxo
     disliked: list[tuple[float, str]] = []
     frequent: list[tuple[float, str]] = []
     for thing in signals.things.values():
-        if len(thing.readings) < 2 or not taxonomy.serves(thing.key, thing.facet):
+        if signals.acts(thing.readings) < 2 or not taxonomy.serves(thing.key, thing.facet):
             continue
         name = safe(getattr(thing.label, lang))
         rated = thing.lift
         if rated is None:
-            frequent.append((len(thing.readings), f"* {name}: {_said_of(thing)}"))
+            frequent.append((signals.acts(thing.readings), f"* {name}: {_said_of(thing)}"))
         elif abs(rated.mean) > rated.error:
             sign, found = ("+", liked) if rated.mean > 0 else ("-", disliked)
             found.append((abs(rated.mean) - rated.error, f"{sign} {name}: {rated.n} ratings, {rated.mean:+.1f}"))

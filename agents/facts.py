@@ -13,6 +13,7 @@ from datetime import datetime
 from functools import lru_cache
 from typing import NamedTuple
 
+from agents.amounts import SUMMED
 from agents.arrange import A_SENTENCE, MOST, in_order
 from agents.digest import safe
 from agents.series import ORIGINAL, SERIES
@@ -56,6 +57,9 @@ NAMED: Mapping[str, tuple[str, str, str]] = {
     "account": ("the account", "the accounts", "账号"),
 }
 """Group of a key to what its names are names of: one, several, in Chinese."""
+MORE = {"en": "far more than most others", "zh": "远多于其他"}
+FEW = 3
+"""Acts from which on a taste is told by how many they are."""
 STEPS = {"en": ("a little", "well", "far"), "zh": ("略", "明显", "远")}
 _MONTHS = "January February March April May June July August September October November December".split()  # noqa: SIM905
 _NUMBERED = re.compile(r"\s*[(（][^()（）]*\{[^()（）]*[)）]")
@@ -81,6 +85,8 @@ class Fact(NamedTuple):
     """The month in which it was said first; "" where that is not known, or it was not said."""
     marks: str = ""
     """What a title stands between in Chinese; "" where there is none."""
+    most: bool = False
+    """Whether it is told as what the user turns to far more than to most others."""
 
     @property
     def step(self) -> int | None:
@@ -132,7 +138,8 @@ def points(
     traits = [tag for tag in known if _is_trait(tag, taxonomy)]
     likes = [tag for tag in known if tag.polarity > 0 and tag not in traits]
     dislikes = [tag for tag in known if tag.polarity < 0]
-    counted, said = [tag for tag in likes if not is_said(tag)], [tag for tag in likes if is_said(tag)][:MOST]
+    said, most = [tag for tag in likes if is_said(tag)][:MOST], [tag for tag in likes if is_most(tag, events)]
+    counted = [tag for tag in likes if not is_said(tag) and tag not in most]
     first = [tag for tag in counted if tag.facet == "interest"][:A_POINT]
     further = [tag for tag in counted if tag not in first][:A_POINT]
     stated = [[said[at] for at in places] for places in arrange(said)]
@@ -141,6 +148,7 @@ def points(
         *(stated if said_first else ()),
         first,
         further,
+        most[:A_SENTENCE],
         *(() if said_first else stated),
         [tag for tag in dislikes if not is_said(tag)][:A_POINT],
         [tag for tag in dislikes if is_said(tag)][:A_SENTENCE],
@@ -154,6 +162,20 @@ def points(
 def is_said(tag: Tag) -> bool:
     """Whether nothing but the user's own words tells a taste."""
     return tag.basis == "stated" and tag.lift is None
+
+
+def is_most(tag: Tag, events: Mapping[str, Event]) -> bool:
+    """Whether a taste rests on a row or two that sum up far more than most rows of the user do."""
+    agreeing = _agreeing(tag, events)
+    summed = all(event.ts is None and event.value and event.kind in SUMMED for event in agreeing)
+    return summed and 0 < len(agreeing) == tag.counts.total < FEW and tag.lift is None and tag.basis != "stated"
+
+
+def _agreeing(tag: Tag, events: Mapping[str, Event]) -> list[Event]:
+    """The cited events that speak as the tag does."""
+    against = tag.polarity < 0
+    cited = [one.event_id for one in tag.evidence if (one.signal in AGAINST) == against]
+    return [events[event_id] for event_id in cited if event_id in events]
 
 
 def _last(tag: Tag, events: Mapping[str, Event]) -> float:
@@ -175,11 +197,7 @@ def _is_trait(tag: Tag, taxonomy: Taxonomy) -> bool:
 def _fact(
     tag: Tag, events: Mapping[str, Event], kinds: Collection[str], lang: Language, told: set[str], taxonomy: Taxonomy
 ) -> Fact:
-    agreeing = [
-        events[cited.event_id]
-        for cited in tag.evidence
-        if cited.event_id in events and (cited.signal in AGAINST) == (tag.polarity < 0)
-    ]
+    agreeing = _agreeing(tag, events)
     when = _month(tag.valid_from, lang) if tag.basis == "stated" and tag.valid_from else ""
     if _is_trait(tag, taxonomy):
         trait = _trait(tag, lang, taxonomy)
@@ -187,13 +205,13 @@ def _fact(
     titles = _exemplars(agreeing, told)
     told.update(titles)
     acts = _acts(tag, agreeing, kinds)
-    much = _much(tag, acts, lang)
     named = [event.item.keys() for event in agreeing if event.item.get("title")]
     wares = all(_WARES & keys and not _WORKS & keys for keys in named)
     marks = ("“”" if wares else "《》") if titles else ""
-    called = _called(tag, lang)
+    called, most = _called(tag, lang), is_most(tag, events)
+    much = MORE[lang] if most else _much(tag, acts, lang)
     line = _line(tag, called, much, titles, marks, lang)
-    return Fact(tag, line, much, titles, called, acts=acts, when=when, marks=marks)
+    return Fact(tag, line, much, titles, called, acts=acts, when=when, marks=marks, most=most)
 
 
 def _exemplars(agreeing: Sequence[Event], told: set[str]) -> tuple[str, ...]:

@@ -390,9 +390,7 @@ def believed(line: Line, name: str, taxonomy: Taxonomy) -> Iterator[Heard]:
         too_long = len(_HAN.findall(value)) > MOST_HAN_READ or len(value.split()) > MOST_WORDS_READ
         if too_long or place[1] not in {end for _, end in _read(line)}:
             return
-    if not titles and _ADJECTIVE.search(value) and _ANOTHER.match(text, place[1]):
-        return
-    if taxonomy.reveals(value) or (not titles and any(one.search(value) for one in (_VAGUE, _OWN, _HANGING))):
+    if taxonomy.reveals(value) or (not titles and _is_no_name(value, text, place[1])):
         return
     facet = spot.facet
     term = _term(value, spot, taxonomy)
@@ -413,6 +411,12 @@ def believed(line: Line, name: str, taxonomy: Taxonomy) -> Iterator[Heard]:
     if taxonomy.serves(key, facet):
         span = text[spot.begin : place[1] if spot.close == spot.end else spot.close]
         yield Heard(line.event.event_id, key, facet, label, spot.polarity, span)
+
+
+def _is_no_name(value: str, text: str, end: int) -> bool:
+    """Whether words point at something else, or break off where the text goes on behind them."""
+    breaks_off = _HANGING.search(value) or (_ADJECTIVE.search(value) and _ANOTHER.match(text, end))
+    return bool(_VAGUE.search(value) or _OWN.search(value) or breaks_off)
 
 
 def _parts(words: str, spot: Opening, taxonomy: Taxonomy) -> tuple[str, ...]:
@@ -513,7 +517,7 @@ def _doing(words: str) -> str:
 
 
 def _named(words: str, before: str, taxonomy: Taxonomy) -> str:
-    """A name as it is called anywhere in a sentence: "Painting landscapes is my favourite" tells of painting landscapes.
+    """A name as it is called anywhere in a sentence: "Painting cats is my favourite" tells of painting cats.
 
     Args:
         before: What stands before it in its text.

@@ -166,6 +166,17 @@ SAID: Plans = {
     },
 }
 """Of what nothing but the user's own words tells."""
+MOSTLY: Plans = {
+    "en": {
+        "first": ("This user turns to {} far more than to most others.",),
+        "further": ("They also turn to {} far more than to most others.",),
+    },
+    "zh": {
+        "first": ("这位用户接触{}远多于其他。",),
+        "further": ("此外，接触{}也远多于其他。",),
+    },
+}
+"""Of what rows that sum up say is turned to most."""
 TRAITS: Plans = {
     "en": {
         "spending": ("As a shopper, this user {}.", "When shopping, this user {}."),
@@ -212,6 +223,8 @@ def opening(text: str, lang: Language) -> str:
 def _tastes(point: Point, lang: Language, place: Place) -> list[str]:
     if all(is_said(fact.tag) for fact in point):
         return _worded(SAID[lang][place], point, _listed([_object(fact, lang) for fact in point], lang, between="和"))
+    if all(fact.most for fact in point) and place in MOSTLY[lang]:
+        return _worded(MOSTLY[lang][place], point, _listed(_all_named(point, lang), lang, between="和"))
     if any(fact.step is None for fact in point):
         s = "s" if place in ("first", "least") else ""
         return _worded(JOINED[lang][place], point, _clauses(point, lang, s))
@@ -220,7 +233,7 @@ def _tastes(point: Point, lang: Language, place: Place) -> list[str]:
         more = _from(first, lang)
         a = first.called + ("" if more else _example(first, lang))
         return _worded(ONE[lang][place], point, a=a, how=_how(first, lang), more=more)
-    a, b = _both_named(first, rest[0], lang)
+    a, b = _all_named((first, rest[0]), lang)
     how, too = _how(first, lang), _how(rest[0], lang)
     return _worded((ALIKE if how == too else APART)[lang][place], point, a=a, b=b, how=how, too=too)
 
@@ -242,15 +255,14 @@ def _noun(fact: Fact) -> tuple[str, str, str] | None:
     return NAMED.get(fact.tag.key.partition("/")[0])
 
 
-def _both_named(first: Fact, second: Fact, lang: Language) -> tuple[str, str]:
-    """Two things, each with an example; "the brands" stands before both."""
-    noun = _noun(first)
-    if noun is None or noun != _noun(second):
-        a, b = first.called, second.called
-    else:
-        a = (noun[2] if lang == "zh" else f"{noun[1]} ") + name(first.tag, lang)
-        b = name(second.tag, lang)
-    return a + _example(first, lang), b + _example(second, lang)
+def _all_named(point: Point, lang: Language) -> list[str]:
+    """The things, each with an example; "the brands" stands before the first of them where all are brands."""
+    nouns = {_noun(fact) for fact in point}
+    noun = nouns.pop() if len(nouns) == 1 else None
+    if noun is None or len(point) == 1:
+        return [fact.called + _example(fact, lang) for fact in point]
+    names = [name(fact.tag, lang) + _example(fact, lang) for fact in point]
+    return [(noun[2] if lang == "zh" else f"{noun[1]} ") + names[0], *names[1:]]
 
 
 def _example(fact: Fact, lang: Language, often: str = "") -> str:

@@ -23,6 +23,7 @@ from datetime import timedelta
 from functools import lru_cache, partial
 from typing import NamedTuple
 
+from agents.amounts import amounts
 from agents.clauses import denied, quotations, within
 from agents.intents import NOTHING_WRITTEN, Intents, intents
 from agents.series import series
@@ -31,7 +32,7 @@ from limner.domain import Counts, Event, History, Label, SignalKind
 from prompts.taxonomy import Named, Taxonomy
 from prompts.taxonomy.words import Found
 
-VERSION = 6
+VERSION = 7
 
 EXPLICIT = frozenset({"rating", "review"})
 LIKES = frozenset(
@@ -173,18 +174,29 @@ class Signals:
     carried: tuple[tuple[str, ...], ...] = ()
     """Of each event, the keys that its item's attributes name, and that of its series."""
     intents: Intents = NOTHING_WRITTEN
+    amounts: Mapping[int, float] = field(default_factory=dict)
+    """How many acts an event is worth that sums up many, by its place; all others are one."""
     _weights: dict[float | None, Sequence[float]] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def weights(self, half_life_days: float | None) -> Sequence[float]:
-        """What each event still weighs, 0 to 1; an event's weight halves with every half-life that passes after it."""
+        """What each event still weighs, 0 to 1; an event's weight halves with every half-life that passes after it.
+
+        One that sums up many acts, of which none has a time, weighs what it is worth.
+        """
         weights = self._weights.get(half_life_days)
         if weights is None:
-            weights = self._weights[half_life_days] = (
-                (1.0,) * len(self.ages)
-                if half_life_days is None
-                else array("d", [0.5 ** (age / half_life_days) for age in self.ages])
-            )
+            if half_life_days is None:
+                weights = array("d", [1.0]) * len(self.ages)
+            else:
+                weights = array("d", [0.5 ** (age / half_life_days) for age in self.ages])
+            for at, amount in self.amounts.items():
+                weights[at] = amount
+            self._weights[half_life_days] = weights
         return weights
+
+    def acts(self, readings: Iterable[Reading]) -> float:
+        """How many acts these readings are of."""
+        return sum([self.amounts.get(reading.at, 1.0) for reading in readings]) if self.amounts else len(list(readings))
 
 
 def counted(readings: Iterable[Reading]) -> Counts:
@@ -265,7 +277,10 @@ def signals(history: History, taxonomy: Taxonomy, texts: Texts | None = None) ->
             words = texts.said(("named", event.text, *keys), partial(_words, event.text, keys, taxonomy), WORDS)
             _add_words(words, events, index, reading.signal, taxonomy, things, facts)
     meant = intents(written(events), taxonomy)
-    found = Signals(events, things, facts, len(stars), mean, spread, _ages(events), stars, tuple(carried), meant)
+    summed = amounts(events)
+    found = Signals(
+        events, things, facts, len(stars), mean, spread, _ages(events), stars, tuple(carried), meant, summed
+    )
     for thing in things.values():
         weights = found.weights(taxonomy.facets[thing.facet].half_life_days)
         thing.lift = lift(thing.readings, spread, weights)

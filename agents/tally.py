@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Literal, NamedTuple
 
+from agents.amounts import amounts
 from agents.recall import Memory, said, tokens
 from agents.signals import attributed
 from agents.when import Window, day, stretches
@@ -26,7 +27,7 @@ PAGE = 2_000
 
 _ASKS = re.compile(
     r"\bhow (?:many|often|frequently)\b|\bhow much\b.{0,30}\b(?:spen[dt]|pay|paid|cost)\b|\bnumber of\b|"
-    r"几[次回趟遍部首本个件种条篇]|多少[次回趟遍部首本个件种条篇钱]?|多久.{0,6}一次",
+    r"几[次回趟遍部首本个件种条篇位家]|多少[次回趟遍部首本个件种条篇位家钱]?|多久.{0,6}一次",
     re.IGNORECASE,
 )
 _ACTS: dict[str, tuple[str, ...]] = {
@@ -53,7 +54,10 @@ _ASIDE = re.compile(
 )
 _WHAT_ITEMS_ARE = frozenset(tokens("film films movie song track item product thing article video show title"))
 _WHAT_ITEMS_ARE_ZH = frozenset(("电影", "影片", "片", "歌", "歌曲", "商品", "东西", "产品", "视频", "文章", "书"))
+_MAKERS = frozenset({"artist", "brand", "director", "actor", "author", "genre"})
+"""Groups of keys of which one asks how many different ones there were."""
 _HAN = re.compile(r"[\u3400-\u9fff]+")
+_WORD = re.compile(r"[A-Za-z]+|歌手|音乐人|乐队|艺人|品牌|导演|演员|作者|作家|类型")
 _UNIT = {
     "events": {"en": "times", "zh": "次"},
     "items": {"en": "different ones", "zh": "种"},
@@ -71,10 +75,12 @@ class Tally(NamedTuple):
     words: tuple[str, ...]
     """That its words must hold, all of them: stems in English, phrases in Chinese."""
     window: Window | None
+    maker: str = ""
+    """Group of the keys of which the different ones are counted, "artist"; "" where items are."""
 
 
 def tally(question: str, memory: Memory, taxonomy: Taxonomy, asked: Window | None, lang: Language) -> Reply | None:
-    """The counted answer; None where the question asks for no number, or names no act that the history records."""
+    """The counted answer; None where the question asks for no number, or for one that the history does not hold."""
     query = read(question, memory.kinds, taxonomy, asked)
     if query is None:
         return None
@@ -83,8 +89,15 @@ def tally(question: str, memory: Memory, taxonomy: Taxonomy, asked: Window | Non
     specific = _specific(query.words, events)
     taken = [word for word in query.words if word not in specific]
     query = query._replace(words=specific)
-    counted = [event for event in events if _fits(event, query, taxonomy)]
-    return _reply(question, query, counted, len(events), taken, lang)
+    counted = {at: event for at, event in enumerate(events) if _fits(event, query, taxonomy)}
+    summed = sum(int(counted[at].value or 0) - 1 for at in counted.keys() & amounts(events).keys())
+    different: int | None = None
+    if query.maker:
+        keys = {key for event in counted.values() for key in attributed(event, taxonomy)}
+        different = sum(key.startswith(f"{query.maker}/") for key in keys)
+        if counted and not different:
+            return None  # the items do not say
+    return _reply(question, query, list(counted.values()), len(events), summed, different, taken, lang)
 
 
 def read(question: str, kinds: frozenset[str], taxonomy: Taxonomy, asked: Window | None) -> Tally | None:
@@ -104,19 +117,24 @@ def read(question: str, kinds: frozenset[str], taxonomy: Taxonomy, asked: Window
         rest = rest[: one.start] + " " + rest[one.end :]
     for pattern in (_ASKS.pattern, *_ACTS, _ASIDE.pattern):
         rest = re.sub(pattern, " ", rest, flags=re.IGNORECASE)
+    spent, different = bool(_SPENT.search(question)), bool(_DIFFERENT.search(question))
+    maker = ""
+    for word in _WORD.findall(rest) if different else ():
+        if (known := taxonomy.attribute(word.lower())) is not None and known.prefix in _MAKERS:
+            maker, rest = known.prefix, rest.replace(word, " ")
     things = dict[str, None]()
     for found in sorted(taxonomy.mentions.find(rest), key=lambda found: -found.start):
         if not _general(rest[found.start : found.end]):
             things[found.key] = None
             rest = rest[: found.start] + " " + rest[found.end :]
     words = [*_HAN.findall(rest), *(word for word in tokens(_HAN.sub(" ", rest)))]
-    spent = bool(_SPENT.search(question))
     return Tally(
-        of="value" if spent else "items" if _DIFFERENT.search(question) else "events",
+        of="value" if spent else "items" if different else "events",
         kinds=tuple(sorted(acts)),
         things=tuple(things),
         words=tuple(dict.fromkeys(words)),
         window=asked,
+        maker=maker,
     )
 
 
@@ -154,16 +172,32 @@ def _pages(memory: Memory, rows: list[int]) -> Iterator[list[Event]]:
         yield memory.events(rows[start : start + PAGE])
 
 
-def _reply(question: str, query: Tally, counted: list[Event], among: int, taken: list[str], lang: Language) -> Reply:
+def _reply(
+    question: str,
+    query: Tally,
+    counted: list[Event],
+    among: int,
+    summed: int,
+    different: int | None,
+    taken: list[str],
+    lang: Language,
+) -> Reply:
+    """Args:
+    among: How many events were looked at.
+    summed: How many more acts than rows those are that sum up, by their values.
+    different: How many makers they have; None where items are asked for.
+    taken: Words that stand for whatever the items are.
+    """
     if query.of == "items":
-        number: float = len({event.item_id or said(event) for event in counted})
+        number: float = len({event.item_id or said(event) for event in counted}) if different is None else different
     elif query.of == "value":
         number = round(sum(event.value or 0 for event in counted), 2)
     else:
-        number = len(counted)
+        number = len(counted) + summed
     dates = [event.ts for event in counted if event.ts is not None]
     unit = _UNIT[query.of][lang]
-    answer = f"{number:g}{'' if lang == 'zh' else ' '}{unit if number != 1 or unit != 'times' else 'time'}"
+    amount = f"{number:.2f}".removesuffix(".00")
+    answer = f"{amount}{'' if lang == 'zh' else ' '}{unit if number != 1 or unit != 'times' else 'time'}"
     if dates and len(dates) > 1:
         first, last = day(dates[0], lang), day(dates[-1], lang)
         answer += f"，从{first}到{last}" if lang == "zh" else f", from {first} to {last}"
@@ -175,6 +209,13 @@ def _reply(question: str, query: Tally, counted: list[Event], among: int, taken:
         told = f"在{among:,}个{kinds}事件中数" + (f"关于{'、'.join(about)}的。" if about else "。")
     else:
         told = f"Counted among {among:,} {kinds} events" + (f": those about {', '.join(about)}." if about else ".")
+    if summed and query.of == "events":
+        rows = len(counted)
+        told += (
+            f"{rows:,}行没有时间，其值算作次数。"
+            if lang == "zh"
+            else f" {rows:,} row{'s' * (rows != 1)} without a time: the values are taken as how often."
+        )
     if taken:
         told += f"“{'、'.join(taken)}”按任何一个算。" if lang == "zh" else f" Any of them counts as {', '.join(taken)}."
     return Reply(

@@ -16,12 +16,14 @@ from typing import NamedTuple
 
 from agents.attribute import Claim
 from agents.behaviour import lower_bound
-from agents.signals import AGAINST, Lift, Signals, counted, lift
+from agents.signals import AGAINST, IMPLICIT, Lift, Signals, counted, lift
 from limner.domain import Counts
 from prompts.taxonomy import Facet, Rule
 
-VERSION = 5
+VERSION = 6
 
+MAKERS = frozenset({"creator", "brand"})
+"""Facets whose things one item is of."""
 MANY = 10
 """Signals from which on the rule is on rates: a heavy user dislikes some of what they love."""
 
@@ -74,7 +76,7 @@ def verify(claim: Claim, facet: Facet, signals: Signals, baseline: Mapping[str, 
     balance = _balance(claim, weights, with_ratings=rated is None)
     if rated is not None and rated.n >= rule.min_explicit:
         return Verdict(*_by_lift(claim, rule, counts, rated), counts, rated, balance)
-    holds, reason = _by_counts(claim.polarity, rule, counts, balance)
+    holds, reason = _by_counts(claim.polarity, rule, counts, balance, _summed(claim, signals))
     if holds and rated is not None and rated.mean * (claim.polarity or 1) < rule.min_lift:
         holds, reason = False, f"{reason}; {rated.mean:+.2f} stars against the own mean: its ratings do not bear it out"
     share: Share | None = None
@@ -82,7 +84,7 @@ def verify(claim: Claim, facet: Facet, signals: Signals, baseline: Mapping[str, 
         carrying = sum(weights[at] for at in {reading.at for reading in claim.readings})
         share = Share(carrying, sum(weights), baseline[claim.key])
         if holds:
-            holds, reason = _above_population(share, rule, reason)
+            holds, reason = _above_population(share, rule, reason, "acts" if signals.amounts else "events")
     return Verdict(holds, reason, counts, rated, balance, share)
 
 
@@ -110,6 +112,18 @@ def _balance(claim: Claim, weights: Sequence[float], *, with_ratings: bool) -> B
     return Balance(agreeing, against)
 
 
+def _summed(claim: Claim, signals: Signals) -> float:
+    """How many acts the events that agree are worth, where some sum up many and one is enough to name a taste; else 0.
+
+    Whom somebody plays most is whom they like; of the dozen genres of that one artist nothing is known.
+    """
+    if claim.facet not in MAKERS:
+        return 0.0
+    agreeing = [reading for reading in claim.readings if reading.signal in IMPLICIT]
+    agreeing = [reading for reading in agreeing if (reading.signal in AGAINST) == (claim.polarity < 0)]
+    return signals.acts(agreeing) if any(reading.at in signals.amounts for reading in agreeing) else 0.0
+
+
 @lru_cache
 def _quantile(confidence: float) -> float:
     """Of the standard normal distribution."""
@@ -135,7 +149,10 @@ def _by_lift(claim: Claim, rule: Rule, counts: Counts, rated: Lift) -> tuple[boo
     return True, words
 
 
-def _by_counts(polarity: int, rule: Rule, counts: Counts, balance: Balance) -> tuple[bool, str]:
+def _by_counts(polarity: int, rule: Rule, counts: Counts, balance: Balance, summed: float) -> tuple[bool, str]:
+    """Args:
+    summed: How many acts those of one sort are that agree, where events sum up many; 0 where none does.
+    """
     explicit, implicit = counts.explicit_positive, counts.implicit_positive
     against_explicit, against_implicit = counts.explicit_negative, counts.implicit_negative
     if polarity < 0:
@@ -143,6 +160,9 @@ def _by_counts(polarity: int, rule: Rule, counts: Counts, balance: Balance) -> t
     words = (
         f"{explicit} explicit and {implicit} implicit signals for it, {against_explicit} and {against_implicit} against"
     )
+    if summed:
+        words = f"{words}; {summed:.1f} times as much as is usual for them"
+        implicit = max(implicit, int(summed))
     floor = (
         explicit >= rule.min_explicit
         or implicit >= rule.min_implicit
@@ -178,9 +198,9 @@ def _says_so(claim: Claim, rule: Rule) -> bool:
     return counted(words).explicit_positive >= rule.min_explicit
 
 
-def _above_population(share: Share, rule: Rule, reason: str) -> tuple[bool, str]:
+def _above_population(share: Share, rule: Rule, reason: str, unit: str) -> tuple[bool, str]:
     """Whether the user does it more than users do on the whole: what everybody buys says nothing about anybody."""
     carrying, total, population = share
     bound = lower_bound(round(carrying), round(total), rule.confidence)
-    words = f"{reason}; in {carrying:.0f} of {total:.0f} events against {population:.1%} of everybody's"
+    words = f"{reason}; in {carrying:.0f} of {total:.0f} {unit} against {population:.1%} of everybody's"
     return (True, words) if bound > population else (False, f"{words}: no more than others")

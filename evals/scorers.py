@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+import statistics
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -285,6 +286,7 @@ def failed_recounts(
     by_id = {event.event_id: event for event in events}
     stars = [event.value for event in events if event.kind in {"rating", "review"} and event.value is not None]
     mean = sum(stars) / len(stars) if stars else 0.0
+    heavy = _at_three_times_the_median(events)
     failed: list[str] = []
     for tag in tags:
         cited = [(evidence, by_id.get(evidence.event_id)) for evidence in tag.evidence]
@@ -295,7 +297,7 @@ def failed_recounts(
                 failed.append(f"{tag.key}: {evidence.event_id} is not about it")
             elif tag.measure is None and tag.basis != "stated" and not _leans(evidence.signal, event, mean, len(stars)):
                 failed.append(f"{tag.key}: {evidence.event_id} is cited as {evidence.signal}")
-        if not _floor(tag):
+        if not _floor(tag, heavy):
             failed.append(f"{tag.key}: its evidence does not reach the floor")
     return failed
 
@@ -309,11 +311,29 @@ def _leans(signal: SignalKind, event: Event, mean: float, rated: int) -> bool:
     return (event.value > mean) == (signal is SignalKind.EXPLICIT_POSITIVE)
 
 
-def _floor(tag: Tag) -> bool:
-    """At least two explicit, three implicit, one and two, or one in the user's own words that agrees with the tag."""
+def _at_three_times_the_median(events: Sequence[Event]) -> frozenset[str]:
+    """Ids of rows without a time that sum up at least three times what the user's rows of ten items or more do."""
+    found: set[str] = set()
+    plays = [event for event in events if event.ts is None and event.value and event.kind not in {"rating", "review"}]
+    for sort in {(event.kind, event.source) for event in plays}:
+        rows = [event for event in plays if (event.kind, event.source) == sort]
+        usual = statistics.median(event.value or 0 for event in rows)
+        if len(rows) >= 10 and len({event.item_id for event in rows}) == len(rows):
+            found |= {event.event_id for event in rows if (event.value or 0) >= 3 * usual}
+    return frozenset(found)
+
+
+def _floor(tag: Tag, heavy: Collection[str]) -> bool:
+    """At least two explicit, three implicit, one and two, or one in the user's own words that agrees with the tag.
+
+    Args:
+        heavy: Events that are worth three of their sort.
+    """
     side = "negative" if tag.polarity < 0 else "positive"
     explicit = sum(evidence.signal == f"explicit_{side}" for evidence in tag.evidence)
-    implicit = sum(evidence.signal == f"implicit_{side}" for evidence in tag.evidence)
+    implicit = sum(
+        3 if evidence.event_id in heavy else 1 for evidence in tag.evidence if evidence.signal == f"implicit_{side}"
+    )
     stated = sum(evidence.signal is SignalKind.STATED for evidence in tag.evidence)
     stated += explicit if tag.basis == "stated" else 0
     return stated >= 1 or explicit >= 2 or implicit >= 3 or (explicit >= 1 and implicit >= 2)

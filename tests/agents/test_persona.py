@@ -237,7 +237,14 @@ def test_candidates_are_no_facts() -> None:
 EVERY = [
     tag(key, sign, basis=basis)
     for key in TAXONOMY.terms
-    for sign, basis in ((1, "observed"), (-1, "observed"), (0, "observed"), (1, "stated"), (-1, "stated"), (0, "stated"))
+    for sign, basis in (
+        (1, "observed"),
+        (-1, "observed"),
+        (0, "observed"),
+        (1, "stated"),
+        (-1, "stated"),
+        (0, "stated"),
+    )
 ]
 
 

@@ -153,7 +153,8 @@ def test_what_was_said_more_often_comes_first_then_what_was_said_last() -> None:
     once, twice = Counts(stated=1), Counts(stated=2)
     often = tag("food/tea", cites=(), basis="stated", counts=twice)
     older, newer = (
-        tag(key, cites=(cited,), basis="stated", counts=once) for key, cited in (("food/beer", "e1"), ("food/wine", "e3"))
+        tag(key, cites=(cited,), basis="stated", counts=once)
+        for key, cited in (("food/beer", "e1"), ("food/wine", "e3"))
     )
     (point,) = told(older, newer, often)
     assert [fact.called for fact in point] == ["tea", "wine", "beer"]
@@ -163,7 +164,11 @@ def test_many_stated_tastes_are_told_those_that_are_alike_in_one_sentence() -> N
     keys = ["food/beer", "food/tea", "food/wine", "sport/football", "sport/tennis", "topic/painting"]
     tags = [tag(key, basis="stated") for key in keys]
     groups = points(tags, {}, (), "en", TAXONOMY, lambda named: [[0, 1, 2], [3, 4], [5]])
-    assert [sentence.tags for sentence in fixed(groups, "en").sentences] == [tuple(keys[:3]), tuple(keys[3:5]), ("topic/painting",)]
+    assert [sentence.tags for sentence in fixed(groups, "en").sentences] == [
+        tuple(keys[:3]),
+        tuple(keys[3:5]),
+        ("topic/painting",),
+    ]
     assert [len(point) for point in told(*tags)] == [3, 3]
 
 

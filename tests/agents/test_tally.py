@@ -5,7 +5,7 @@ import pytest
 from agents.tally import tally
 from agents.when import window
 from limner.domain import Reply
-from tests.agents.histories import TAXONOMY, rated
+from tests.agents.histories import TAXONOMY, event, rated
 from tests.agents.person import MAY, SHOP, TALK, remembered
 
 
@@ -82,3 +82,34 @@ def test_the_query_says_what_was_counted() -> None:
     assert reply.query["kinds"] == ("purchase",)
     assert reply.query["until"] is None
     assert "Counted among 3 purchase events" in reply.explanation
+
+
+ROWS = [
+    event(
+        at, "play", ts=None, value=plays, item_id=f"a{at}", item={"artist": f"Band {at}"}, text=f"listened to Band {at}"
+    )
+    for at, plays in enumerate([5915, 40, 40, 40, 40, 40, 40, 40, 40, 40])
+]
+
+
+@pytest.mark.parametrize(
+    ("question", "answer"),
+    [
+        ("How many times did she listen to Band 0?", "5915 times."),
+        ("How many plays are there in total?", "6275 times."),
+        ("How many different artists did she listen to?", "10 different ones."),
+        ("她听过多少位不同的歌手？", "10种。"),
+    ],
+)
+def test_rows_that_sum_up_are_counted_by_their_values(question: str, answer: str) -> None:
+    reply = counted(question, ROWS)
+    assert reply is not None
+    assert reply.answer == answer
+    if "different" in question or "不同" in question:
+        assert "values" not in reply.explanation
+    else:
+        assert "the values are taken as how often" in reply.explanation
+
+
+def test_different_ones_of_what_items_do_not_say_are_no_number() -> None:
+    assert counted("How many different directors did she listen to?", ROWS) is None
