@@ -30,6 +30,8 @@ WELL, FAR = 0.5, 1.0
 
 _ARTICLE = re.compile(r"^(.+), (The|An?|L[ae]s?|L'|Il|El|Los|D(?:er|ie|as))$")
 """As catalogues sort titles: "Sixth Sense, The"."""
+_PATH = re.compile(r"[a-z_]+(?:\.[a-z_]+)+")
+"""A category with those above it: electronics.video.tv."""
 _SHELF = re.compile(r"/| - ")
 _ASIDE = re.compile(r"\s*\([^()]*\)$")
 """A year, or another title, behind a title."""
@@ -239,6 +241,8 @@ def title(given: str) -> str:
 def name(tag: Tag, lang: Language) -> str:
     """What a thing is called in a sentence: a category of a catalogue in capitals is no acronym."""
     label = safe(getattr(tag.label, lang))
+    if tag.key.startswith("category/") and _PATH.fullmatch(label):
+        label = label.rpartition(".")[2].replace("_", " ")
     return label.lower() if label.isupper() and len(label) > 3 and tag.key.startswith("category/") else label
 
 
@@ -248,7 +252,7 @@ def _called(tag: Tag, lang: Language) -> str:
         return f"《{called}》系列" if lang == "zh" else f"the {called.removeprefix('The ')} series"
     noun = NAMED.get(group)
     if noun is None:
-        return called
+        return f"{group} {called}" if called.isdigit() else called
     return f"{noun[2]}{called}" if lang == "zh" else f"{noun[0]} {called}"
 
 

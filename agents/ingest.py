@@ -20,6 +20,7 @@ from typing import Any, BinaryIO, Self
 import orjson
 from pydantic import Field
 
+from agents.kinds import reading
 from agents.rows import BATCH_BYTES, BATCH_EVENTS, MAX_RAW, SUFFIXES, opened, printable, read, suffix, why
 from agents.signals import KNOWN_KINDS
 from agents.wiring import Refused, Wiring
@@ -47,8 +48,12 @@ class Ingested(Value):
     """None when nothing was refused."""
     unknown_kinds: Mapping[str, int] = Field(default_factory=dict)
     """Kind to readable rows, for kinds that limner has no reading for: they are kept and speak for nothing."""
+    kinds_read_as: Mapping[str, str] = Field(default_factory=dict)
+    """Kind, as the rows name it, to the one as which they went in."""
     reasons: Mapping[str, int] = Field(default_factory=dict)
     """Reason to refused rows, most frequent first."""
+    examples: Mapping[str, str] = Field(default_factory=dict)
+    """Reason to the first row that was refused for it, and what to do."""
     refused_files: Mapping[str, str] = Field(default_factory=dict)
     """File to the reason why none of it went in."""
     hints: tuple[str, ...] = ()
@@ -161,7 +166,9 @@ class _Intake:
         self._store, self._wiring, self._rejects, self._progress = store, wiring, rejects, progress
         self._accepted = self._duplicates = self._rejected = self._seen = self._done = 0
         self._unknown: Counter[str] = Counter()
+        self._read_as: dict[str, str] = {}
         self._reasons: Counter[str] = Counter()
+        self._examples: dict[str, str] = {}
         self._refused_files: dict[str, str] = {}
         self._hints: list[str] = []
         self._read_any = False
@@ -200,6 +207,9 @@ class _Intake:
                 except Refused as refused:
                     self._reject(number, raw, refused)
                     continue
+                named = event.meta.get("kind")
+                if isinstance(named, str) and named != event.kind == reading(named):
+                    self._read_as.setdefault(named, event.kind)
                 self._events.append(event)
                 self._origins.append((number, raw))
                 weight += len(raw)
@@ -239,7 +249,9 @@ class _Intake:
             users=len(self._users),
             rejects_file=self._rejects if self._rejected else None,
             unknown_kinds=dict(self._unknown.most_common()),
+            kinds_read_as=self._read_as,
             reasons=dict(self._reasons.most_common()),
+            examples=self._examples,
             refused_files=self._refused_files,
             hints=tuple(self._hints),
         )
@@ -306,6 +318,10 @@ class _Intake:
         self._write(entry | {"raw": text} | ({"encoding": encoding} if encoding else {}))
         self._rejected += 1
         self._reasons[refused.reason] += 1
+        where = f"{self._file.name}, line {number}"
+        self._examples.setdefault(
+            refused.reason, f"{where}{refused.detail and f': {refused.detail}'}. {refused.advice}"
+        )
 
     def _write(self, entry: Mapping[str, Any]) -> None:
         with self._writing():

@@ -40,7 +40,7 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type
 from tokenizers import Tokenizer
 
 from limner.domain import ModelCall
-from limner.errors import AnswerError, ModelError, Refused, ServerDied, Unreachable
+from limner.errors import AnswerError, LimnerError, ModelError, Refused, ServerDied, Unreachable
 from prompts import library
 
 if TYPE_CHECKING:
@@ -467,6 +467,7 @@ class VllmModel(_Seam):
         tokenizer: Path | None = None,
         timeout: float = 600,
         revive: Callable[[], Awaitable[str]] | None = None,
+        begin: Callable[[], Awaitable[tuple[str, str]]] | None = None,
         patience: float = 0.5,
         priority: int = 0,
     ) -> None:
@@ -477,6 +478,8 @@ class VllmModel(_Seam):
         timeout: Seconds for one answer.
         revive: Makes sure that an owned server runs and returns its URL; asked when a connection fails, once for
             all calls that wait.
+        begin: Finds or starts the server where `url` is empty; asked by the first call. Gives its URL and the name it
+            serves.
         patience: Seconds before the first retry.
         priority: Of all requests; the least is served first. A server that refuses it is asked without.
         """
@@ -486,10 +489,11 @@ class VllmModel(_Seam):
         self._key = key
         self._timeout = timeout
         self._revive = revive
+        self._begin = begin
         self._reviving = asyncio.Lock()
         self._generation = 0
         self._deaths = 0
-        self._dead: ServerDied | None = None
+        self._dead: ModelError | None = None
         self._url = url.rstrip("/")
         self._open: aiohttp.ClientSession | None = None
         self._tokenizer = _tokenizer(tokenizer) if tokenizer else None
@@ -629,6 +633,8 @@ class VllmModel(_Seam):
 
         if self._dead:
             raise self._dead
+        if not self._url:
+            await self._begun()
         generation, url = self._generation, self._url
         try:
             return await ask()
@@ -661,6 +667,20 @@ class VllmModel(_Seam):
         message = f"The model server at {self._url} refused the request (status {status}): {told} {advice}".rstrip()
         # A wrong key or name fails every request alike: that is no matter of one user.
         return _AttemptError(message, "unreachable" if advice else "refused", status=status)
+
+    async def _begun(self) -> None:
+        """Returns once the server that was left for later is there; the first of the waiting calls sees to it."""
+        async with self._reviving:
+            if self._dead:
+                raise self._dead
+            if self._url or self._begin is None:
+                return
+            try:
+                url, self.name = await self._begin()
+            except LimnerError as error:  # whoever asks next would fail alike
+                self._dead = error if isinstance(error, ServerDied) else Unreachable(str(error))
+                raise self._dead from error
+            self._url = url.rstrip("/")
 
     async def _revived(self, generation: int) -> None:
         """Returns once an owned server runs again; the first of the waiting calls starts it."""

@@ -91,7 +91,7 @@ class Pace:
         interval: float = INTERVAL,
     ) -> None:
         """Args:
-        url: Base URL of the server as of now (a revived server has another); None where there is none to look at.
+        url: Base URL of the server as of now (a revived server has another); None, or empty, where there is none.
         fixed: This many slots, whatever the server says.
         """
         self.in_flight = 0
@@ -154,10 +154,11 @@ class Pace:
                 await asyncio.sleep(self._interval)
 
     async def _look(self, client: httpx.AsyncClient) -> Load | None:
-        if self._url is None:
+        url = self._url() if self._url is not None else ""
+        if not url:
             return None
         try:
-            response = await client.get(f"{self._url().rstrip('/').removesuffix('/v1')}/metrics")
+            response = await client.get(f"{url.rstrip('/').removesuffix('/v1')}/metrics")
         except httpx.HTTPError:
             return None
         return read_load(response.text) if response.status_code == 200 else None

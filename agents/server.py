@@ -34,6 +34,7 @@ import sys
 import time
 import uuid
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -96,11 +97,14 @@ class State(Value):
 class Server:
     """A running server: `url` (ends in /v1), `name` as served, `folder` of the model where known, `owned` by limner."""
 
-    def __init__(self, url: str, name: str, folder: Path | None, owned: _Owned | None) -> None:
+    def __init__(
+        self, url: str, name: str, folder: Path | None, owned: _Owned | None, find: Callable[[], str] | None = None
+    ) -> None:
         self.url = url
         self.name = name
         self.folder = folder
         self._owned = owned
+        self._find = find
 
     @property
     def owned(self) -> bool:
@@ -109,6 +113,17 @@ class Server:
     def alive(self) -> bool:
         """Whether an owned server still runs; one that is not ours counts as running."""
         return self._owned is None or self._owned.alive()
+
+    async def begin(self) -> tuple[str, str]:
+        """The URL of a server that was left for later, and the name it serves: found, or started, now.
+
+        Raises:
+            LimnerError: as `running` raises it.
+        """
+        if not self.url and self._find is not None:
+            self.url = await asyncio.to_thread(self._find)
+            self.name = self._owned.name if self._owned is not None else self.name
+        return self.url, self.name
 
     async def revive(self) -> str:
         """The URL of the server, started again if it has died.
@@ -138,6 +153,7 @@ def running(
     max_length: int = 4096,
     host: str = "127.0.0.1",
     port: int = 0,
+    lazily: bool = False,
     progress: Progress = _silent,
 ) -> Iterator[Server]:
     """The server at `url`, or one that limner owns, for as long as the context is open.
@@ -151,6 +167,7 @@ def running(
         python: Of vLLM's environment; None looks for `.venv-vllm` beside this application's environment.
         max_length: Most tokens of a prompt and its answer together.
         port: 0 takes a free one.
+        lazily: `Server.begin` looks for it, or starts it, and raises what is raised here; `url` is empty until then.
 
     Raises:
         SetupError: vLLM is not installed, or the machine is too small.
@@ -160,8 +177,8 @@ def running(
         ModelError: the server at `url` does not answer, or serves other models.
     """
     if url is not None:
-        _reachable(url, model, key)
-        yield Server(url.rstrip("/"), model, folder, None)
+        find = partial(_reachable, url, model, key)
+        yield Server("" if lazily else find(), model, folder, None, find)
         return
     if folder is None:
         raise SupplyError(f"The model {model} is not here yet. `limner model pull {model}` gets it.")
@@ -177,8 +194,8 @@ def running(
         progress=progress,
     )
     try:
-        url = owned.join()
-        yield Server(url, owned.name, folder, owned)
+        url = "" if lazily else owned.join()
+        yield Server(url, owned.name, folder, owned, owned.join)
     finally:
         owned.leave()
 
@@ -215,8 +232,8 @@ def serve(
         raise _died(home / "logs" / "server.log", "The model server has ended.")
 
 
-def _reachable(url: str, model: str, key: str) -> None:
-    """Raises where the server at `url` does not answer or does not serve `model`."""
+def _reachable(url: str, model: str, key: str) -> str:
+    """The URL without a slash at its end; raises where the server does not answer or does not serve `model`."""
     try:
         response = httpx.get(f"{url.rstrip('/')}/models", headers={"Authorization": f"Bearer {key}"}, timeout=10)
         if response.status_code in {401, 403}:
@@ -229,6 +246,7 @@ def _reachable(url: str, model: str, key: str) -> None:
         ) from error
     if model not in names:
         raise ModelError(f"The server at {url} serves {', '.join(names)}, not {model}: set LIMNER_MODEL to its name.")
+    return url.rstrip("/")
 
 
 class _Owned:
@@ -579,8 +597,15 @@ def sequences(shape: Shape) -> int:
     return 32 if shape.weights >= LARGE else 64
 
 
-def batch(home: Path, url: str) -> int | None:
-    """Requests that a batch may have with the server at `url`; None where limner has not started it from `home`."""
+def batch(home: Path, url: str, folder: Path | None = None) -> int | None:
+    """Requests that a batch may have with the server at `url`; None where limner has not started it from `home`.
+
+    Args:
+        url: Empty of a server that is yet to be started.
+        folder: The model that one will serve.
+    """
+    if not url and folder is not None:
+        return None if Machine.here().gpus else sequences(Shape.of(folder))
     state = _read(home / STATE)
     return state.batch if state is not None and state.url == url else None
 

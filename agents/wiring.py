@@ -8,6 +8,7 @@ Foreign names are given by a mapping from limner's field to theirs. Nothing is g
     kind  =rating         the same value for every row
 
 Columns and keys that are neither limner's nor mapped are kept in `meta`; a column named `item.brand` needs no mapping.
+Kinds have many names: `pv` goes in as a view, with its own name under `meta.kind`.
 An event without an id gets one made from its content, so reading a file again, or after a crash, stores nothing twice.
 """
 
@@ -16,10 +17,12 @@ from __future__ import annotations
 import difflib
 import math
 import re
+import shlex
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from functools import lru_cache
 from hashlib import blake2b
 from typing import Any, NamedTuple
@@ -27,6 +30,7 @@ from typing import Any, NamedTuple
 import orjson
 from pydantic import ValidationError
 
+from agents.kinds import reading
 from agents.signals import KNOWN_KINDS
 from limner.domain import Event
 from limner.errors import InputError
@@ -59,17 +63,24 @@ _NUMBERS = frozenset(
     }
 )
 """Attributes whose CSV cells are numbers. Every other cell stays text, as the film `1917` and the code `007` must."""
+_LISTS = frozenset(
+    {"genres", "genre", "categories", "category", "tags", "keywords", "topics"}
+    | {"artists", "artist", "directors", "director", "actors", "actor", "authors"}
+)
+"""Attributes that hold several values as often as one."""
 _ALIASES = {
     "user_id": "userid user uid customer_id customerid customer member_id member account_id account client_id client "
     "buyer_id buyer visitor_id reviewerid author 用户id 用户",
     "kind": "event_type eventtype event_name event action type activity behavior behaviour 行为",
     "ts": "timestamp time datetime date created_at createdat created event_time eventtime occurred_at order_date "
-    "时间 日期",
+    "unixreviewtime unix_time reviewtime review_date event_date date_time 时间 日期",
     "text": "body message content comment review review_text reviewtext query description 内容",
     "value": "rating stars score price amount overall 评分 金额",
     "item_id": "product_id productid sku asin movie_id movieid article_id itemid 商品id",
 }
 """Other names of fields, the likeliest first: suggested, never assumed."""
+_STARS = frozenset({"rating", "stars", "score", "overall", "评分"})
+"""Those of `value` that are told of a rating."""
 _WORDS = {
     "missing": "is missing",
     "string_type": "must be text",
@@ -78,6 +89,11 @@ _WORDS = {
 }
 
 _EPOCH = re.compile(r"[+-]?\d+(?:\.\d*)?", re.ASCII)
+_YEAR_FIRST = re.compile(
+    r"(\d{4})[-/.年](\d{1,2})[-/.月](\d{1,2})日?(?:[T\s]+(\d{1,2}):(\d{2})(?::(\d{2})(?:\.\d+)?)?)?\s*(?:UTC|GMT|Z)?",
+    re.ASCII,
+)
+"""A date with the year first, and a time in UTC."""
 _NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 _LAST_SECOND, _FIRST_MILLISECOND, _LAST_MILLISECOND = 4_133_980_800, 315_532_800_000, 4_133_980_800_000
 """End of 2100 in seconds, start of 1980 and end of 2100 in milliseconds; between the first two lies 9999 in seconds."""
@@ -155,6 +171,14 @@ class Wiring:
             column = _alias(field, spare)
             if column and field not in row and field not in self._targets:
                 yield f"The first row of {name} gives no `{field}`; if `{column}` is that, add --map {field}={column}"
+        placed = {route.target: route.column for route in self._routes if not route.separator}
+        placed |= {column: column for column in spare if column.startswith("item.")}
+        for target, column in placed.items():
+            if target.removeprefix("item.") in _LISTS and (sign := _separator(row.get(column))):
+                yield (
+                    f"In the first row of {name}, `{column}` is {row[column]!r:.60}; if that is a list, add "
+                    f"--map {shlex.quote(f'{target}={column}{sign}')}"
+                )
 
     def event(self, row: dict[str, Any], size: int) -> Event:
         """The event a row tells of; the row's dict is used up.
@@ -184,6 +208,9 @@ class Wiring:
                 row[field] = _attributes(field, row[field], size)
         if "event_id" not in row:
             row["event_id"] = _made_id(row)
+        if (known := reading(row["kind"])) != row["kind"]:
+            row["meta"] = {"kind": row["kind"]} | row.get("meta", {})
+            row["kind"] = known
         try:
             return Event.model_validate(row)
         except ValidationError as error:
@@ -255,6 +282,16 @@ def _alias(field: str, columns: Iterable[str]) -> str | None:
     return next((by_name[alias] for alias in _ALIASES[field].split() if alias in by_name), None)
 
 
+def _separator(cell: Any) -> str:
+    """What seems to separate the values in a cell; "" where it seems to hold one."""
+    if isinstance(cell, str):
+        for sign in _SEPARATORS[:3]:
+            parts = [part.strip() for part in cell.split(sign)]
+            if len(parts) > 1 and all(0 < len(part) <= 40 for part in parts):
+                return sign
+    return ""
+
+
 @lru_cache(maxsize=256)
 def _option(field: str, columns: tuple[str, ...]) -> str:
     """The command-line option that would give a field, as well as can be told from the columns."""
@@ -262,7 +299,10 @@ def _option(field: str, columns: tuple[str, ...]) -> str:
     column = _alias(field, columns) or (close[0] if close else None)
     if column:
         return f"--map {field}={column if ' ' not in column else repr(column)}"
-    return f"--map {field}=COLUMN" + (" (or --map kind==view, where every row is a view)" if field == "kind" else "")
+    if field == "kind":
+        every = "rating" if _alias("value", columns) in _STARS else "view"
+        return f"--map kind=COLUMN (or --map kind=={every}, where every row is a {every})"
+    return f"--map {field}=COLUMN"
 
 
 def _missing(field: str, row: Mapping[str, Any]) -> Refused:
@@ -331,7 +371,10 @@ def _instant(given: Any) -> datetime | None:
                     return None
                 if _EPOCH.fullmatch(given):
                     return _since_epoch(float(given))
-            moment = datetime.fromisoformat(given)
+            try:
+                moment = datetime.fromisoformat(given)
+            except ValueError:
+                moment = _as_logs_write(given.strip())
             moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
         elif isinstance(given, int | float) and not isinstance(given, bool):
             return _since_epoch(given)
@@ -344,6 +387,22 @@ def _instant(given: Any) -> datetime | None:
     if not 1970 <= moment.year <= 2100:
         raise outside(given)
     return moment
+
+
+def _as_logs_write(given: str) -> datetime:
+    """A time in another form than ISO 8601: "2019-10-01 00:00:00 UTC", 2019/10/1 8:05, "11/15/2019 9:05:58 AM",
+    2019年10月1日, "Tue, 01 Oct 2019 08:05:00 GMT", "Tue Oct 01 08:05:00 +0000 2019".
+
+    Raises:
+        ValueError: it is none, or which number is the day is anybody's guess.
+    """
+    if (found := _YEAR_FIRST.fullmatch(given)) is not None:
+        year, month, day, hour, minute, second = (int(part or 0) for part in found.groups())
+        return datetime(year, month, day, hour, minute, second, tzinfo=UTC)
+    for form in ("%m/%d/%Y %I:%M:%S %p", "%m/%d/%Y %I:%M %p", "%a %b %d %H:%M:%S %z %Y"):
+        with suppress(ValueError):
+            return datetime.strptime(given, form)
+    return parsedate_to_datetime(given)
 
 
 def _since_epoch(number: float) -> datetime:

@@ -147,8 +147,8 @@ class Level(App):
     """Whose batches are no less urgent than questions."""
 
     @contextmanager
-    def model(self, told: Stage, priority: int = 0) -> Iterator[VllmModel]:
-        with super().model(told) as model:
+    def model(self, told: Stage, priority: int = 0, *, lazily: bool = False) -> Iterator[VllmModel]:
+        with super().model(told, lazily=lazily) as model:
             yield model
 
 

@@ -191,8 +191,12 @@ class App:
         )
 
     @contextmanager
-    def model(self, told: Stage, priority: int = 0) -> Iterator[VllmModel]:
-        """The model of the settings, its server started where limner owns it, stopped when nobody uses it any more."""
+    def model(self, told: Stage, priority: int = 0, *, lazily: bool = False) -> Iterator[VllmModel]:
+        """The model of the settings, its server started where limner owns it, stopped when nobody uses it any more.
+
+        Args:
+            lazily: It is looked for, or started, by the first call.
+        """
         settings = self.settings
         folder = None if settings.model_url else self.model_folder(told)
         with server.running(
@@ -202,6 +206,7 @@ class App:
             home=settings.home,
             python=settings.vllm_python,
             key=settings.model_key,
+            lazily=lazily,
             progress=lambda stage, seconds: told(stage, round(seconds), 0, "s"),
         ) as running:
             yield VllmModel(
@@ -210,6 +215,7 @@ class App:
                 settings.model_key,
                 tokenizer=folder,
                 revive=running.revive if running.owned else None,
+                begin=running.begin,
                 priority=priority,
             )
 
@@ -437,7 +443,8 @@ class App:
         embedder = self.embedder(told)
         self._unite(embedder, told)
         parts = parts._replace(taxonomy=self.taxonomy)
-        with self.model(told, BATCH) as model:
+        lazily = parts.propose is None and parts.persona is None  # then most histories ask nothing
+        with self.model(told, BATCH, lazily=lazily) as model:
             halted = asyncio.run(
                 self._batch(
                     run, parts, work(), model, embedder, budget_tokens, concurrency, lambda at: report(total, at), say
@@ -518,7 +525,8 @@ class App:
         report: Callable[[batch.Progress], None],
         say: Callable[[str], None],
     ) -> str:
-        most = server.batch(self.settings.home, model.url) or MOST
+        folder = None if self.settings.model_url else supply.located(self.settings.model, self.settings.home)
+        most = server.batch(self.settings.home, model.url, folder) or MOST
         async with Pace(lambda: model.url, fixed=concurrency, ceiling=most) as pace:
             job = batch.Batch(
                 parts,

@@ -16,6 +16,7 @@ from typing import Annotated, Any, Literal, cast
 import typer
 
 from agents import server, shape
+from agents.signals import KNOWN_KINDS
 from evals import calibration
 from limner import doctor as examination
 from limner import settings, show
@@ -182,13 +183,21 @@ def ingest(
             f"{got.users:,} users."
         )
         for reason, rows in got.reasons.items():
-            show.line(f"  {rows:,} × {reason}")
+            example = f" (first: {got.examples[reason]})" if reason in got.examples else ""
+            show.line(f"  {rows:,} × {reason}{example}")
         if got.rejects_file:
             show.line(f"  Rejected rows, each with its line and reason: {got.rejects_file}")
+        if got.kinds_read_as:
+            kinds = ", ".join(f"{named} as {kind}" for named, kind in got.kinds_read_as.items())
+            show.line(f"  Kinds under other names: {kinds}")
         if got.unknown_kinds:
             kinds = ", ".join(f"{kind} ({rows:,})" for kind, rows in got.unknown_kinds.items())
             show.line(f"  Kinds limner has no reading for are kept and count for nothing: {kinds}")
-        show.message("Next: limner run")
+            show.line(f"  It reads {', '.join(sorted(KNOWN_KINDS))}, and many other names of these.")
+        for hint in got.hints:
+            show.line(f"  {hint}")
+        if got.accepted or got.duplicates:
+            show.message("Next: limner run")
 
 
 @command(

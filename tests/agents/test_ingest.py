@@ -24,7 +24,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agents import ingest as module
+from agents import kinds
 from agents.ingest import Ingested, ingest
+from agents.signals import KNOWN_KINDS
 from agents.wiring import _instant
 from limner.domain import Event
 from limner.errors import InputError
@@ -197,6 +199,12 @@ TIMES = {
     "1767323045": datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC),
     " 1767323045250 ": datetime(2026, 1, 2, 3, 4, 5, 250_000, tzinfo=UTC),
     "2100-12-31T23:59:59Z": datetime(2100, 12, 31, 23, 59, 59, tzinfo=UTC),
+    "2026-01-02 03:04:05 UTC": datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC),
+    "2026/1/2 3:04": datetime(2026, 1, 2, 3, 4, tzinfo=UTC),
+    "2026年1月2日": datetime(2026, 1, 2, tzinfo=UTC),
+    "1/2/2026 3:04:05 PM": datetime(2026, 1, 2, 15, 4, 5, tzinfo=UTC),
+    "Fri, 02 Jan 2026 05:04:05 +0200": datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC),
+    "Fri Jan 02 03:04:05 +0000 2026": datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC),
     "": None,
     None: None,
 }
@@ -250,6 +258,51 @@ def test_unknown_kinds_go_in_and_are_counted(tmp_path: Path, store: EventStore, 
     (tmp_path / "a.jsonl").write_bytes(lines([{"user_id": "u", "kind": "teleport", "text": str(n)} for n in range(3)]))
     assert read(tmp_path / "a.jsonl").unknown_kinds == {"teleport": 3}
     assert {event.kind for event in events_of(store)} == {"teleport"}
+
+
+@pytest.mark.parametrize(
+    ("named", "kind"),
+    [("pv", "view"), ("add_to_cart", "cart"), ("Thumbs Up", "like"), ("transaction", "purchase"), ("加购", "cart")],
+)
+def test_a_kind_under_another_name_goes_in_as_what_it_is_and_is_told(
+    named: str, kind: str, tmp_path: Path, store: EventStore, read: Reads
+) -> None:
+    (tmp_path / "a.jsonl").write_bytes(lines([{"user_id": "u", "kind": named, "meta": {"a": 1}}]))
+    got = read(tmp_path / "a.jsonl")
+    assert (got.kinds_read_as, got.unknown_kinds) == ({named: kind}, {})
+    (event,) = events_of(store)
+    assert (event.kind, event.meta) == (kind, {"kind": named, "a": 1})
+    assert read(tmp_path / "a.jsonl").duplicates == 1
+
+
+def test_a_kind_of_the_row_s_own_meta_is_no_other_name(tmp_path: Path, read: Reads) -> None:
+    (tmp_path / "a.jsonl").write_bytes(lines([{"user_id": "u", "kind": "view", "meta": {"kind": "buy"}}]))
+    assert read(tmp_path / "a.jsonl").kinds_read_as == {}
+
+
+def test_no_name_stands_for_two_kinds_and_every_kind_is_one_that_limner_reads() -> None:
+    names = [name for named in kinds._NAMES.values() for name in named.split()]
+    assert len(names) == len(set(names))
+    assert kinds._NAMES.keys() <= KNOWN_KINDS
+    assert all(kinds.reading(kind) == kind for kind in KNOWN_KINDS)
+
+
+def test_the_first_row_that_is_refused_for_a_reason_is_told(tmp_path: Path, read: Reads) -> None:
+    rows = [{"user_id": "u", "kind": "view", "ts": ts} for ts in ("2026-01-01", "03/04/2026", "soon")]
+    (tmp_path / "a.jsonl").write_bytes(lines(rows))
+    got = read(tmp_path / "a.jsonl")
+    assert got.reasons == {"`ts` is not a time": 2}
+    assert got.examples["`ts` is not a time"].startswith("a.jsonl, line 2: '03/04/2026'. Write ISO 8601")
+
+
+@pytest.mark.parametrize(
+    ("cell", "hint"),
+    [("Bars, Nightlife", "item.genres=genres,"), ("Crime|Drama", "'item.genres=genres|'"), ("Crime", ""), (",", "")],
+)
+def test_what_looks_like_a_list_in_a_cell_is_suggested(cell: str, hint: str, tmp_path: Path, read: Reads) -> None:
+    (tmp_path / "a.csv").write_text(f'user_id,kind,genres\nu,view,"{cell}"\n')
+    hints = read(tmp_path / "a.csv", **{"item.genres": "genres"}).hints
+    assert [one.rpartition("--map ")[2] for one in hints] == ([hint] if hint else [])
 
 
 def test_the_names_of_endless_unknown_kinds_are_not_all_kept(

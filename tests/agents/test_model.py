@@ -25,7 +25,7 @@ from agents.model import (
     request_digest,
 )
 from limner.domain import ModelCall
-from limner.errors import AnswerError, ModelError, Refused, ServerDied, Unreachable
+from limner.errors import AnswerError, ModelError, Refused, ServerDied, SetupError, Unreachable
 from tests.faulty_server import Fault, FaultyServer, example, unused_url
 
 
@@ -257,6 +257,40 @@ async def test_a_server_that_cannot_be_revived_ends_every_call_and_is_not_tried_
     ends = await asyncio.gather(*(ask(model, ledger) for _ in range(4)), return_exceptions=True)
     assert all(isinstance(end, ServerDied) for end in ends) and revived == 1
     assert {call.outcome for call in ledger} == {"unreachable"}
+    await model.aclose()
+
+
+async def test_a_server_that_was_left_for_later_is_begun_once_by_the_first_calls() -> None:
+    begun = 0
+    with FaultyServer() as faulty:
+
+        async def begin() -> tuple[str, str]:
+            nonlocal begun
+            begun += 1
+            await asyncio.sleep(0.05)
+            return faulty.url, "faulty"
+
+        model = VllmModel("", "as it is set", patience=0, begin=begin)
+        assert begun == 0
+        ledger: list[ModelCall] = []
+        assert len(await asyncio.gather(*(ask(model, ledger) for _ in range(4)))) == 4
+        assert (begun, model.url, model.name) == (1, faulty.url, "faulty")
+        assert [call.outcome for call in ledger] == ["ok"] * 4
+        await model.aclose()
+
+
+async def test_a_server_that_cannot_be_begun_ends_every_call_and_is_not_tried_again() -> None:
+    begun = 0
+
+    async def begin() -> tuple[str, str]:
+        nonlocal begun
+        begun += 1
+        raise SetupError("vLLM is not installed.")
+
+    model = VllmModel("", "faulty", patience=0, begin=begin)
+    ends = await asyncio.gather(*(ask(model, []) for _ in range(4)), return_exceptions=True)
+    assert [str(end) for end in ends] == ["vLLM is not installed."] * 4
+    assert all(isinstance(end, Unreachable) for end in ends) and begun == 1
     await model.aclose()
 
 

@@ -261,6 +261,13 @@ def test_the_shelf_of_a_catalogue_is_told_where_there_is_nothing_else() -> None:
     assert "crackers" in text(shelf)
 
 
+def test_the_path_of_a_category_is_told_by_its_end_and_a_number_by_what_it_is_of() -> None:
+    phones, seven = tag("category/a", facet="interest"), tag("category/7", facet="interest")
+    phones = phones.model_copy(update={"label": Label(en="electronics.smart_phone", zh="electronics.smart_phone")})
+    seven = seven.model_copy(update={"label": Label(en="7", zh="7")})
+    assert [fact.called for fact in told(phones, seven)[0]] == ["category 7", "smart phone"]
+
+
 def test_no_title_is_told_twice() -> None:
     both = text(tag("genre/crime", -1, lift=-0.7, cites=()), tag("genre/war", lift=0.6, cites=("e1",)))
     assert both.count("Heat") == 1

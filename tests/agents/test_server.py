@@ -117,6 +117,29 @@ def test_a_server_is_started_for_the_first_and_ended_by_the_last_that_needs_it(s
     assert ended(processes) and not first.alive() and not (home / "server.json").exists()
 
 
+async def test_a_server_that_is_left_for_later_is_started_when_it_is_asked_for(start: Start, home: Path) -> None:
+    with start(lazily=True) as server:
+        assert server.url == "" and not (home / "server.json").exists()
+        assert await server.begin() == (server.url, "small")
+        assert server.url == state(home)["url"] and server.alive()
+        processes = family(home)
+    assert ended(processes)
+
+
+def test_a_server_that_nobody_asked_for_was_never_there(start: Start, home: Path) -> None:
+    with start(lazily=True):
+        pass
+    assert not (home / "server.json").exists() and not (home / "logs").exists()
+
+
+async def test_a_url_that_is_left_for_later_is_checked_when_it_is_asked_for() -> None:
+    url = unused_url()
+    with running(model="m", home=Path("unused"), url=url, lazily=True) as server:
+        with pytest.raises(ModelError, match="No model server answers"):
+            await server.begin()
+        assert server.url == ""
+
+
 def test_the_stages_of_a_start_are_told(start: Start) -> None:
     told: list[tuple[Stage, float]] = []
     with start(progress=lambda stage, seconds: told.append((stage, seconds))):

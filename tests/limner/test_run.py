@@ -67,6 +67,28 @@ def test_a_run_has_the_shape_that_scripts_rely_on_and_a_second_one_asks_nothing(
     assert limner("status", "--json").json["run"] == again.json["run"]
 
 
+def test_where_no_text_takes_a_reader_no_model_server_is_looked_for(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LIMNER_NAMER", "code")
+    monkeypatch.setenv("LIMNER_WRITER", "code")
+    monkeypatch.setenv("LIMNER_MODEL_URL", unused_url())
+    file = tmp_path / "plays.csv"
+    rows = [f"u{user},play,i{at},Band {at % 3}" for user in range(3) for at in range(9)]
+    file.write_text("\n".join(["user_id,kind,item_id,item.artist", *rows]))
+    limner("ingest", file)
+    assert users(limner("run", "--json")) == counted(3, done=3)
+    words = tmp_path / "words.jsonl"
+    words.write_text(
+        '{"user_id": "u9", "kind": "message", "text": "I love making the soups my grandmother taught me"}\n'
+    )
+    limner("ingest", words)
+    said = limner("run")
+    assert said.code == 1
+    assert "No model server answers" in said.out + said.err
+    assert users(limner("status", "--json")) == counted(4, unchanged=3)
+
+
 def test_a_new_event_makes_one_user_new(ingested: Path, tmp_path: Path) -> None:
     limner("run")
     more = tmp_path / "more.jsonl"
