@@ -207,13 +207,6 @@ COMPARE = re.compile(
     r"(?:\s+(?:by|in terms of|on|in|with respect to)\s+(?:their\s+)?(?P<by>[^?.]+?))?[?.!\s]*$",
     re.IGNORECASE,
 )
-TOP_TAGS = re.compile(
-    r"^(?:what|which)(?: are| is)? (?:the )?(?:(?P<n>\d+)\s+)?(?:top|most (?:common|popular|"
-    r"frequent))\s+(?:(?P<n2>\d+)\s+)?"
-    r"(?P<what>tags?|interests?|tastes?|habits?|behaviou?rs?|brands?|genres?)\s*(?:(?:of|among|for|in|"
-    r"with)\s+(?P<a>.+?))?[?.!\s]*$",
-    re.IGNORECASE,
-)
 TOP_USERS = re.compile(
     rf"^(?:{ASK})(?:which|who|the|what)?\s*(?:are\s+)?(?:the\s+)?(?:top\s+)?(?:(?P<n>\d+)\s+)?(?:top\s+)?"
     rf"(?:{PEOPLE}\s+)?(?:who\s+|that\s+|with\s+|by\s+|of\s+)?(?:have\s+|has\s+|"
@@ -244,11 +237,6 @@ BY: tuple[tuple[re.Pattern[str], Statistic], ...] = tuple(
         (r"\bactive\b|\bactivity\b|\bevents?\b|活跃|活动|事件", Statistic(measure="events")),
     )
 )
-FACETS = {
-    "interest": "interest", "taste": "interest", "genre": "interest", "habit": "behaviour", "behaviour": "behaviour",
-    "behavior": "behaviour", "brand": "brand", "兴趣": "interest", "爱好": "interest", "习惯": "behaviour",
-    "行为": "behaviour", "品牌": "brand",
-}  # fmt: skip
 _ZH_FOLK = (
     "用户群?|顾客|家庭(?!片|剧|电影|影|喜剧|类|伦理)|客户|观众|读者|听众|会员|买家|购物者|消费者|成员|人群|"
     "群体|账号|账户|帐号|帐户"
@@ -352,11 +340,6 @@ ZH_REST = re.compile(rf"^(?:其他|其余|别的|所有|一般|普通|全体)的
 ZH_COMPARE = re.compile(
     rf"^(?:请)?(?:比较|对比)(?:一下)?(?P<a>.+?)的?{ZH_PEOPLE}?(?:和|与|"
     rf"跟)(?P<b>.+?)的?{ZH_PEOPLE}?(?:的(?P<by>[^的]+?))?[？?。]*$"
-)
-ZH_TOP_TAGS = re.compile(
-    rf"^(?:(?P<a>.+?)的?{ZH_PEOPLE}?(?:中|里|当中)?)?最(?:常见|普遍|多|流行)的?(?:前)?(?P<n>\d+)?(?:个|"
-    rf"种)?的?(?P<what>标签|兴趣|爱好|"
-    rf"习惯|行为|品牌)(?:是什么|有哪些|是哪些)?[？?。]*$"
 )
 ZH_TOP_USERS = re.compile(
     rf"^(?:列出|找出|请列出|哪些{ZH_PEOPLE}|谁的?)?(?P<by>.*?(?:最多|最高|最大|最少|最低|"

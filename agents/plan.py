@@ -22,7 +22,7 @@ from datetime import UTC, datetime
 from itertools import product
 from typing import NamedTuple
 
-from agents import joined, phrases
+from agents import joined, phrases, tops
 from agents.frames import OUTSIDE, Framed, Frames
 from agents.precedents import LEAD, Masked, Precedents, Reading, clear, hedged, masks, undenied
 from agents.terms import Match, Vocabulary
@@ -273,8 +273,8 @@ class _Reader:
             by = None if found["by"] is None else self._by(found["by"])
             against = None if phrases.REST.match(found["b"]) else self._group(found["b"])
             return Query(want="compare", where=self._group(found["a"]), against=against, by=by)
-        if found := phrases.TOP_TAGS.match(text):
-            return self._top_tags(found["what"].rstrip("s").lower(), found["n"] or found["n2"], found["a"])
+        if (top := tops.read(text, "en")) is not None:
+            return self._top_tags(top)
         if (found := phrases.TOP_USERS.match(text)) and (by := self._ranked_by(found["by"])) is not None:
             lowest = re.search(r"\b(?:least|fewest|lowest)\b", found["by"], re.IGNORECASE) is not None
             return Query(want="top users", where=Everyone(), by=by, most=self._most(found["n"]), lowest=lowest)
@@ -306,8 +306,8 @@ class _Reader:
             by = None if found["by"] is None else self._by(found["by"])
             against = None if phrases.ZH_REST.match(found["b"]) else self._group(found["b"])
             return Query(want="compare", where=self._group(found["a"]), against=against, by=by)
-        if found := phrases.ZH_TOP_TAGS.match(text):
-            return self._top_tags(found["what"], found["n"], found["a"])
+        if (top := tops.read(text, "zh")) is not None:
+            return self._top_tags(top)
         if (found := phrases.ZH_TOP_USERS.match(text)) and (by := self._ranked_by(found["by"])) is not None:
             lowest = re.search("最少|最低", found["by"]) is not None
             return Query(want="top users", where=Everyone(), by=by, most=self._most(found["n"]), lowest=lowest)
@@ -333,11 +333,18 @@ class _Reader:
         group = self._group(whom)
         return Query(want="share", where=_all(group, self._group(what)), against=group)
 
-    def _top_tags(self, what: str, most: str | None, group: str | None) -> Query:
-        where = Everyone() if group is None else self._group(group, everyone=True)
-        return Query(want="top tags", where=where, facet=phrases.FACETS.get(what, ""), most=self._most(most))
+    def _top_tags(self, top: tops.Top) -> Query:
+        return Query(
+            want="top tags",
+            where=Everyone() if top.group is None else self._group(top.group, everyone=True),
+            facet=top.sort.facet,
+            groups=top.sort.groups,
+            leaning=top.leaning,
+            most=self._most(top.most),
+            lowest=top.lowest,
+        )
 
-    def _most(self, said: str | None) -> int:
+    def _most(self, said: str | int | None) -> int:
         """Rows of a ranking."""
         most = int(said or TOP)
         if not 1 <= most <= MOST:

@@ -206,6 +206,7 @@ class Vocabulary:
         A name is known letter by letter; words beside it belong to it where all together name a thing by its words.
         """
         words = list(_NAMING.finditer(text))
+        others = self.taxonomy.not_meant(text)
 
         def said(at: int, until: int) -> str:
             return text[words[at].start() : words[until - 1].end()]
@@ -217,6 +218,11 @@ class Vocabulary:
                     words[at][0] in _NEVER_FIRST
                     or said(at, at + size).casefold().startswith(_LEANING)
                     or not self._is_name(said(at, at + size))
+                    or any(
+                        left <= words[at].start() and words[at + size - 1].end() <= right
+                        for left, right in others
+                        if right - left > words[at + size - 1].end() - words[at].start()
+                    )
                 ):
                     continue
                 if any(at < right and left < at + size for left, right in found):

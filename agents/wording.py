@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
 
+from agents import tops
 from agents.plan import Plan
 from agents.terms import Vocabulary
 from limner import query
-from limner.domain import Label, Language
+from limner.domain import Label, Language, Polarity
 from limner.query import Condition, Query, Statistic
 from store.population import FLOOR, Found, Mean, Ranked
 
@@ -58,6 +59,12 @@ NOTES: dict[str, Say] = {
         "含有“和”的名称按一个类别理解，而不是两样东西",
     ),
     "model": ("a clause in doubt was settled by the model", "有疑问的部分由模型判定"),
+}
+_HELD: dict[Polarity | None, Say] = {
+    None: ("have", "有"),
+    0: ("have", "有"),
+    1: ("like", "喜欢"),
+    -1: ("dislike", "不喜欢"),
 }
 _HOW: dict[str, Say] = {
     "words": ("by its words", "按字词"),
@@ -107,10 +114,14 @@ class Words(NamedTuple):
                     )
                 )
             case "top tags":
+                sort, verb = tops.sort_of(asked.groups, asked.facet), _HELD[asked.leaning]
+                first = "最少" if asked.lowest else "最多"
+                common = f"{verb[1]}的人{first}" if asked.leaning else "最少见" if asked.lowest else "最常见"
                 return self.said(
                     (
-                        f"the {asked.most} tags that most users have who {group}",
-                        f"{group}的用户中最常见的{asked.most}个标签",
+                        f"the {asked.most} {sort.en} that {'fewest' if asked.lowest else 'most'} users {verb[0]} "
+                        f"who {group}",
+                        f"{group}的用户中{common}的{asked.most}个{sort.zh}",
                     )
                 )
             case "compare" | "apart":

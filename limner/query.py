@@ -116,6 +116,10 @@ class Query(Value):
     """What users are ranked or groups compared by; tags where None."""
     facet: str = ""
     """Only tags of this facet among the top ones."""
+    groups: tuple[str, ...] = ()
+    """Only tags whose key begins with one of these."""
+    leaning: Polarity | None = None
+    """Only tags of this polarity among the top ones; any where None."""
     most: int = Field(default=10, ge=1, le=1000)
     """Rows of a ranking."""
     lowest: bool = False

@@ -269,6 +269,10 @@ class _Run:
         if asked.facet:
             of_it = self._keys_of(asked.facet)
             held = Counter({tag: users for tag, users in held.items() if tag[0] in of_it})
+        if asked.groups:
+            held = Counter({tag: n for tag, n in held.items() if tag[0].partition("/")[0] in asked.groups})
+        if asked.leaning is not None:
+            held = Counter({tag: users for tag, users in held.items() if tag[1] == asked.leaning})
         told, few = _told(held)
         order = 1 if asked.lowest else -1
         return tuple(sorted(told, key=lambda one: (order * one.users, one.key))[: asked.most]), few

@@ -38,7 +38,7 @@ from prompts.taxonomy import reading
 from prompts.taxonomy.feeling import Feeling, Feelings
 from prompts.taxonomy.glossary import Glossary, glossary
 from prompts.taxonomy.hearing import Hearing
-from prompts.taxonomy.words import Found, Frames, Matcher, compact, fold, in_both_numbers, slug, with_plural
+from prompts.taxonomy.words import Found, Frames, Matcher, Words, compact, fold, in_both_numbers, slug, with_plural
 
 STARTER = Path(__file__).parent / "starter.yaml"
 
@@ -250,7 +250,19 @@ class Taxonomy:
             for name in (term.label.en, term.label.zh, *term.synonyms, *term.words)
             for form in with_plural(fold(name))
         }
-        return Matcher(names)
+        return Matcher(names, self._lookalikes)
+
+    def not_meant(self, text: str) -> list[tuple[int, int]]:
+        """Where longer words stand that only look like a name: 小米 is no rice."""
+        return [(start, end) for start, end, _ in self._lookalike_words.hits(fold(text))]
+
+    @cached_property
+    def _lookalikes(self) -> list[str]:
+        return self._source.free_text(self.terms)[1]
+
+    @cached_property
+    def _lookalike_words(self) -> Words:
+        return Words(dict.fromkeys(self._lookalikes))
 
     def groups_of(self, facet: str) -> list[str]:
         """The groups that terms of a facet are in, sorted."""

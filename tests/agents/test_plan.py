@@ -107,6 +107,10 @@ READ: dict[str, Query | Condition] = {
     "What are the top 5 interests of users who like horror?": Query(
         want="top tags", where=likes("genre/horror"), facet="interest", most=5
     ),
+    "Which brand is most popular?": Query(want="top tags", where=Everyone(), groups=("brand",), leaning=1),
+    "喜欢恐怖片的用户中最受欢迎的品牌": Query(
+        want="top tags", where=likes("genre/horror"), groups=("brand",), leaning=1
+    ),
     "Could you hand me the ids of those who like horror, please?": likes("genre/horror"),
     "I'm after customers that like horror.": likes("genre/horror"),
     "How numerous are the folks who hate horror?": Query(want="count", where=dislikes("genre/horror")),

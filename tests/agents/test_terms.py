@@ -161,3 +161,9 @@ def test_a_question_about_what_a_shop_does_not_sell_is_not_answered_with_somethi
 )
 def test_a_text_names_categories_and_no_small_word_with_them(text: str, names: list[str]) -> None:
     assert [text[start:end] for start, end in SHOP.named_in(text)] == names
+
+
+@pytest.mark.parametrize("asked", ["谁喜欢小米？", "哪些用户喜欢玉米？", "哪些用户喜欢天猫？"])
+def test_a_longer_word_that_only_looks_like_a_name_is_none(asked: str) -> None:
+    with pytest.raises(Unread):
+        plan(asked, SHOP)

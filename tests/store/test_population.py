@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+import typing
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime
@@ -131,6 +132,22 @@ def test_tags_of_too_few_are_withheld_and_counted(store: PopulationStore) -> Non
     found = store.answer(Query(want="top tags", where=Everyone()))
     assert [(one.key, one.polarity, one.users) for one in found.tags] == [("music/tea", 1, 9), ("music/jazz", 1, 6)]
     assert found.withheld == 1
+
+
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        ({"groups": ("music",)}, ["music/tea", "music/jazz"]),
+        ({"groups": ("brand",)}, []),
+        ({"leaning": 1, "lowest": True}, ["music/jazz", "music/tea"]),
+        ({"leaning": -1}, []),
+    ],
+)
+def test_top_tags_may_be_of_a_sort_and_of_a_leaning(
+    store: PopulationStore, asked: dict[str, typing.Any], told: list[str]
+) -> None:
+    found = store.answer(Query(want="top tags", where=Everyone(), **asked))
+    assert [one.key for one in found.tags] == told
 
 
 def test_users_are_ranked(store: PopulationStore) -> None:
