@@ -99,6 +99,8 @@ def test_a_command_of_the_readme_does_what_it_says(
     (folder / "answer.schema.json").write_text('{"type": "object"}\n', "utf-8")
     (folder / "questions.txt").write_text("Which users like musicals?\n", "utf-8")
     monkeypatch.setattr("sys.stdin", io.StringIO("How many films did they rate?\nand in 2024?\nexit\n"))
+    if words[0] == "doctor":
+        assert limner("run", **settings).code == 0  # after a correction, which is behind in the index until then
     said = limner(*words, **settings)
     assert said.code == 0, said
     assert said.out.strip()
