@@ -133,23 +133,28 @@ def points(
             _is_shelf(tag, taxonomy),
             -tag.probability * (1 + abs(tag.lift or 0)),
             -tag.counts.total,
-            -_last(tag, events),
+            -_last(tag, events) if is_said(tag) else 0.0,
             tag.key,
         ),
     )
-    traits = [tag for tag in known if _is_trait(tag, taxonomy)]
-    likes = [tag for tag in known if tag.polarity > 0 and tag not in traits]
-    dislikes = [tag for tag in known if tag.polarity < 0]
-    said, most = [tag for tag in likes if is_said(tag)][:MOST], [tag for tag in likes if is_most(tag, events)]
-    counted = [tag for tag in likes if not is_said(tag) and tag not in most]
-    first = [tag for tag in counted if tag.facet == "interest"][:A_POINT]
-    further = [tag for tag in counted if tag not in first][:A_POINT]
+    traits, likes, dislikes = list[Tag](), list[Tag](), list[Tag]()
+    for tag in known:
+        (traits if _is_trait(tag, taxonomy) else likes if tag.polarity > 0 else dislikes).append(tag)
+    said, most, first, further = list[Tag](), list[Tag](), list[Tag](), list[Tag]()
+    for tag in likes:
+        if is_said(tag):
+            said.append(tag)
+        elif is_most(tag, events):
+            most.append(tag)
+        else:
+            (first if tag.facet == "interest" and len(first) < A_POINT else further).append(tag)
+    said = said[:MOST]
     stated = [[said[at] for at in places] for places in arrange(said)]
     said_first = bool(said) and said[0] is likes[0]
     groups = [
         *(stated if said_first else ()),
         first,
-        further,
+        further[:A_POINT],
         most[:A_SENTENCE],
         *(() if said_first else stated),
         [tag for tag in dislikes if not is_said(tag)][:A_POINT],

@@ -7,7 +7,7 @@ theirs: the more particular comes first.
 from __future__ import annotations
 
 import re
-from typing import cast
+from typing import Literal, cast
 
 from limner.query import BOUGHT, PLAYED, RATED, WRITTEN, Comparison, Statistic, Want
 
@@ -21,6 +21,13 @@ SHORT: tuple[tuple[re.Pattern[str], str], ...] = tuple(
     (re.compile(pattern, re.IGNORECASE if pattern.islower() else 0), said)
     for pattern, said in (
         (r"#(?= ?of\b)", "number "),
+        (
+            r"\b((?:dis)?likes?|loves?|enjoys?|hates?|buys?|bought|watch(?:es)?|reads?|prefers?|are|have)\s+both\s+"
+            r"(?=[^?.!]*\band\b)",
+            r"\1 ",
+        ),
+        (r"\bworks? as (?:an? )?", "are "),
+        (r"(\b(?:who|that)\b.+?) ((?:have|has) (?:lapsed|churned)\b)", r"\1 and \2"),
         (r"\bno\.(?= of\b)", "number"),
         (r"(?<![\d ]) ?%(?= of\b)|^%(?= of\b)|(?<=what )%(?= of\b)", "percentage"),
         (r"\bexcl\.", "excluding"),
@@ -184,12 +191,21 @@ COUNTED = (
     r"(?:share|percentage|percent|proportion|fraction|number|count) of|which|what|who are|compare)?\s*"
 )
 """Before what is counted or listed."""
+BEFORE_A_SORT = re.compile(
+    rf"^{COUNTED}(?:(?:find|get|give|show|list|name|pull|fetch)(?: me| us)?\s+)?"
+    r"(?:(?:all|the|our|of|any|some|every)\s+)*",
+    re.IGNORECASE,
+)
+CALLED = re.compile(rf"\s+{PEOPLE}\b", re.IGNORECASE)
+WHO_ELSE = re.compile(r"^\s*(?:who|that|which)\s+", re.IGNORECASE)
+THERE_ARE = re.compile(r"^\s*(?:are there|do we have|have we got)\b", re.IGNORECASE)
 DOES = (
     r"(?!(?:and|or|but|with|to|against|versus|vs|by|from|are|is|apart|there|have|has|do|does|in|on|of|who|that|which|"
     r"differ|different|except|excluding|minus|without)\b)(\w)"
 )
 """The beginning of a clause about what a group does."""
 APART = re.compile(
+    r"^what do (?P<a3>.+?) have in common[?.!\s]*$|"
     r"^what (?:sets|distinguishes|separates|differentiates|marks|makes|is special about|is typical of|"
     r"is characteristic of|"
     r"characterises|characterizes)\s+(?P<a>.+?)(?:\s+(?:apart|off|out|different|special|stand out))?"
@@ -207,8 +223,42 @@ COMPARE = re.compile(
     r"(?:\s+(?:by|in terms of|on|in|with respect to)\s+(?:their\s+)?(?P<by>[^?.]+?))?[?.!\s]*$",
     re.IGNORECASE,
 )
+MORE_THAN = re.compile(
+    r"^(?:are|is|do|does)\s+(?P<a>.+?)\s+(?P<by>(?:more|less) active|"
+    r"(?:rate|score)s?\s+(?:films\s+|things\s+)?(?:higher|lower)|(?:give|gives) (?:higher|lower) ratings|"
+    r"spends? (?:more|less)(?: money)?|(?:buy|shop|order)s? (?:more|less)(?: often)?|"
+    r"writes? (?:more|fewer) reviews)\s+than\s+(?P<b>.+?)[?.!\s]*$",
+    re.IGNORECASE,
+)
+"""Whether one group is ahead of another."""
+ZH_MORE_THAN = re.compile(
+    r"^(?:请问)?(?P<a>.+?)比(?P<b>.+?)(?:更|还|要)*(?P<by>活跃|(?:花钱|花得?|消费|花费)(?:更)?(?:多|高|少)|(?:评分|打分|给分)(?:更)?[高低]|"
+    r"(?:买得?|购物|购买)(?:更)?(?:多|频繁|少))(?:一些|些)?(?:吗|么|呢)?[？?。]*$"
+)
+AHEAD: tuple[tuple[re.Pattern[str], Statistic], ...] = tuple(
+    (re.compile(pattern, re.IGNORECASE), statistic)
+    for pattern, statistic in (
+        ("active|活跃", Statistic(measure="events")),
+        ("rat|score|评分|打分|给分", Statistic(measure="stars")),
+        ("review", Statistic(measure="events", acts=("review",))),
+        ("spend|花|消费", Statistic(measure="spend", acts=BOUGHT)),
+        ("buy|shop|order|买|购", Statistic(measure="events", acts=BOUGHT)),
+    )
+)
+LOWEST = re.compile(r"\b(?:least|fewest|lowest)\b|最少|最低", re.IGNORECASE)
+AVERAGE = re.compile(
+    rf"^(?:(?:what|how (?:big|large|high))(?:['’]s| is| are)?\s+)?(?:the\s+|our\s+)?(?P<by>(?:average|mean)\s+"
+    rf"(?:(?:number|amount|count) of\s+)?.+?)"
+    rf"(?:\s+(?:per|by|of|for|among|a)\s+(?P<a>.+?))?[?.!\s]*$|"
+    rf"^how (?:much|many)\s+(?P<by2>.*?)\s*\b(?:does|do)\s+(?P<a2>(?:(?:all|the|our|each|a|every|one)\s+)*"
+    rf"{PEOPLE}\b.*?)\s+(?P<verb>spend|rate|buy|order|write|give|play)\s+on average[?.!\s]*$",
+    re.IGNORECASE,
+)
+EACH_OF_THEM = re.compile(
+    rf"(?:(?:all|the|our|each|a|every|one)\s+)*{PEOPLE}|所有|全部|每[个位名]|我们的?", re.IGNORECASE
+)
 TOP_USERS = re.compile(
-    rf"^(?:{ASK})(?:which|who|the|what)?\s*(?:are\s+)?(?:the\s+)?(?:top\s+)?(?:(?P<n>\d+)\s+)?(?:top\s+)?"
+    rf"^(?:{ASK})(?:which|who|the|what)?\s*(?:are\s+)?(?:the\s+|our\s+)?(?:top\s+)?(?:(?P<n>\d+)\s+)?(?:top\s+)?"
     rf"(?:{PEOPLE}\s+)?(?:who\s+|that\s+|with\s+|by\s+|of\s+)?(?:have\s+|has\s+|"
     rf"had\s+)?(?:the\s+)?(?P<by>.*?\b(?:most|highest|least|fewest|lowest|top|by)\b.*?)[?.!\s]*$",
     re.IGNORECASE,
@@ -334,12 +384,18 @@ ZH_OF_WHOM = re.compile(
 ZH_APART = re.compile(
     rf"^(?P<a>.+?)的?{ZH_PEOPLE}?(?:和|与|跟|相比)(?P<b>.+?)(?:相比)?(?:有什么|有何|有哪些)(?:不同|区别|差别|特点|"
     rf"特别)(?:之处)?[？?。]*$"
-    rf"|^(?P<a2>.+?)的?{ZH_PEOPLE}(?:有什么|有何|有哪些)(?:不同|特点|特别|与众不同|特征)(?:之处|的地方)?[？?。]*$"
+    rf"|^(?P<a2>.+?)的?{ZH_PEOPLE}(?:有什么|有何|有哪些)(?:不同|共同点|共同之处|(?:共同)?特点|特别|与众不同|(?:共同)?特征)(?:之处|的地方)?[？?。]*$"
 )
 ZH_REST = re.compile(rf"^(?:其他|其余|别的|所有|一般|普通|全体)的?{ZH_PEOPLE}?$")
 ZH_COMPARE = re.compile(
     rf"^(?:请)?(?:比较|对比)(?:一下)?(?P<a>.+?)的?{ZH_PEOPLE}?(?:和|与|"
     rf"跟)(?P<b>.+?)的?{ZH_PEOPLE}?(?:的(?P<by>[^的]+?))?[？?。]*$"
+)
+GROUP_OF_THEM = re.compile(rf"(?:(?:all|the|our|each|a|every|one)\s+)*{PEOPLE}\b", re.IGNORECASE)
+"""How a group begins that is told as people who do something."""
+ZH_AVERAGE = re.compile(
+    rf"^(?:请问)?(?:(?P<a>.+?)(?:的?{ZH_PEOPLE})?的?)?(?:人均|平均(?:每(?:个|位|名)?(?:{ZH_PEOPLE}))?(?:的)?)(?P<by>.+?)"
+    rf"(?:是|有|为)?(?:多少|多高|几分|几次)?(?:次|分|钱|元)?[？?。]*$"
 )
 ZH_TOP_USERS = re.compile(
     rf"^(?:列出|找出|请列出|哪些{ZH_PEOPLE}|谁的?)?(?P<by>.*?(?:最多|最高|最大|最少|最低|"
@@ -658,6 +714,24 @@ MONTHS = re.compile(
     re.IGNORECASE,
 )
 AS_OF = re.compile(rf"\b(?:as of|as at)\s+{DATE.format('a')}|截[至止](?:到)?{DATE.format('b')}", re.IGNORECASE)
+LATELY = re.compile(
+    r"\b(?:(?:in|within|over|during|for)\s+)?(?:the\s+)?(?:last|past|previous)\s+(?:(?P<n>\d+|two|three|four|six|twelve|few|"
+    r"couple of)\s+)?(?P<unit>days?|weeks?|months?|quarters?|years?)\b|\b(?:recently|lately|of late)\b|"
+    r"(?:在)?(?:最近|近|过去)的?(?P<zh>\d+|[一两二三四五六七八九十半])(?:个)?(?P<zh_unit>天|日|周|星期|礼拜|月|季度|年)(?:之?内|里|以来|中)?|"
+    r"最近|近期|近来"
+)
+"""How long before the newest event of all."""
+NOT_THERE = re.compile(r"没有?|未|不(?:再|太|怎么)?")
+UNITS = {
+    "day": 1, "week": 7, "month": 30, "quarter": 91, "year": 365, "天": 1, "日": 1, "周": 7, "星期": 7, "礼拜": 7,
+    "月": 30, "季度": 91, "年": 365,
+}  # fmt: skip
+FEW: dict[str, float] = {
+    "two": 2, "three": 3, "four": 4, "six": 6, "twelve": 12, "few": 3, "couple of": 2, "一": 1, "两": 2, "二": 2,
+    "三": 3, "四": 4, "五": 5, "六": 6, "七": 7, "八": 8, "九": 9, "十": 10, "半": 0.5,
+}  # fmt: skip
+RECENCY: dict[str, Literal["new", "lapsed"]] = {"behaviour/new-user": "new", "behaviour/lapsed": "lapsed"}
+"""Habits that no tag holds, for they change while nothing happens."""
 ACTIVE = re.compile(
     r"\b(?:(?:still |last |first |were |was |are |been |have been )*(?:active|around|seen|signed in|online)|"
     r"did (?:something|anything)|(?:posted|left|gave|submitted|made|logged|entered) (?:a |any |some |their |"

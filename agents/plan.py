@@ -31,6 +31,7 @@ from limner.query import (
     BOUGHT,
     FIRST_YEAR,
     LAST_YEAR,
+    LATELY,
     Active,
     All,
     Any,
@@ -41,6 +42,7 @@ from limner.query import (
     Measured,
     Not,
     Query,
+    Recency,
     Standing,
     Statistic,
     Tagged,
@@ -185,6 +187,7 @@ class _Reader:
             asked = phrases.EITHER_WORD.sub("", asked[: both.start()] + asked[both.end() :])
         text = self._in_full(self._set_quotes_aside(asked))
         text = self._with_people(joined.in_one(text, self._lang))
+        text = self._with_users(text) if self._lang == "en" else text
         query = self._chinese(text) if self._lang == "zh" else self._english(text)
         return self._planned(query if both is None else _of_one(query, both[0]))
 
@@ -237,15 +240,55 @@ class _Reader:
 
     def _with_people(self, text: str) -> str:
         """The text with "users who are" before what the owner calls a group of them: "How many VIPs are there?"."""
-        for phrase in self._vocabulary.taxonomy.glossary.phrases:
+        for phrase in (*self._vocabulary.taxonomy.glossary.phrases, *self._called_zh(text)):
             said = re.escape(phrase)
             if _HAN.search(phrase):
                 text = re.sub(rf"(?<=多少|哪些|几个|几位){said}(?=(\w)?)", _people_zh, text)
                 text = re.sub(rf"^{said}(?=有哪些|有谁|都有谁|有多少|有几|占)", rf"是{phrase}的用户", text)
+                text = re.sub(rf"的{said}(?=有哪些|有谁|都有谁|是谁|有多少|有几|$|？)", rf"且是{phrase}的用户", text)
             else:
                 text = re.sub(rf"\b({said}s?)\s+(?:who|that|which)\b", r"\g<1> and", text, flags=re.IGNORECASE)
                 head = rf"^({phrases.COUNTED}(?:(?:all|the|our|of)\s+)*)({said}s?)\b(?:\s+{phrases.DOES})?"
                 text = re.sub(head, _people, text, flags=re.IGNORECASE)
+        return text
+
+    def _as_people(self, who: str) -> str | None:
+        """Who is called so by a tag, as users who are that; None where no tag calls them so."""
+        if self._lang == "zh":
+            term = self._vocabulary.taxonomy.resolve(who)
+            is_claim = term is not None and self._vocabulary.is_claim(term.key)
+            return f"是{who}的用户" if is_claim else None
+        people = self._with_users(who)
+        return people if people != who else None
+
+    def _called_zh(self, text: str) -> list[str]:
+        """What tags call those who have them, as a Chinese question does: 夜猫子, 新用户."""
+        if self._lang != "zh":
+            return []
+        found = self._vocabulary.taxonomy.mentions.find(text)
+        return [text[one.start : one.end] for one in found if self._vocabulary.is_claim(one.key)]
+
+    def _with_users(self, text: str) -> str:
+        """The text with "users who are" before what a tag calls them: "Find night owls who …", "new users"."""
+        if (head := phrases.BEFORE_A_SORT.match(text)) is None:
+            return text
+        words = list(re.finditer(r"[\w'’-]+", text[head.end() :]))[:4]
+        taxonomy = self._vocabulary.taxonomy
+        for size in range(min(3, len(words)), 0, -1):
+            sort, rest = text[head.end() :][: words[size - 1].end()], text[head.end() + words[size - 1].end() :]
+            called = phrases.CALLED.match(rest)
+            term = taxonomy.resolve(sort) or (taxonomy.resolve(f"{sort} user") if called is not None else None)
+            if term is None or not self._vocabulary.is_claim(term.key):
+                continue
+            sort = sort if taxonomy.resolve(sort) is not None else term.label.en
+            if called is None and not sort.lower().endswith("s"):
+                return text  # "which parent …" asks for no group
+            rest = rest[called.end() :] if called is not None else rest
+            more = phrases.WHO_ELSE.sub("", rest)
+            if not more.strip(" ?.!") or phrases.THERE_ARE.match(more):
+                return f"{head[0]}users who are {sort}{more}"
+            join = "also" if phrases.SHARE.search(head[0]) else "and"
+            return f"{head[0]}users who are {sort} {join} {more.strip()}"
         return text
 
     def _set_quotes_aside(self, text: str) -> str:
@@ -268,16 +311,13 @@ class _Reader:
         if found := phrases.APART.match(text):
             rest = found["b"] or found["b2"]
             against = None if rest is None or phrases.REST.match(rest) else self._group(rest)
-            return Query(want="apart", where=self._group(found["a"] or found["a2"]), against=against)
+            return Query(want="apart", where=self._group(found["a"] or found["a2"] or found["a3"]), against=against)
         if found := phrases.COMPARE.match(text):
             by = None if found["by"] is None else self._by(found["by"])
             against = None if phrases.REST.match(found["b"]) else self._group(found["b"])
             return Query(want="compare", where=self._group(found["a"]), against=against, by=by)
-        if (top := tops.read(text, "en")) is not None:
-            return self._top_tags(top)
-        if (found := phrases.TOP_USERS.match(text)) and (by := self._ranked_by(found["by"])) is not None:
-            lowest = re.search(r"\b(?:least|fewest|lowest)\b", found["by"], re.IGNORECASE) is not None
-            return Query(want="top users", where=Everyone(), by=by, most=self._most(found["n"]), lowest=lowest)
+        if (ranked := self._by_numbers(text)) is not None:
+            return ranked
         for want, head in phrases.HEADS:
             if found := head.match(text):
                 body = text[found.end() :]
@@ -306,11 +346,8 @@ class _Reader:
             by = None if found["by"] is None else self._by(found["by"])
             against = None if phrases.ZH_REST.match(found["b"]) else self._group(found["b"])
             return Query(want="compare", where=self._group(found["a"]), against=against, by=by)
-        if (top := tops.read(text, "zh")) is not None:
-            return self._top_tags(top)
-        if (found := phrases.ZH_TOP_USERS.match(text)) and (by := self._ranked_by(found["by"])) is not None:
-            lowest = re.search("最少|最低", found["by"]) is not None
-            return Query(want="top users", where=Everyone(), by=by, most=self._most(found["n"]), lowest=lowest)
+        if (ranked := self._by_numbers(text)) is not None:
+            return ranked
         if found := phrases.ZH_BESIDES.match(text):
             read = self._chinese(found["a"])
             return read.model_copy(update={"where": _all(read.where, Not(of=self._group(found["b"])))})
@@ -326,6 +363,23 @@ class _Reader:
             if found := head.match(text):
                 return Query(want=want, where=self._group(found["a"], everyone=want != "list"))
         raise Unread("")
+
+    def _by_numbers(self, text: str) -> Query | None:
+        """A question after who, or what, is ahead, or after an average; None where it is none."""
+        is_zh = self._lang == "zh"
+        if found := (phrases.ZH_MORE_THAN if is_zh else phrases.MORE_THAN).match(text):
+            return self._more_than(found)
+        if (top := tops.read(text, self._lang, self._as_people)) is not None:
+            return self._top_tags(top)
+        if found := (phrases.ZH_AVERAGE if is_zh else phrases.AVERAGE).match(text):
+            by = next(filter(None, map(self._ranked_by, _averaged(found))), None)
+            if by is not None:
+                return self._average(by, found["a"] or (None if is_zh else found["a2"]))
+        if found := (phrases.ZH_TOP_USERS if is_zh else phrases.TOP_USERS).match(text):
+            by, lowest = self._ranked_by(found["by"]), phrases.LOWEST.search(found["by"]) is not None
+            if by is not None:
+                return Query(want="top users", where=Everyone(), by=by, most=self._most(found["n"]), lowest=lowest)
+        return None
 
     def _share_of(self, whom: str, what: str) -> Query:
         if phrases.ALL_OF_THEM.fullmatch(whom.strip(" ，,")):
@@ -343,6 +397,25 @@ class _Reader:
             most=self._most(top.most),
             lowest=top.lowest,
         )
+
+    def _more_than(self, found: re.Match[str]) -> Query:
+        """Two groups compared by a number."""
+        by = next(statistic for pattern, statistic in phrases.AHEAD if pattern.search(found["by"]))
+        rest = phrases.REST if self._lang == "en" else phrases.ZH_REST
+        against = None if rest.match(found["b"]) else self._group_called(found["b"])
+        return Query(want="compare", where=self._group_called(found["a"]), against=against, by=by)
+
+    def _group_called(self, group: str) -> Condition:
+        """A group that is told as people who do something, or by the name of a tag."""
+        people = group if phrases.GROUP_OF_THEM.match(group) and self._lang == "en" else self._as_people(group)
+        if people is None and self._lang == "en":
+            raise Unread("", [group])
+        return self._group(people or group)
+
+    def _average(self, by: Statistic, group: str | None) -> Query:
+        if group is None or phrases.EACH_OF_THEM.fullmatch(group.strip()):
+            return Query(want="average", where=Everyone(), by=by)
+        return Query(want="average", where=self._group_called(group), by=by)
 
     def _most(self, said: str | int | None) -> int:
         """Rows of a ranking."""
@@ -651,7 +724,7 @@ class _Reader:
     def _told(self, words: str) -> Condition:
         if (unreal := phrases.UNREAL.search(words)) is not None:
             raise Unread(words, [unreal[0].strip()])
-        for reading in (self._of_tags_then, self._quantified, self._dated, self._leaning):
+        for reading in (self._lately, self._of_tags_then, self._quantified, self._dated, self._leaning):
             if (read := reading(words)) is not None:
                 return read
         if self._inherited is not None:
@@ -692,7 +765,10 @@ class _Reader:
         return not phrases.SMALL.sub(" ", phrases.SMALL_OF_HABITS.sub(" ", words)).replace(_GAP, " ").strip(" %-")
 
     def _claimed(self, *keys: str) -> Condition:
-        """Who has a habit, by its tag or by what the owner means by it."""
+        """Who has a habit, by its tag or by what the owner means by it; how lately they came is counted when asked."""
+        if (state := phrases.RECENCY.get(keys[0])) is not None and len(keys) == 1:
+            self.matches = [match for match in self.matches if keys[0] not in match.keys]
+            return Recency(state=state)
         own = self._vocabulary.taxonomy.glossary.tag(keys[0]) if len(keys) == 1 else None
         return Tagged(keys=keys) if own is None else self._means(own, NOTHING)
 
@@ -826,6 +902,16 @@ class _Reader:
                 rest, lambda key: _beyond(Statistic(measure="events", acts=acts, key=key), count), phrases.DOING
             )
         return _beyond(Statistic(measure="events", acts=acts), count) if acts or count.unit else None
+
+    def _lately(self, words: str) -> Condition | None:
+        """A clause about who was active within a time before the newest event of all."""
+        lately = phrases.LATELY.search(words)
+        if lately is None or not phrases.ACTIVE.search(words):
+            return None
+        rest = words[: lately.start()] + " " + words[lately.end() :]
+        left = phrases.NOT_THERE.sub(" ", rest, count=1)
+        self._nothing_left(phrases.ACTIVE.sub(" ", left), items=True)
+        return Active(days=_days(lately)) if left == rest else Not(of=Active(days=_days(lately)))
 
     def _dated(self, words: str) -> Condition | None:
         """A clause about when somebody was active, or about the years that items are from."""
@@ -1205,6 +1291,21 @@ def _span(words: str) -> tuple[datetime | None, datetime | None, str] | None:
         since, until = _moment(said), _after(said)
         rest = rest[: found.start()] + " " + rest[found.end() :]
     return None if since is None and until is None else (since, until, rest)
+
+
+def _averaged(found: re.Match[str]) -> list[str]:
+    """What an average is of, as rankings call it."""
+    said = found.groupdict()
+    if "by2" not in said:  # Chinese
+        return [f"平均{said['by']}", said["by"]]
+    return [said["by"] or f"{said['by2']} {said['verb']}"]
+
+
+def _days(lately: re.Match[str]) -> int:
+    """How many days "the last two weeks" are; 30 where no number and no unit is named."""
+    said, unit = lately["n"] or lately["zh"] or "1", (lately["unit"] or lately["zh_unit"] or "").lower()
+    number = int(said) if said.isdigit() else phrases.FEW.get(said.lower(), 1)
+    return max(1, round(number * next((days for sign, days in phrases.UNITS.items() if unit.startswith(sign)), LATELY)))
 
 
 def _years(words: str) -> tuple[int, int] | None:

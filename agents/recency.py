@@ -18,12 +18,9 @@ from datetime import datetime
 from typing import Literal
 
 from limner.domain import Counts, Evidence, Label, SignalKind, Tag
+from limner.query import LATELY, RARE
 from store.events import Activity
 
-RECENT = 30
-"""Days after the first event that somebody is new, and after the last that they are active."""
-RARE = 0.05
-"""Probability of a silence from which down somebody has lapsed."""
 CERTAIN = 0.99
 """Of what only the calendar decides."""
 
@@ -49,8 +46,8 @@ def recency(seen: Activity, asked: datetime) -> Tag:
     away = max(0, (asked - seen.last).days)
     rare = silence(seen, asked)
     state: State
-    if away <= RECENT:
-        state = "new" if (asked - seen.first).days <= RECENT else "active"
+    if away <= LATELY:
+        state = "new" if (asked - seen.first).days <= LATELY else "active"
     else:
         state = "lapsed" if rare <= RARE else "away"
     reason = f"last event {away} days before {asked:%Y-%m-%d}, first {max(0, (asked - seen.first).days)}"

@@ -166,9 +166,9 @@ def _unread(question: str, unread: Unread, words: Words, people: Sequence[str]) 
         answer = words.said(("I cannot read this as a question about users.", "无法把这句话理解为关于用户的问题。"))
     advice = words.said(
         (
-            "Ask which users, how many, what share, the top tags or users, or what sets a group apart; "
+            "Ask which users, how many, what share, an average, the top tags or users, or what sets a group apart; "
             "`limner taxonomy show` lists the names of tags.",
-            "可以问哪些用户、多少用户、比例、最常见的标签、排名靠前的用户，或某组用户的特点；"
+            "可以问哪些用户、多少用户、比例、平均值、最常见的标签、排名靠前的用户，或某组用户的特点；"
             "`limner taxonomy show` 列出标签名称。",
         )
     )

@@ -90,7 +90,7 @@ def tally(question: str, memory: Memory, taxonomy: Taxonomy, asked: Window | Non
     taken = [word for word in query.words if word not in specific]
     query = query._replace(words=specific)
     counted = {at: event for at, event in enumerate(events) if _fits(event, query, taxonomy)}
-    summed = sum(int(counted[at].value or 0) - 1 for at in counted.keys() & amounts(events).keys())
+    summed = sum(max(0, round(counted[at].value or 0) - 1) for at in counted.keys() & amounts(events).keys())
     different: int | None = None
     if query.maker:
         keys = {key for event in counted.values() for key in attributed(event, taxonomy)}

@@ -7,6 +7,7 @@ their facet. Where something is asked to be popular, liking it counts; where it 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import NamedTuple
 
 from agents.phrases import PEOPLE, ZH_PEOPLE
@@ -68,12 +69,13 @@ _ALL = rf"(?:(?:most|all|the|our|of|many|everyone|everybody)\s*)*(?:{PEOPLE})?"
 _EN = tuple(
     re.compile(pattern, re.IGNORECASE)
     for pattern in (
+        rf"(?:what|which)(?:['’]s| is| are)\s+(?P<who>[\w ’'-]+?)['’]s?\s+{_N}{_POPULAR}\s+{_WHAT}",
         rf"(?:(?:what|which)(?:['’]s| is| are)?|(?:please )?(?:list|show|give|name|tell)(?: me| us)?)?\s*(?:the |our )?"
         rf"{_N}{_POPULAR}\s+{_N2}{_WHAT}(?:\s+(?:of|among|amongst|for|in|with|by|across)\s+(?P<a>.+))?",
         rf"(?:what|which)\s+{_N}{_WHAT}\s+(?:is|are)\s+(?:the\s+)?(?:{_POPULAR}|(?P<best>liked) (?:the )?(?:most|best))"
         rf"(?:\s+(?:of all|overall))?(?:\s+(?:among|amongst|with|by|for|of)\s+(?P<a>.+))?",
-        rf"(?:what|which)(?:\s+{_WHAT})?\s+(?:do|does)\s+(?P<a>(?:(?:most|the|our|many|all)\s+)*{PEOPLE}\b.*?)\s+"
-        rf"(?P<best>like|love|enjoy|prefer|favou?r|dislike|hate)(?:\s+(?:the\s+)?(?:most|best))?",
+        rf"(?:what|which)(?:\s+else)?(?:\s+{_WHAT})?\s+(?:do|does)\s+(?P<who>.+?)\s+"
+        rf"(?P<best>like|love|enjoy|prefer|favou?r|dislike|hate|buy|watch|read|play)(?:\s+(?:the\s+)?(?:most|best))?",
         rf"(?:what|which)\s+{_WHAT}\s+(?:is|are)\s+(?P<best>liked|loved|disliked|hated) by\s+(?:the\s+)?"
         rf"(?P<a>(?:most|many|the largest number of)(?: of (?:the|our))?\s+{PEOPLE})",
     )
@@ -91,11 +93,13 @@ _ZH = tuple(
         rf"{_MOST_ZH}的?{_N_ZH}{_WHAT}{_ASKED_ZH}",
         rf"(?:请问)?(?:(?P<a>.+?)的?{ZH_PEOPLE}(?:当中|之中|中|里)?[，,]?)?(?:什么|哪些|哪[几]?[个种位])"
         rf"{_WHAT}(?:在(?:用户|大家)中)?{_MOST_ZH}",
-        rf"(?:请问)?(?:(?P<a>.+?)的)?(?:{ZH_PEOPLE}|大家)(?:们)?(?:都|一般|普遍)?最?(?P<best>喜欢|喜爱|爱|偏爱|讨厌|不喜欢)"
+        rf"(?:请问)?(?P<who>.*?)(?:们)?(?:都|一般|普遍|还|也|通常)*最?(?P<best>喜欢|喜爱|爱|偏爱|讨厌|不喜欢)"
         rf"(?:的)?(?:是)?(?:什么|哪些|哪[几]?[个种位])(?:{_WHAT})?",
         rf"(?:请问)?(?:被)?(?P<best>喜欢|喜爱|讨厌)的?(?:{ZH_PEOPLE}|人)(?:数)?最多的{_N_ZH}{_WHAT}{_ASKED_ZH}",
     )
 )
+_FOLK = re.compile(rf"(?:(?:most|all|the|our|of|many)\s+)*{PEOPLE}\b", re.IGNORECASE)
+_FOLK_ZH = re.compile(rf"(?P<a>.*?)的?(?:{ZH_PEOPLE}|大家)")
 _HATED = re.compile(r"disliked?|hated?|unpopular|[被遭]?讨厌|不受|不喜欢", re.IGNORECASE)
 
 
@@ -112,29 +116,40 @@ class Top(NamedTuple):
     """Among whom, as it is said; None among everybody."""
 
 
-def read(asked: str, lang: Language) -> Top | None:
-    """What a question asks that asks for the top tags of a group; None where it asks anything else."""
+def read(asked: str, lang: Language, named: Callable[[str], str | None] = lambda who: None) -> Top | None:
+    """What a question asks that asks for the top tags of a group; None where it asks anything else.
+
+    Args:
+        named: Gives who is called so as people of whom something is said: "night owls" as "users who are night owls";
+            None where that names no group.
+    """
     text = asked.strip().rstrip("?？.。!！ ")
     found = next(filter(None, (pattern.fullmatch(text) for pattern in (_ZH if lang == "zh" else _EN))), None)
     if found is None:
         return None
     said = found.groupdict()
-    what = said["what"] or "interests"
+    best = (said.get("best") or "").lower()
+    what = said.get("what") or ("categories" if best == "buy" else "interests")
     sort = next(one for one in SORTS if re.fullmatch(_NOUNS[one.en], what, re.IGNORECASE))
-    how = said.get("how") or said.get("best") or ""
-    hated = _HATED.match(how.removeprefix("most ")) is not None
+    how = said.get("how") or best
     most = said.get("n") or said.get("n2")
     among = said.get("a")
-    everyone = among is None or re.fullmatch(
-        _ALL if lang == "en" else rf"所有|全部|全体|{ZH_PEOPLE}", among, re.IGNORECASE
-    )
+    if (who := said.get("who")) is not None:
+        of_zh = _FOLK_ZH.fullmatch(who)
+        among = of_zh["a"] if of_zh is not None else who if _FOLK.match(who) or _is_everyone(who, lang) else named(who)
+        if among is None:
+            return None
     return Top(
         sort,
-        -1 if hated else 1 if sort.groups or said.get("best") else None,
+        -1 if _HATED.match(how.removeprefix("most ")) else 1 if sort.groups or best else None,
         how.lower().startswith("least"),
         None if most is None else _NUMBERS.get(most.lower()) or int(most),
-        None if everyone else among,
+        None if among is None or _is_everyone(among, lang) else among,
     )
+
+
+def _is_everyone(among: str, lang: Language) -> bool:
+    return re.fullmatch(_ALL if lang == "en" else rf"所有|全部|全体|{ZH_PEOPLE}|", among, re.IGNORECASE) is not None
 
 
 def sort_of(groups: tuple[str, ...], facet: str) -> Sort:

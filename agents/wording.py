@@ -60,6 +60,12 @@ NOTES: dict[str, Say] = {
     ),
     "model": ("a clause in doubt was settled by the model", "有疑问的部分由模型判定"),
 }
+_LATELY: dict[str, Say] = {
+    "new": (f"are new, first seen within {query.LATELY} days of the newest event of all", "是新用户"),
+    "active": (f"were there within {query.LATELY} days of the newest event of all, and before", "近期活跃"),
+    "away": (f"were not there for {query.LATELY} days before the newest event of all", "近期未活跃"),
+    "lapsed": ("have lapsed: a silence so long is rare for who came as they did", "已流失：这么久不来对他们而言很少见"),
+}
 _HELD: dict[Polarity | None, Say] = {
     None: ("have", "有"),
     0: ("have", "有"),
@@ -124,6 +130,9 @@ class Words(NamedTuple):
                         f"{group}的用户中{common}的{asked.most}个{sort.zh}",
                     )
                 )
+            case "average":
+                by = self.statistic(asked.by)
+                return self.said((f"the average over users who {group}: {by}", f"{group}的用户的平均值：{by}"))
             case "compare" | "apart":
                 other = (
                     self.said(("everybody else", "其他用户"))
@@ -148,6 +157,15 @@ class Words(NamedTuple):
                 return self.said((f"do not ({self.group(part.of)})", f"并不（{self.group(part.of)}）"))
             case query.Tagged():
                 return self._tagged(part)
+            case query.Recency():
+                return self.said(_LATELY[part.state])
+            case query.Active(days=int(days)):
+                return self.said(
+                    (
+                        f"were active within {days} days of the newest event of all",
+                        f"在最新事件之前{days}天内活跃",
+                    )
+                )
             case query.Active():
                 since = (
                     ""
@@ -298,6 +316,9 @@ class Words(NamedTuple):
             )
         if asked.want == "share":
             return self._share(found)
+        if asked.want == "average":
+            told, by = self._mean(found.means[0]), self.statistic(asked.by)
+            return self.said((f"On average, {by}: {told}.", f"平均而言，{by}：{told}。"))
         if asked.want == "top tags":
             lines = [self._ranked(one, found.size) for one in found.tags]
             head = self.said((f"Of the {found.size:,} users who {group}: ", f"{group}的{found.size:,}个用户中："))
@@ -356,11 +377,12 @@ class Words(NamedTuple):
                 )
             )
         if asked.by is not None:
-            told = [self._mean(mean) for mean in found.means]
+            told, by = [self._mean(mean) for mean in found.means], self.statistic(asked.by)
+            mean = by if by.startswith("mean ") else f"mean {by}"
             return self.said(
                 (
-                    f"Mean {self.statistic(asked.by)}: {told[0]} against {told[1]}.",
-                    f"{self.statistic(asked.by)}的平均值：{told[0]}，对比组{told[1]}。",
+                    f"{mean[0].upper()}{mean[1:]}: {told[0]} against {told[1]}.",
+                    f"{by}的平均值：{told[0]}，对比组{told[1]}。",
                 )
             )
         found_apart = apart(found.tags, found.size or 0, found.second)

@@ -272,6 +272,14 @@ def run(
         report_run(app, summary.run, as_json)
         if not summary.users["total"]:
             show.message("There are no events yet: `limner ingest FILE` takes them in.")
+        if summary.users["done"] and not as_json:
+            untagged, profiled = app.profiles.untagged()
+            if 2 * untagged > profiled:
+                show.line(
+                    f"  {untagged:,} of {profiled:,} users have no tag: nothing in their events is proven yet. "
+                    "`limner taxonomy show` lists what is read of an item, "
+                    "`limner profile USER --include candidates` what is near proof."
+                )
     if summary.state != "done" or summary.users["failed"]:
         raise typer.Exit(1)
 

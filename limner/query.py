@@ -18,13 +18,17 @@ from limner.domain import Basis, Polarity, Value
 Measure = Literal["events", "days", "spend", "basket", "stars", "lift", "share", "tags"]
 """Events; days with any; money; money a purchase; mean stars; stars above the own mean; part of all events; tags."""
 Comparison = Literal[">=", "<=", ">", "<"]
-Want = Literal["list", "count", "share", "top users", "top tags", "compare", "apart"]
+Want = Literal["list", "count", "share", "average", "top users", "top tags", "compare", "apart"]
 BOUGHT = ("purchase", "order")
 RATED = ("rating", "review")
 PLAYED = ("play", "listen")
 WRITTEN = ("message", "post")
 FIRST_YEAR, LAST_YEAR = 1000, 2999
 """Of items, where no first or last one is asked for."""
+LATELY = 30
+"""Days after the first event that somebody is new, and after the last that they are active."""
+RARE = 0.05
+"""Probability of a silence from which down somebody has lapsed."""
 
 
 class Statistic(Value):
@@ -87,6 +91,17 @@ class Active(Value):
     kind: Literal["active"] = "active"
     since: datetime | None = None
     until: datetime | None = None
+    days: int | None = Field(default=None, ge=1)
+    """Instead: within so many days before the newest event of all."""
+
+
+class Recency(Value):
+    """How lately somebody was there, by the newest event of all, as `agents.recency` tells it."""
+
+    kind: Literal["recency"] = "recency"
+    state: Literal["new", "active", "away", "lapsed"]
+    at: datetime | None = None
+    """The time of that event, once it is known."""
 
 
 class All(Value):
@@ -104,7 +119,9 @@ class Not(Value):
     of: Condition
 
 
-Condition = Annotated[Everyone | Tagged | Measured | Standing | Active | All | Any | Not, Field(discriminator="kind")]
+Condition = Annotated[
+    Everyone | Tagged | Measured | Standing | Active | Recency | All | Any | Not, Field(discriminator="kind")
+]
 
 
 class Query(Value):
@@ -113,7 +130,7 @@ class Query(Value):
     against: Condition | None = None
     """The second group of a comparison; everybody else where None. Of a share, whom it is a share of."""
     by: Statistic | None = None
-    """What users are ranked or groups compared by; tags where None."""
+    """What users are ranked, groups compared, or an average is of; tags where None."""
     facet: str = ""
     """Only tags of this facet among the top ones."""
     groups: tuple[str, ...] = ()
@@ -126,7 +143,7 @@ class Query(Value):
     """Whether a ranking begins with the least."""
 
 
-def claims(condition: Condition) -> Iterator[Everyone | Tagged | Measured | Standing | Active]:
+def claims(condition: Condition) -> Iterator[Everyone | Tagged | Measured | Standing | Active | Recency]:
     """Every condition at a leaf of the tree, from left to right."""
     match condition:
         case All() | Any():
@@ -148,7 +165,7 @@ def empty(condition: Condition) -> bool:
         case Tagged():
             return not condition.keys and not condition.facet
         case Active():
-            return condition.since is None and condition.until is None
+            return condition.since is None and condition.until is None and condition.days is None
     return False
 
 

@@ -8,6 +8,7 @@ is killed loses nothing that was committed; a machine that loses power may lose 
 from __future__ import annotations
 
 import hashlib
+import math
 import os
 import socket
 import sqlite3
@@ -401,8 +402,14 @@ def _prepare_sqlite(connection: Any, record: object) -> None:
         connection.execute(f"PRAGMA {pragma}")
 
 
+def _ln(number: float | None) -> float | None:
+    """As PostgreSQL has it; SQLite may be built without."""
+    return None if number is None else math.log(number)
+
+
 def _forbid_writing(connection: Any, record: object) -> None:
     connection.isolation_level = None
+    connection.create_function("ln", 1, _ln, deterministic=True)
     for pragma in ("query_only=ON", "cache_size=-65536", "temp_store=MEMORY"):
         connection.execute(f"PRAGMA {pragma}")
     connection.set_authorizer(lambda action, *_: sqlite3.SQLITE_OK if action in READING else sqlite3.SQLITE_DENY)

@@ -18,7 +18,8 @@ from __future__ import annotations
 import operator
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from math import log
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
@@ -29,6 +30,7 @@ from sqlalchemy import (
     TextClause,
     and_,
     cast,
+    extract,
     false,
     func,
     insert,
@@ -208,6 +210,9 @@ class _Run:
                 ranked = select(number.c.user_id, number.c.value).where(number.c.user_id.in_(group))
                 rows = self._rows(ranked.order_by(order, number.c.user_id).limit(asked.most))
                 users, values = tuple(row.user_id for row in rows), tuple(row.value for row in rows)
+            case "average" if asked.by is not None:
+                size, mean = self._mean(asked.by, group)
+                means = (mean,)
             case "top tags":
                 size, held = self._held(group)
                 tags, withheld = self._top_tags(held, asked)
@@ -251,7 +256,17 @@ class _Run:
                 return part.model_copy(update={"of": self._settled(part.of)})
             case Standing():
                 return self._number(part)
+            case query.Active(days=int(days)):
+                newest = self._newest()
+                return query.Active() if newest is None else query.Active(since=newest - timedelta(days=days))
+            case query.Recency():
+                return part.model_copy(update={"at": self._newest()})
         return part
+
+    def _newest(self) -> datetime | None:
+        """The time of the newest event of all."""
+        found: datetime | None = self._rows(select(func.max(UserRow.last_ts)))[0][0]
+        return found
 
     def _number(self, standing: Standing) -> Measured:
         """What the last of the top users has."""
@@ -349,6 +364,8 @@ def condition(part: Condition) -> ColumnElement[bool]:
             return false() if query.empty(part) else PERSON.in_(_tagged(part))
         case query.Active():
             return false() if query.empty(part) else PERSON.in_(_active(part))
+        case query.Recency():
+            return false() if part.at is None else PERSON.in_(_lately(part.state, part.at))
         case Measured():
             if part.of.measure in FROM_NOTHING and part.compare in OTHERWISE:  # who has no row has 0
                 return PERSON.not_in(_measured(part, OTHERWISE[part.compare]))
@@ -404,6 +421,23 @@ def _active(part: query.Active) -> AnySelect:
         EventRow.user_id == row.user_id, EventRow.ts >= part.since, EventRow.ts < part.until
     )
     return select(row.user_id).where(row.first_ts < part.until, row.last_ts >= part.since, during.exists())
+
+
+def _lately(state: str, newest: datetime) -> AnySelect:
+    """Who is in a state of coming and staying away at that time; `agents.recency` has the formula and its source."""
+    row, tally = UserRow, TallyRow
+    last, first = (cast(extract("epoch", one), Double) for one in (row.last_ts, row.first_ts))
+    silent, known, gaps = newest.timestamp() - last, newest.timestamp() - first, tally.days - 1
+    recent = (query.LATELY + 1) * 86_400
+    rare = and_(last > first, gaps > 0, gaps * func.ln(known / func.nullif(last - first, 0)) >= -log(query.RARE))
+    states = {
+        "new": and_(silent < recent, known < recent),
+        "active": and_(silent < recent, known >= recent),
+        "away": and_(silent >= recent, not_(func.coalesce(rare, false()))),
+        "lapsed": and_(silent >= recent, rare),
+    }
+    days = and_(tally.user_id == row.user_id, tally.key == "", tally.act == "")
+    return select(row.user_id).join_from(row, tally, days).where(states[state])
 
 
 def _measured(part: Measured, compare: str) -> AnySelect:

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import orjson
 from pydantic import TypeAdapter
-from sqlalchemy import BindParameter, Connection, and_, bindparam, func, insert, or_, select, update
+from sqlalchemy import BindParameter, Connection, and_, bindparam, case, exists, func, insert, or_, select, update
 from sqlalchemy.orm import aliased
 
 from limner.domain import (
@@ -280,6 +280,14 @@ class ProfileStore:
         with self._database.reading() as connection:
             rows = connection.execute(select(row.key, *shown).where(OPEN).group_by(row.key))
             return {key: (facet, Label(en=en, zh=zh), users) for key, facet, en, zh, users in rows}
+
+    def untagged(self) -> tuple[int, int]:
+        """How many of the users with a profile have no tag that is served, and how many have a profile."""
+        served = exists().where(TagRow.user_id == UserRow.user_id, OPEN, TagRow.status != "candidate")
+        profiled = select(func.count(), func.count(case((served, 1)))).where(UserRow.profiled_digest.is_not(None))
+        with self._database.reading() as connection:
+            users, tagged = connection.execute(profiled).one()
+        return users - tagged, users
 
     def holders(self, keys: Sequence[str]) -> list[str]:
         """Users with an open tag of one of these keys, in order."""

@@ -266,6 +266,17 @@ async def test_every_user_gets_tags_a_persona_and_vectors(lab: Lab) -> None:
     assert len(lab.parts.profiles.label_vectors("toy", ["science fiction", "科幻", "horror"])) == 3
 
 
+async def test_many_stated_tastes_stand_beside_those_that_are_like_them(lab: Lab) -> None:
+    loved = ["green tea", "chess", "jazz", "hiking", "opera", "black coffee"]
+    lab.parts.events.add([event(at, "message", text=f"I love {name}.") for at, name in enumerate(loved)])
+    lab.parts = lab.parts._replace(persona=None)
+    await lab.run()
+    sentences = lab.profile("u1").personas[0].sentences
+    assert [len(sentence.tags) for sentence in sentences] == [4, 2]  # the toy finds all names alike
+    assert sentences[0].text.startswith("This user says they like black coffee, ")
+    assert len(lab.parts.profiles.label_vectors("toy", ["chess", "jazz", "opera"])) == 3
+
+
 @pytest.mark.parametrize(
     ("said", "writer"),
     [

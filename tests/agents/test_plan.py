@@ -10,7 +10,20 @@ from agents.plan import Unread, plan
 from agents.terms import Vocabulary
 from limner import query
 from limner.domain import Label
-from limner.query import Active, All, Any, Condition, Everyone, Measured, Not, Query, Standing, Statistic, Tagged
+from limner.query import (
+    Active,
+    All,
+    Any,
+    Condition,
+    Everyone,
+    Measured,
+    Not,
+    Query,
+    Recency,
+    Standing,
+    Statistic,
+    Tagged,
+)
 from prompts import taxonomy
 
 HELD = {
@@ -107,6 +120,59 @@ READ: dict[str, Query | Condition] = {
     "What are the top 5 interests of users who like horror?": Query(
         want="top tags", where=likes("genre/horror"), facet="interest", most=5
     ),
+    "How many users like both horror and sci-fi?": Query(
+        want="count", where=All(of=(likes("genre/horror"), likes("genre/sci-fi")))
+    ),
+    "What do users who like horror have in common?": Query(want="apart", where=likes("genre/horror")),
+    "Find night owls who like horror": All(of=(Tagged(keys=("behaviour/night-owl",)), likes("genre/horror"))),
+    "How many night owls dislike horror?": Query(
+        want="count", where=All(of=(Tagged(keys=("behaviour/night-owl",)), dislikes("genre/horror")))
+    ),
+    "Give me vegetarian users": Tagged(keys=("diet/vegetarian",)),
+    "Who works as a nurse?": Tagged(keys=("profession/nurse",)),
+    "有多少夜猫子讨厌恐怖片？": Query(
+        want="count", where=All(of=(Tagged(keys=("behaviour/night-owl",)), dislikes("genre/horror")))
+    ),
+    "喜欢恐怖片的夜猫子有哪些？": All(of=(likes("genre/horror"), Tagged(keys=("behaviour/night-owl",)))),
+    "How many lapsed users are there?": Query(want="count", where=Recency(state="lapsed")),
+    "新用户有多少？": Query(want="count", where=Recency(state="new")),
+    "Which users were active in the last 30 days?": Active(days=30),
+    "Who was active in the past two weeks?": Active(days=14),
+    "最近三个月活跃的用户": Active(days=90),
+    "哪些用户最近没有活跃？": Not(of=Active(days=30)),
+    "Are night owls more active than others?": Query(
+        want="compare", where=Tagged(keys=("behaviour/night-owl",)), by=Statistic(measure="events")
+    ),
+    "Do users who like horror rate higher than users who like sci-fi?": Query(
+        want="compare",
+        where=likes("genre/horror"),
+        against=likes("genre/sci-fi"),
+        by=Statistic(measure="stars"),
+    ),
+    "夜猫子比其他用户花钱更多吗？": Query(
+        want="compare",
+        where=Tagged(keys=("behaviour/night-owl",)),
+        by=Statistic(measure="spend", acts=query.BOUGHT),
+    ),
+    "What do people who like horror buy?": Query(
+        want="top tags", where=likes("genre/horror"), groups=("category", "food"), leaning=1
+    ),
+    "夜猫子喜欢什么？": Query(
+        want="top tags", where=Tagged(keys=("behaviour/night-owl",)), facet="interest", leaning=1
+    ),
+    "What is the average rating?": Query(want="average", where=Everyone(), by=Statistic(measure="stars")),
+    "What's the average number of ratings per user?": Query(
+        want="average", where=Everyone(), by=Statistic(measure="events", acts=query.RATED)
+    ),
+    "How much do users spend on average?": Query(
+        want="average", where=Everyone(), by=Statistic(measure="spend", acts=query.BOUGHT)
+    ),
+    "What is the average rating of night owls?": Query(
+        want="average", where=Tagged(keys=("behaviour/night-owl",)), by=Statistic(measure="stars")
+    ),
+    "喜欢恐怖片的用户平均评分是多少？": Query(
+        want="average", where=likes("genre/horror"), by=Statistic(measure="stars")
+    ),
     "Which brand is most popular?": Query(want="top tags", where=Everyone(), groups=("brand",), leaning=1),
     "喜欢恐怖片的用户中最受欢迎的品牌": Query(
         want="top tags", where=likes("genre/horror"), groups=("brand",), leaning=1
@@ -149,7 +215,6 @@ def test_a_question_is_read_as_what_it_means(question: str, vocabulary: Vocabula
         "Which users like horror'; DROP TABLE users; --",
         "Which users are called Bob?",
         "Why do users who like horror leave?",
-        "What do people who like horror buy?",
         "Of last month's buyers, which users like horror?",
         "How happy are the users who like horror?",
         "Delete the users who like horror.",

@@ -89,6 +89,15 @@ def test_where_no_text_takes_a_reader_no_model_server_is_looked_for(
     assert users(limner("status", "--json")) == counted(4, unchanged=3)
 
 
+def test_users_without_a_tag_are_told_where_most_have_none(home: Path, tmp_path: Path) -> None:
+    bare = tmp_path / "bare.csv"
+    bare.write_text("user_id,kind,item_id\n" + "".join(f"u{at % 3},view,i{at}\n" for at in range(9)))
+    limner("ingest", bare)
+    assert "3 of 3 users have no tag" in limner("run").out
+    limner("ingest", events_of(tmp_path, *USERS))
+    assert "have no tag" not in limner("run").out
+
+
 def test_a_new_event_makes_one_user_new(ingested: Path, tmp_path: Path) -> None:
     limner("run")
     more = tmp_path / "more.jsonl"

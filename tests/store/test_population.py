@@ -4,7 +4,7 @@ import re
 import typing
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import text
@@ -15,7 +15,7 @@ from limner.errors import StoreError
 from limner.query import All, Any, Condition, Everyone, Measured, Not, Query, Statistic, Tagged
 from store.database import Database
 from store.events import EventStore
-from store.population import Found, PopulationStore
+from store.population import Found, Mean, PopulationStore
 from store.profiles import ProfileStore
 from store.runs import RunStore
 from store.tallies import Tally
@@ -25,9 +25,16 @@ from tests.store.samples import done, draft, event, tag
 USERS = [f"u{number}" for number in range(10)]
 
 
-@pytest.fixture(scope="module", params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
+EACH = ["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)]
+
+
+@pytest.fixture(scope="module", params=EACH)
 def database(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
     """One of each kind for all tests here: they only ask."""
+    yield from _opened(request, tmp_path_factory)
+
+
+def _opened(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
     with ExitStack() as until_the_end:
         url = f"sqlite:///{tmp_path_factory.mktemp('population') / 'limner.db'}"
         if request.param == "postgresql":
@@ -117,6 +124,42 @@ def test_a_condition_finds_who_fits(store: PopulationStore, condition: Condition
     assert (found.users, found.size, found.people) == (users(*fits), len(fits), 10)
 
 
+@pytest.fixture(scope="module", params=EACH)
+def calendar(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
+    """A database of its own for `comings`."""
+    yield from _opened(request, tmp_path_factory)
+
+
+@pytest.fixture(scope="module")
+def comings(calendar: Database) -> PopulationStore:
+    """Users by the days on which they came, of a hundred."""
+    run = RunStore(calendar).start(config={}, users_total=5)
+    seen = {"daily": range(10), "once": [0], "fresh": [95], "still": [0, 100], "slow": [0, 60]}
+    for user, days in seen.items():
+        dated = [event(f"e{day}", user, ts=datetime(2026, 1, 1, tzinfo=UTC) + timedelta(days=day)) for day in days]
+        EventStore(calendar).add(dated)
+        tallies = (Tally("", "", len(days), len(days), 0.0, 0, 0.0),)
+        ProfileStore(calendar).save(draft(run, user, [], tallies=tallies), done(user))
+    return PopulationStore(calendar)
+
+
+@pytest.mark.parametrize(
+    ("condition", "fits"),
+    [
+        (query.Recency(state="lapsed"), ("daily",)),
+        (query.Recency(state="away"), ("once", "slow")),
+        (query.Recency(state="new"), ("fresh",)),
+        (query.Recency(state="active"), ("still",)),
+        (query.Active(days=30), ("fresh", "still")),
+        (Not(of=query.Active(days=45)), ("daily", "once")),
+    ],
+)
+def test_how_lately_somebody_came_is_by_the_newest_event_of_all(
+    comings: PopulationStore, condition: Condition, fits: tuple[str, ...]
+) -> None:
+    assert comings.answer(Query(want="list", where=condition)).users == fits
+
+
 def counted(store: PopulationStore, condition: Condition) -> Found:
     return store.answer(Query(want="count", where=condition))
 
@@ -148,6 +191,14 @@ def test_top_tags_may_be_of_a_sort_and_of_a_leaning(
 ) -> None:
     found = store.answer(Query(want="top tags", where=Everyone(), **asked))
     assert [one.key for one in found.tags] == told
+
+
+def test_an_average_is_over_the_users_of_a_group(store: PopulationStore) -> None:
+    spend = Statistic(measure="spend", acts=("purchase",))
+    found = store.answer(Query(want="average", where=Everyone(), by=spend))
+    assert (found.size, found.means) == (10, (Mean(9.0, 10),))
+    few = store.answer(Query(want="average", where=Tagged(keys=("music/jazz",), polarity=-1), by=spend))
+    assert few.means == (None,)
 
 
 def test_users_are_ranked(store: PopulationStore) -> None:
