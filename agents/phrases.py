@@ -394,8 +394,8 @@ ZH_COMPARE = re.compile(
 GROUP_OF_THEM = re.compile(rf"(?:(?:all|the|our|each|a|every|one)\s+)*{PEOPLE}\b", re.IGNORECASE)
 """How a group begins that is told as people who do something."""
 ZH_AVERAGE = re.compile(
-    rf"^(?:请问)?(?:(?P<a>.+?)(?:的?{ZH_PEOPLE})?的?)?(?:人均|平均(?:每(?:个|位|名)?(?:{ZH_PEOPLE}))?(?:的)?)(?P<by>.+?)"
-    rf"(?:是|有|为)?(?:多少|多高|几分|几次)?(?:次|分|钱|元)?[？?。]*$"
+    rf"^(?:请问)?(?:(?P<a>.+?)(?:的?{ZH_PEOPLE})?的?)?(?<![于过自己])(?:人均|平均(?:每(?:个|位|名)?(?:{ZH_PEOPLE}))?的?)"
+    rf"(?P<by>(?:(?!{ZH_PEOPLE}|的|以[上下]).){{1,8}}?)(?:是|有|为)?(?:多少|多高|几分|几次)?(?:次|分|钱|元)?[？?。]*$"
 )
 ZH_TOP_USERS = re.compile(
     rf"^(?:列出|找出|请列出|哪些{ZH_PEOPLE}|谁的?)?(?P<by>.*?(?:最多|最高|最大|最少|最低|"

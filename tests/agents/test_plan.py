@@ -140,6 +140,7 @@ READ: dict[str, Query | Condition] = {
     "Who was active in the past two weeks?": Active(days=14),
     "最近三个月活跃的用户": Active(days=90),
     "哪些用户最近没有活跃？": Not(of=Active(days=30)),
+    "给恐怖片打分低于自己平均分的用户有多少？": Query(want="count", where=dislikes("genre/horror")),
     "Are night owls more active than others?": Query(
         want="compare", where=Tagged(keys=("behaviour/night-owl",)), by=Statistic(measure="events")
     ),
