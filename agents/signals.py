@@ -71,6 +71,11 @@ OF_WORKS = frozenset({"genre", "music"})
 
 NEUTRAL_BAND = 0.25
 """Ratings within a quarter star of the user's own mean count in means, not for or against."""
+_AS_ACTS = {
+    SignalKind.EXPLICIT_POSITIVE: SignalKind.IMPLICIT_POSITIVE,
+    SignalKind.EXPLICIT_NEGATIVE: SignalKind.IMPLICIT_NEGATIVE,
+}
+"""Of who gives everything the same stars: what they rate tells something, how they rate it does not."""
 FEW_RATINGS = 5
 PRIOR_MEAN, PRIOR_WEIGHT = 3.5, 2.0
 """Below `FEW_RATINGS`, the own mean is drawn towards the middle of the scale as if by two ratings."""
@@ -259,7 +264,10 @@ def signals(history: History, taxonomy: Taxonomy, texts: Texts | None = None) ->
     for index, event in enumerate(events):
         deviation = deviations.get(index)
         if deviation is not None:
-            reading = Reading(index, _rated(deviation), deviation if relative else None)
+            spoken = _rated(deviation)
+            if not relative and len(stars) >= FEW_RATINGS:
+                spoken = spoken and _AS_ACTS[spoken]
+            reading = Reading(index, spoken, deviation if relative else None)
         elif index in opinions:
             reading = opinions[index]
         else:
