@@ -6,8 +6,6 @@ a list. Likeness decides no more than who stands beside whom: nothing is said of
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -45,8 +43,4 @@ def by_likeness(vectors: NDArray[np.float32]) -> list[list[int]]:
     while len(groups) > SENTENCES:
         groups.sort(key=len)
         groups = [groups[0] + groups[1], *groups[2:]]
-    return sorted(groups, key=_first)
-
-
-def _first(group: Sequence[int]) -> int:
-    return min(group)
+    return sorted(groups, key=min)

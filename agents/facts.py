@@ -173,9 +173,11 @@ def is_said(tag: Tag) -> bool:
 
 def is_most(tag: Tag, events: Mapping[str, Event]) -> bool:
     """Whether a taste rests on a row or two that sum up far more than most rows of the user do."""
+    if tag.lift is not None or tag.basis == "stated" or not 0 < tag.counts.total < FEW:
+        return False
     agreeing = _agreeing(tag, events)
     summed = all(event.ts is None and event.value and event.kind in SUMMED for event in agreeing)
-    return summed and 0 < len(agreeing) == tag.counts.total < FEW and tag.lift is None and tag.basis != "stated"
+    return summed and len(agreeing) == tag.counts.total
 
 
 def _agreeing(tag: Tag, events: Mapping[str, Event]) -> list[Event]:

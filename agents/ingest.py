@@ -20,7 +20,6 @@ from typing import Any, BinaryIO, Self
 import orjson
 from pydantic import Field
 
-from agents.kinds import reading
 from agents.rows import BATCH_BYTES, BATCH_EVENTS, MAX_RAW, SUFFIXES, opened, printable, read, suffix, why
 from agents.signals import KNOWN_KINDS
 from agents.wiring import Refused, Wiring
@@ -166,7 +165,6 @@ class _Intake:
         self._store, self._wiring, self._rejects, self._progress = store, wiring, rejects, progress
         self._accepted = self._duplicates = self._rejected = self._seen = self._done = 0
         self._unknown: Counter[str] = Counter()
-        self._read_as: dict[str, str] = {}
         self._reasons: Counter[str] = Counter()
         self._examples: dict[str, str] = {}
         self._refused_files: dict[str, str] = {}
@@ -207,9 +205,6 @@ class _Intake:
                 except Refused as refused:
                     self._reject(number, raw, refused)
                     continue
-                named = event.meta.get("kind")
-                if isinstance(named, str) and named != event.kind == reading(named):
-                    self._read_as.setdefault(named, event.kind)
                 self._events.append(event)
                 self._origins.append((number, raw))
                 weight += len(raw)
@@ -249,7 +244,7 @@ class _Intake:
             users=len(self._users),
             rejects_file=self._rejects if self._rejected else None,
             unknown_kinds=dict(self._unknown.most_common()),
-            kinds_read_as=self._read_as,
+            kinds_read_as=self._wiring.read_as,
             reasons=dict(self._reasons.most_common()),
             examples=self._examples,
             refused_files=self._refused_files,

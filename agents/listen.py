@@ -523,7 +523,7 @@ def _named(words: str, before: str, taxonomy: Taxonomy) -> str:
         before: What stands before it in its text.
     """
     if _HAN.search(words):
-        return _CONSUMED.sub("", _SOME.sub("", words), count=1)
+        return _CONSUMED.sub("", _SOME.sub("", words))
     first = _CAPITALISED.match(words)
     if first is None or not _AT_START.search(before):
         return words

@@ -726,10 +726,6 @@ UNITS = {
     "day": 1, "week": 7, "month": 30, "quarter": 91, "year": 365, "天": 1, "日": 1, "周": 7, "星期": 7, "礼拜": 7,
     "月": 30, "季度": 91, "年": 365,
 }  # fmt: skip
-FEW: dict[str, float] = {
-    "two": 2, "three": 3, "four": 4, "six": 6, "twelve": 12, "few": 3, "couple of": 2, "一": 1, "两": 2, "二": 2,
-    "三": 3, "四": 4, "五": 5, "六": 6, "七": 7, "八": 8, "九": 9, "十": 10, "半": 0.5,
-}  # fmt: skip
 RECENCY: dict[str, Literal["new", "lapsed"]] = {"behaviour/new-user": "new", "behaviour/lapsed": "lapsed"}
 """Habits that no tag holds, for they change while nothing happens."""
 ACTIVE = re.compile(

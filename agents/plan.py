@@ -26,6 +26,7 @@ from agents import joined, phrases, tops
 from agents.frames import OUTSIDE, Framed, Frames
 from agents.precedents import LEAD, Masked, Precedents, Reading, clear, hedged, masks, undenied
 from agents.terms import Match, Vocabulary
+from agents.when import as_number
 from limner.domain import Language
 from limner.query import (
     BOUGHT,
@@ -277,10 +278,11 @@ class _Reader:
         for size in range(min(3, len(words)), 0, -1):
             sort, rest = text[head.end() :][: words[size - 1].end()], text[head.end() + words[size - 1].end() :]
             called = phrases.CALLED.match(rest)
-            term = taxonomy.resolve(sort) or (taxonomy.resolve(f"{sort} user") if called is not None else None)
+            term = taxonomy.resolve(sort)
+            if term is None and called is not None and (term := taxonomy.resolve(f"{sort} user")) is not None:
+                sort = term.label.en
             if term is None or not self._vocabulary.is_claim(term.key):
                 continue
-            sort = sort if taxonomy.resolve(sort) is not None else term.label.en
             if called is None and not sort.lower().endswith("s"):
                 return text  # "which parent …" asks for no group
             rest = rest[called.end() :] if called is not None else rest
@@ -1304,8 +1306,8 @@ def _averaged(found: re.Match[str]) -> list[str]:
 def _days(lately: re.Match[str]) -> int:
     """How many days "the last two weeks" are; 30 where no number and no unit is named."""
     said, unit = lately["n"] or lately["zh"] or "1", (lately["unit"] or lately["zh_unit"] or "").lower()
-    number = int(said) if said.isdigit() else phrases.FEW.get(said.lower(), 1)
-    return max(1, round(number * next((days for sign, days in phrases.UNITS.items() if unit.startswith(sign)), LATELY)))
+    units = 0.5 if said == "半" else as_number(said)
+    return max(1, round(units * next((days for sign, days in phrases.UNITS.items() if unit.startswith(sign)), LATELY)))
 
 
 def _years(words: str) -> tuple[int, int] | None:

@@ -199,9 +199,9 @@ class Signals:
             self._weights[half_life_days] = weights
         return weights
 
-    def acts(self, readings: Iterable[Reading]) -> float:
+    def acts(self, readings: Sequence[Reading]) -> float:
         """How many acts these readings are of."""
-        return sum([self.amounts.get(reading.at, 1.0) for reading in readings]) if self.amounts else len(list(readings))
+        return sum([self.amounts.get(reading.at, 1.0) for reading in readings]) if self.amounts else len(readings)
 
 
 def counted(readings: Iterable[Reading]) -> Counts:

@@ -91,13 +91,11 @@ def tally(question: str, memory: Memory, taxonomy: Taxonomy, asked: Window | Non
     query = query._replace(words=specific)
     counted = {at: event for at, event in enumerate(events) if _fits(event, query, taxonomy)}
     summed = sum(max(0, round(counted[at].value or 0) - 1) for at in counted.keys() & amounts(events).keys())
-    different: int | None = None
-    if query.maker:
-        keys = {key for event in counted.values() for key in attributed(event, taxonomy)}
-        different = sum(key.startswith(f"{query.maker}/") for key in keys)
-        if counted and not different:
-            return None  # the items do not say
-    return _reply(question, query, list(counted.values()), len(events), summed, different, taken, lang)
+    number = _number(query, list(counted.values()), summed, taxonomy)
+    if number is None:
+        return None
+    is_sum = query.of == "events" and summed > 0
+    return _reply(question, query, list(counted.values()), number, len(events), taken, lang, is_sum=is_sum)
 
 
 def read(question: str, kinds: frozenset[str], taxonomy: Taxonomy, asked: Window | None) -> Tally | None:
@@ -172,28 +170,39 @@ def _pages(memory: Memory, rows: list[int]) -> Iterator[list[Event]]:
         yield memory.events(rows[start : start + PAGE])
 
 
+def _number(query: Tally, counted: list[Event], summed: int, taxonomy: Taxonomy) -> float | None:
+    """What is asked for; None where the items do not say it.
+
+    Args:
+        summed: How many more acts than rows those are that sum up, by their values.
+    """
+    keys = {key for event in counted for key in attributed(event, taxonomy)} if query.maker else ()
+    makers = sum(key.startswith(f"{query.maker}/") for key in keys)
+    if query.maker and counted and not makers:
+        return None
+    if query.of == "value":
+        return round(sum(event.value or 0 for event in counted), 2)
+    if query.of == "events":
+        return len(counted) + summed
+    return makers if query.maker else len({event.item_id or said(event) for event in counted})
+
+
 def _reply(
     question: str,
     query: Tally,
     counted: list[Event],
+    number: float,
     among: int,
-    summed: int,
-    different: int | None,
     taken: list[str],
     lang: Language,
+    *,
+    is_sum: bool,
 ) -> Reply:
     """Args:
     among: How many events were looked at.
-    summed: How many more acts than rows those are that sum up, by their values.
-    different: How many makers they have; None where items are asked for.
     taken: Words that stand for whatever the items are.
+    is_sum: Whether rows are among them whose values say how often.
     """
-    if query.of == "items":
-        number: float = len({event.item_id or said(event) for event in counted}) if different is None else different
-    elif query.of == "value":
-        number = round(sum(event.value or 0 for event in counted), 2)
-    else:
-        number = len(counted) + summed
     dates = [event.ts for event in counted if event.ts is not None]
     unit = _UNIT[query.of][lang]
     amount = f"{number:.2f}".removesuffix(".00")
@@ -209,7 +218,7 @@ def _reply(
         told = f"在{among:,}个{kinds}事件中数" + (f"关于{'、'.join(about)}的。" if about else "。")
     else:
         told = f"Counted among {among:,} {kinds} events" + (f": those about {', '.join(about)}." if about else ".")
-    if summed and query.of == "events":
+    if is_sum:
         rows = len(counted)
         told += (
             f"{rows:,}行没有时间，其值算作次数。"

@@ -211,6 +211,10 @@ class Vocabulary:
         def said(at: int, until: int) -> str:
             return text[words[at].start() : words[until - 1].end()]
 
+        def is_another(at: int, until: int) -> bool:
+            start, end = words[at].start(), words[until - 1].end()
+            return any(left <= start and end <= right and (left, right) != (start, end) for left, right in others)
+
         found: list[tuple[int, int]] = []
         for size in range(min(MOST_WORDS, len(words)), 0, -1):
             for at in range(len(words) - size + 1):
@@ -218,11 +222,7 @@ class Vocabulary:
                     words[at][0] in _NEVER_FIRST
                     or said(at, at + size).casefold().startswith(_LEANING)
                     or not self._is_name(said(at, at + size))
-                    or any(
-                        left <= words[at].start() and words[at + size - 1].end() <= right
-                        for left, right in others
-                        if right - left > words[at + size - 1].end() - words[at].start()
-                    )
+                    or is_another(at, at + size)
                 ):
                     continue
                 if any(at < right and left < at + size for left, right in found):

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from agents.phrases import PEOPLE, ZH_PEOPLE
+from agents.when import as_number
 from limner.domain import Language, Polarity
 
 
@@ -55,12 +56,6 @@ _NOUNS = {
 _WHAT = f"(?P<what>{'|'.join(_NOUNS.values())})"
 _N = r"(?:(?P<n>\d+|two|three|four|five|six|seven|eight|nine|ten|twenty)\s+)?"
 _N2 = _N.replace("<n>", "<n2>")
-_NUMBERS = {
-    **{"two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9, "ten": 10},
-    **{word: at for at, word in enumerate("一二三四五六七八九十", 1)},
-    "两": 2,
-    "twenty": 20,
-}
 _POPULAR = (
     r"(?P<how>top|hottest|best[- ]liked|(?:most|least) (?:popular|common|frequent|liked|loved|favou?red)"
     r"|favou?rite|most (?:disliked|hated|unpopular))"
@@ -143,7 +138,7 @@ def read(asked: str, lang: Language, named: Callable[[str], str | None] = lambda
         sort,
         -1 if _HATED.match(how.removeprefix("most ")) else 1 if sort.groups or best else None,
         how.lower().startswith("least"),
-        None if most is None else _NUMBERS.get(most.lower()) or int(most),
+        None if most is None else as_number(most),
         None if among is None or _is_everyone(among, lang) else among,
     )
 

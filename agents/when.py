@@ -26,7 +26,7 @@ _EN_DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", 
 _SEASONS = {"spring": 3, "summer": 6, "autumn": 9, "fall": 9, "winter": 12, "春": 3, "夏": 6, "秋": 9, "冬": 12}
 _NUMBERS = {
     "a": 1, "an": 1, "one": 1, "two": 2, "couple of": 2, "a couple of": 2, "three": 3, "four": 4, "five": 5, "six": 6,
-    "seven": 7, "eight": 8, "nine": 9, "ten": 10, "twelve": 12,
+    "seven": 7, "eight": 8, "nine": 9, "ten": 10, "twelve": 12, "twenty": 20, "few": 3,
 }  # fmt: skip
 _ZH_DIGITS = {character: value for value, character in enumerate("零一二三四五六七八九十")} | {
     "两": 2,
@@ -222,9 +222,9 @@ def _english(match: re.Match[str], at: datetime) -> Read:
     if "season_of" in said:
         return _season(int(said["season_year"]), _SEASONS[said["season_of"]], at)
     if "n_ago" in said:
-        return _ago(_number(said["n_ago"]), said["unit_ago"], at)
+        return _ago(as_number(said["n_ago"]), said["unit_ago"], at)
     if "n_past" in said:
-        return _past(_number(said["n_past"]), said["unit_past"], at)
+        return _past(as_number(said["n_past"]), said["unit_past"], at)
     if "which" in said:
         return _which(said["what"], {"this": 0, "next": 1}.get(said["which"], -1), at)
     if "night" in said:
@@ -377,8 +377,9 @@ def _month_of(name: str) -> int:
     return next(number for number, month in enumerate(_EN_MONTHS, 1) if month.startswith(name[:3]))
 
 
-def _number(word: str) -> int:
-    return int(word) if word.isdigit() else _NUMBERS[word]
+def as_number(word: str) -> int:
+    """A number up to 99, in digits or in words of either language: "couple of", 十二."""
+    return _NUMBERS.get(word.lower()) or _zh_number(word)
 
 
 def _zh_number(word: str) -> int:

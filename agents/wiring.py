@@ -123,6 +123,8 @@ class Wiring:
         self._routes = tuple(_route(target, origin) for target, origin in mapping.items())
         self._targets = frozenset(route.target for route in self._routes)
         self._columns = frozenset(route.column for route in self._routes)
+        self.read_as: dict[str, str] = {}
+        """Kinds of the rows so far that have another name here, each with that."""
 
     def lacks(self, columns: Iterable[str]) -> list[str]:
         """Required fields that these columns do not give."""
@@ -197,7 +199,7 @@ class Wiring:
                 _identify(row, field, given)
         kind = row.get("kind")
         if type(kind) is not str or kind not in KNOWN_KINDS:
-            row["kind"] = _kind(kind, row)
+            row["kind"] = kind = _kind(kind, row)
         if (ts := row.get("ts")) is not None:
             row["ts"] = _instant(ts)
         if (value := row.get("value")) is not None:
@@ -208,13 +210,16 @@ class Wiring:
                 row[field] = _attributes(field, row[field], size)
         if "event_id" not in row:
             row["event_id"] = _made_id(row)
-        if (known := reading(row["kind"])) != row["kind"]:
-            row["meta"] = {"kind": row["kind"]} | row.get("meta", {})
+        if (known := reading(kind)) != kind:
+            row["meta"] = {"kind": kind} | row.get("meta", {})
             row["kind"] = known
         try:
-            return Event.model_validate(row)
+            event = Event.model_validate(row)
         except ValidationError as error:
             raise _in_words(error) from None
+        if known != kind:
+            self.read_as[kind] = known
+        return event
 
     def _wire(self, given: Mapping[str, Any]) -> dict[str, Any]:
         """The row under limner's names; what limner has no name for is under `meta`."""

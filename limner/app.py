@@ -219,6 +219,11 @@ class App:
                 priority=priority,
             )
 
+    @property
+    def _own_folder(self) -> Path | None:
+        """Of the model that limner serves itself; None where that is somebody else's, or it is not here."""
+        return None if self.settings.model_url else supply.located(self.settings.model, self.settings.home)
+
     def model_folder(self, told: Stage) -> Path:
         return supply.located(self.settings.model, self.settings.home) or self.pull(None, told).folder
 
@@ -270,8 +275,7 @@ class App:
     @contextmanager
     def _counting(self, told: Stage) -> Iterator[Callable[[str], int]]:
         """The model's token counter; without a server where its tokenizer is here."""
-        folder = None if self.settings.model_url else supply.located(self.settings.model, self.settings.home)
-        if folder is not None:
+        if (folder := self._own_folder) is not None:
             yield VllmModel("http://127.0.0.1:9/v1", self.model_name, tokenizer=folder).count_tokens
         else:
             with self.model(told) as model:
@@ -525,8 +529,7 @@ class App:
         report: Callable[[batch.Progress], None],
         say: Callable[[str], None],
     ) -> str:
-        folder = None if self.settings.model_url else supply.located(self.settings.model, self.settings.home)
-        most = server.batch(self.settings.home, model.url, folder) or MOST
+        most = server.batch(self.settings.home, model.url, self._own_folder) or MOST
         async with Pace(lambda: model.url, fixed=concurrency, ceiling=most) as pace:
             job = batch.Batch(
                 parts,
@@ -612,8 +615,7 @@ class App:
     @property
     def model_id(self) -> str:
         """The model's name, with the digest of its files where they are here."""
-        folder = None if self.settings.model_url else supply.located(self.settings.model, self.settings.home)
-        pulled = supply.pulled(folder) if folder is not None else None
+        pulled = supply.pulled(folder) if (folder := self._own_folder) is not None else None
         return f"{self.model_name}@{pulled.digest}" if pulled else self.model_name
 
     def vocabulary(self, told: Stage) -> Vocabulary:

@@ -34,6 +34,7 @@ USER: BindParameter[str] = bindparam("user")
 OLDEST_FIRST = (
     select(EventRow.content).where(EventRow.user_id == USER).order_by(EventRow.ts.asc().nulls_first(), EventRow.seq)
 )
+NEWEST = select(func.max(UserRow.last_ts))
 HISTORY = Direct(OLDEST_FIRST)
 DIGEST = Direct(select(UserRow.digest).where(UserRow.user_id == USER))
 IDS = bindparam("ids", type_=String)
@@ -162,7 +163,7 @@ class EventStore:
     def newest(self) -> datetime | None:
         """The time of the newest event of all; None where none has a time."""
         with self._database.reading() as connection:
-            return connection.scalar(select(func.max(UserRow.last_ts)))
+            return connection.scalar(NEWEST)
 
     def activity(self, user_id: str, until: datetime) -> Activity | None:
         """When a user was there, up to a moment; None where no event of theirs has a time before it."""

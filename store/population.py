@@ -50,6 +50,7 @@ from limner.domain import Label, Polarity
 from limner.query import Condition, Measured, Query, Standing, Statistic
 from store import sets
 from store.database import Database
+from store.events import NEWEST
 from store.sets import AnySelect
 from store.tables import AnyRow, AuditRow, EventRow, TagKeyRow, TagRow, TagSetRow, TallyRow, UserRow
 
@@ -265,7 +266,7 @@ class _Run:
 
     def _newest(self) -> datetime | None:
         """The time of the newest event of all."""
-        found: datetime | None = self._rows(select(func.max(UserRow.last_ts)))[0][0]
+        found: datetime | None = self._rows(NEWEST)[0][0]
         return found
 
     def _number(self, standing: Standing) -> Measured:

@@ -239,7 +239,7 @@ class Taxonomy:
     @cached_property
     def matcher(self) -> Matcher:
         """Finds words of terms in free text."""
-        return Matcher(*self._source.free_text(self.terms))
+        return Matcher(*self._free_text)
 
     @cached_property
     def mentions(self) -> Matcher:
@@ -250,19 +250,19 @@ class Taxonomy:
             for name in (term.label.en, term.label.zh, *term.synonyms, *term.words)
             for form in with_plural(fold(name))
         }
-        return Matcher(names, self._lookalikes)
+        return Matcher(names, self._free_text[1])
 
     def not_meant(self, text: str) -> list[tuple[int, int]]:
         """Where longer words stand that only look like a name: 小米 is no rice."""
         return [(start, end) for start, end, _ in self._lookalike_words.hits(fold(text))]
 
     @cached_property
-    def _lookalikes(self) -> list[str]:
-        return self._source.free_text(self.terms)[1]
+    def _free_text(self) -> tuple[dict[str, str], list[str]]:
+        return self._source.free_text(self.terms)
 
     @cached_property
     def _lookalike_words(self) -> Words:
-        return Words(dict.fromkeys(self._lookalikes))
+        return Words(dict.fromkeys(self._free_text[1]))
 
     def groups_of(self, facet: str) -> list[str]:
         """The groups that terms of a facet are in, sorted."""
